@@ -1,0 +1,216 @@
+//! The typed lines of `MANIFEST.jsonl` (one segment) and `INDEX.jsonl` (one volume).
+//!
+//! A series line belongs to the study line before it, an object line to the series line before it, a frame
+//! line to the segment line before it: so nothing that many objects share is repeated on each.
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::{Codec, Digest, Error};
+
+/// One line. The field `type` names the kind.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Line {
+    /// First line of a `MANIFEST.jsonl`.
+    Manifest(SegmentHead),
+    /// First line of an `INDEX.jsonl`.
+    Index(IndexHead),
+    /// A volume written before this one.
+    EarlierVolume(EarlierVolume),
+    /// A segment on this volume; its frames, studies, series and objects follow.
+    Segment(Segment),
+    /// A frame of the segment.
+    Frame(Frame),
+    /// A study, of which at least one object lies in the segment.
+    Study(Study),
+    /// A series of the study.
+    Series(Series),
+    /// An object of the series.
+    Object(Object),
+    /// Last line of an index: how far the whole transfer had come.
+    TransferState(TransferState),
+}
+
+/// Whose manifest it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SegmentHead {
+    /// Format version.
+    pub format: u32,
+    /// The transfer.
+    pub transfer: Uuid,
+    /// The volume set.
+    pub volume_set: Uuid,
+    /// Number of the segment in the transfer, from 1.
+    pub segment: u32,
+}
+
+/// Whose index it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IndexHead {
+    /// Format version.
+    pub format: u32,
+    /// The transfer.
+    pub transfer: Uuid,
+    /// The volume set.
+    pub volume_set: Uuid,
+    /// The volume.
+    pub volume: Uuid,
+    /// Its copy number.
+    pub copy: u32,
+    /// Its place in the set.
+    pub sequence: u32,
+}
+
+/// Link of the chain to a volume that was sealed earlier.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EarlierVolume {
+    /// Its place in the set.
+    pub sequence: u32,
+    /// Its id.
+    pub volume: Uuid,
+    /// Digest of its index file as it lies on the medium.
+    pub index_blake3: Digest,
+}
+
+/// A segment file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Segment {
+    /// Number in the transfer, from 1.
+    pub number: u32,
+    /// Number of the file on the medium; the label is file 0.
+    pub file: u32,
+    /// Name of the file on a directory medium.
+    pub name: String,
+    /// Length of the file as it lies on the medium.
+    pub bytes: u64,
+    /// Digest of the file as it lies on the medium.
+    pub blake3: Digest,
+    /// Length of the tar stream inside.
+    pub tar_bytes: u64,
+    /// Digest of the tar stream inside.
+    pub tar_blake3: Digest,
+    /// How many objects.
+    pub objects: u32,
+}
+
+/// An independently decodable piece of a segment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Frame {
+    /// Where it begins in the (decrypted) segment file.
+    pub at: u64,
+    /// Its length there.
+    pub bytes: u64,
+    /// Where its content begins in the tar stream.
+    pub tar_at: u64,
+    /// Length of its content, at most [`crate::MAX_FRAME_BYTES`].
+    pub tar_bytes: u64,
+    /// How to decode it.
+    pub codec: Codec,
+}
+
+/// A study. Values are as the source gave them, decoded to Unicode.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Study {
+    /// Study Instance UID (0020,000D); absent when the object has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub uid: Option<String>,
+    /// Patient ID (0010,0020).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub patient_id: Option<String>,
+    /// Patient's Name (0010,0010).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub patient_name: Option<String>,
+    /// Study Date (0008,0020).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub date: Option<String>,
+    /// Study Time (0008,0030).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub time: Option<String>,
+    /// Accession Number (0008,0050).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub accession: Option<String>,
+    /// Study Description (0008,1030).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+}
+
+/// A series of the study line before it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Series {
+    /// Series Instance UID (0020,000E); absent when the object has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub uid: Option<String>,
+    /// Modality (0008,0060).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub modality: Option<String>,
+}
+
+/// An object of the series line before it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Object {
+    /// Name of its member in the segment's tar.
+    pub member: String,
+    /// Where its first byte lies in the tar stream.
+    pub tar_offset: u64,
+    /// SOP Instance UID; absent when the object has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sop_instance: Option<String>,
+    /// SOP Class UID; absent when the object has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sop_class: Option<String>,
+    /// Transfer Syntax UID of the dataset; absent when nothing says it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transfer_syntax: Option<String>,
+    /// Length of the object's file.
+    pub bytes: u64,
+    /// Digest of the object's file.
+    pub blake3: Digest,
+    /// Where the dataset begins in the file: behind preamble and File Meta.
+    pub dataset_offset: u64,
+    /// Digest of the dataset, from `dataset_offset` to the end.
+    pub dataset_blake3: Digest,
+    /// The path below the source folder, when the source was a folder.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
+    /// What was odd about the object when it was captured.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub findings: Vec<String>,
+}
+
+/// The balance of the whole transfer when the volume was sealed: listed = written + excluded + failed + pending.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TransferState {
+    /// Instances that the plan lists.
+    pub listed: u64,
+    /// Instances on this and the earlier volumes.
+    pub written: u64,
+    /// Instances left out, with a reason in the source's report.
+    pub excluded: u64,
+    /// Instances that could not be captured, with a reason in the source's report.
+    pub failed: u64,
+    /// Instances still to come.
+    pub pending: u64,
+    /// Whether this was the last volume of the transfer as planned so far.
+    pub last: bool,
+}
+
+/// Appends a line with its line feed.
+pub fn write_line(out: &mut Vec<u8>, line: &Line) -> Result<(), Error> {
+    serde_json::to_writer(&mut *out, line).map_err(Error::malformed("a manifest line"))?;
+    out.push(b'\n');
+    Ok(())
+}
+
+/// Reads one line, without or with its line feed.
+pub fn read_line(text: &[u8]) -> Result<Line, Error> {
+    let line: Line = serde_json::from_slice(text).map_err(Error::malformed("a manifest line"))?;
+    match &line {
+        Line::Manifest(head) => crate::error::check_format("the manifest", head.format)?,
+        Line::Index(head) => crate::error::check_format("the index", head.format)?,
+        _ => {}
+    }
+    Ok(line)
+}

@@ -1,0 +1,163 @@
+//! Decodes frames one at a time, never trusting what they say about their size.
+
+use std::io::{self, Read};
+
+use manifest::{Codec, Frame, MAX_FRAME_BYTES};
+
+use crate::Error;
+
+/// Decodes one frame and checks that it holds exactly the bytes that the frame table says.
+pub fn decode_frame(frame: &Frame, sealed: &[u8]) -> Result<Vec<u8>, Error> {
+    match frame.codec {
+        Codec::Zstd => decode_zstd(frame.at, sealed, Some(frame.tar_bytes)),
+    }
+}
+
+fn decode_zstd(at: u64, sealed: &[u8], expected: Option<u64>) -> Result<Vec<u8>, Error> {
+    let bad = |reason: String| Error::BadFrame { at, reason };
+    let stated = zstd_safe::get_frame_content_size(sealed)
+        .map_err(|_| bad("no zstd frame begins here".into()))?
+        .ok_or_else(|| bad("the frame does not state its content's length".into()))?;
+    if stated > MAX_FRAME_BYTES {
+        return Err(bad(format!("it claims {stated} bytes of content; {MAX_FRAME_BYTES} are allowed")));
+    }
+    if let Some(expected) = expected.filter(|expected| *expected != stated) {
+        return Err(bad(format!("it claims {stated} bytes of content; the index says {expected}")));
+    }
+    let plain = zstd::bulk::decompress(sealed, stated as usize).map_err(|error| bad(error.to_string()))?;
+    if plain.len() as u64 == stated {
+        Ok(plain)
+    } else {
+        Err(bad(format!("it holds {} bytes of content and claims {stated}", plain.len())))
+    }
+}
+
+/// Finds the frames of a segment without an index, one behind the other.
+pub struct FrameSplitter<R> {
+    source: R,
+    buffer: Vec<u8>,
+    at: u64,
+    ended: bool,
+}
+
+/// Incompressible content makes a frame slightly longer than its content.
+const MAX_SEALED_BYTES: usize = MAX_FRAME_BYTES as usize + 1024 * 1024;
+const STEP: usize = 256 * 1024;
+
+impl<R: Read> FrameSplitter<R> {
+    /// Frames from the beginning of a segment file.
+    pub fn new(source: R) -> Self {
+        Self { source, buffer: Vec::new(), at: 0, ended: false }
+    }
+
+    /// The next frame's content; `None` behind the last. After an error nothing more can be found.
+    pub fn next_frame(&mut self) -> Result<Option<Vec<u8>>, Error> {
+        loop {
+            if self.buffer.is_empty() && self.ended {
+                return Ok(None);
+            }
+            if let Ok(bytes) = zstd_safe::find_frame_compressed_size(&self.buffer)
+                && let Some(sealed) = self.buffer.get(..bytes)
+            {
+                let plain = decode_zstd(self.at, sealed, None)?;
+                self.buffer.drain(..bytes);
+                self.at += bytes as u64;
+                return Ok(Some(plain));
+            }
+            if self.ended || self.buffer.len() > MAX_SEALED_BYTES {
+                let reason = "no whole zstd frame is here".to_owned();
+                return Err(Error::BadFrame { at: self.at, reason });
+            }
+            self.fill()?;
+        }
+    }
+
+    fn fill(&mut self) -> Result<(), Error> {
+        // Doubling keeps the number of searches for a frame's end small.
+        let more = self.buffer.len().max(STEP) as u64;
+        let read = (&mut self.source).take(more).read_to_end(&mut self.buffer);
+        self.ended = read.map_err(Error::io("read the segment"))? == 0;
+        Ok(())
+    }
+}
+
+/// The tar stream of a segment as a reader, frame by frame.
+impl<R: Read> FrameSplitter<R> {
+    /// Reads like a file; errors carry the frame's error.
+    pub fn into_reader(self) -> impl Read {
+        PlainReader { frames: self, plain: Vec::new(), at: 0 }
+    }
+}
+
+struct PlainReader<R> {
+    frames: FrameSplitter<R>,
+    plain: Vec<u8>,
+    at: usize,
+}
+
+impl<R: Read> Read for PlainReader<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while self.at == self.plain.len() {
+            match self.frames.next_frame().map_err(io::Error::other)? {
+                None => return Ok(0),
+                Some(plain) => (self.plain, self.at) = (plain, 0),
+            }
+        }
+        let mut rest = self.plain.get(self.at..).unwrap_or_default();
+        let bytes = rest.read(buffer)?;
+        self.at += bytes;
+        Ok(bytes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    fn frame(sealed: &[u8], tar_bytes: u64) -> Frame {
+        Frame { at: 0, bytes: sealed.len() as u64, tar_at: 0, tar_bytes, codec: Codec::Zstd }
+    }
+
+    #[test]
+    fn a_bomb_is_refused_before_it_is_unpacked() {
+        let bomb = zstd::bulk::compress(&vec![0; MAX_FRAME_BYTES as usize + 1], 1).unwrap();
+        assert!(bomb.len() < 10_000);
+        let error = decode_frame(&frame(&bomb, 10), &bomb).unwrap_err();
+        assert!(error.to_string().contains("allowed"), "{error}");
+        assert!(FrameSplitter::new(bomb.as_slice()).next_frame().is_err());
+    }
+
+    #[test]
+    fn a_frame_without_length_is_refused() {
+        let mut encoder = zstd::stream::write::Encoder::new(Vec::new(), 1).unwrap();
+        encoder.write_all(b"content of").unwrap();
+        encoder.flush().unwrap();
+        encoder.write_all(b" unknown length").unwrap();
+        let sealed = encoder.finish().unwrap();
+        assert!(decode_frame(&frame(&sealed, 25), &sealed).is_err());
+    }
+
+    #[test]
+    fn splitter_finds_what_was_concatenated() {
+        let parts: Vec<Vec<u8>> = (0u8..5).map(|i| vec![i; 300_000 * usize::from(i) + 1]).collect();
+        let sealed: Vec<u8> = parts.iter().flat_map(|part| zstd::bulk::compress(part, 1).unwrap()).collect();
+        let mut splitter = FrameSplitter::new(sealed.as_slice());
+        for part in &parts {
+            assert_eq!(splitter.next_frame().unwrap().as_ref(), Some(part));
+        }
+        assert_eq!(splitter.next_frame().unwrap(), None);
+        let mut whole = Vec::new();
+        FrameSplitter::new(sealed.as_slice()).into_reader().read_to_end(&mut whole).unwrap();
+        assert_eq!(whole, parts.concat());
+    }
+
+    #[test]
+    fn a_cut_frame_is_an_error() {
+        let sealed = zstd::bulk::compress(&[7; 1000], 1).unwrap();
+        for cut in 1..sealed.len() {
+            assert!(FrameSplitter::new(&sealed[..cut]).next_frame().is_err(), "{cut}");
+        }
+    }
+}

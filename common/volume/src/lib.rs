@@ -1,0 +1,29 @@
+//! Volumes of the transfer format: label, segments, index and trailer, written to and read from a medium.
+//!
+//! ```text
+//! objects -> segment (tar, zstd frames, digests) -> VolumeWriter -> medium
+//! medium  -> Volume (label, trailer, index)      -> segment      -> objects, each with its state
+//! ```
+//! `docs/VOLUME-FORMAT.md` is the exact specification.
+
+mod error;
+mod frame;
+mod index;
+mod label;
+mod reader;
+mod readme;
+mod segment;
+mod tar_header;
+mod writer;
+
+#[cfg(test)]
+mod testing;
+
+pub use error::Error;
+pub use index::{IndexReader, IndexWriter, IndexedSegment};
+pub use reader::{Identity, Listed, SegmentCheck, SegmentHealth, SegmentPlan, Volume};
+pub use segment::{
+    Entry, ObjectSink, ObjectState, SealedSegment, SegmentIdentity, SegmentOptions, SegmentReading,
+    SegmentWriter,
+};
+pub use writer::{SealedVolume, SegmentFile, VolumeWriter, WriteObjects};

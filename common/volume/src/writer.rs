@@ -1,0 +1,256 @@
+//! Writes a volume: label, segments, index, trailer. What is durable is decided by [`VolumeWriter::commit`].
+
+use std::io::{Read, Write};
+
+use jiff::Timestamp;
+use manifest::{
+    Digest, Digester, EarlierVolume, INDEX, IndexEntry, IndexHead, LABEL, Label, SegmentEntry, TRAILER,
+    Trailer, TransferState, segment_name,
+};
+use medium::{Address, FileWriter, MediumWriter, Settings};
+
+use crate::error::medium_or_io;
+use crate::index::IndexWriter;
+use crate::{Error, label};
+
+/// A volume being written.
+pub struct VolumeWriter {
+    medium: Box<dyn MediumWriter>,
+    label: Label,
+    label_blake3: Digest,
+    segments: Vec<SegmentEntry>,
+    objects: u64,
+}
+
+/// What a sealed volume ends with.
+#[derive(Debug, Clone)]
+pub struct SealedVolume {
+    /// The trailer as written.
+    pub trailer: Trailer,
+    /// Bytes on the medium, framing included.
+    pub bytes: u64,
+}
+
+/// Gives an index everything between its first lines and its last.
+pub type WriteObjects<'a> = dyn FnMut(&mut IndexWriter<&mut dyn Write>) -> Result<(), Error> + 'a;
+
+/// What must be known of a segment to put it on a volume.
+#[derive(Debug, Clone)]
+pub struct SegmentFile {
+    /// Number in the transfer.
+    pub number: u32,
+    /// Length of the sealed file.
+    pub bytes: u64,
+    /// Digest of the sealed file.
+    pub blake3: Digest,
+    /// Number of objects.
+    pub objects: u32,
+    /// Number of frames.
+    pub frames: u32,
+}
+
+const COPY_BYTES: usize = 1024 * 1024;
+
+impl VolumeWriter {
+    /// Labels a blank medium and commits the label.
+    pub fn create(address: &Address, settings: &Settings, label: Label) -> Result<Self, Error> {
+        let medium = medium::create(address, settings)?;
+        Self::begin(medium, label)
+    }
+
+    /// Labels a medium whose labelling was cut off before it was committed; the caller must know that nothing
+    /// else is on it.
+    pub fn recreate(address: &Address, settings: &Settings, label: Label) -> Result<Self, Error> {
+        let medium = medium::append(address, settings, &[])?;
+        Self::begin(medium, label)
+    }
+
+    fn begin(mut medium: Box<dyn MediumWriter>, label: Label) -> Result<Self, Error> {
+        let tar = label::encode(&label)?;
+        let mut file = FileWriter::begin(medium.as_mut(), LABEL)?;
+        file.write_all(&tar).map_err(medium_or_io("write the label"))?;
+        file.finish()?;
+        medium.commit()?;
+        Ok(Self { medium, label, label_blake3: Digest::of(&tar), segments: Vec::new(), objects: 0 })
+    }
+
+    /// Goes on behind the last committed segment of a volume that is labelled and not sealed.
+    pub fn resume(
+        address: &Address,
+        settings: &Settings,
+        label: Label,
+        segments: Vec<SegmentEntry>,
+        objects: u64,
+    ) -> Result<Self, Error> {
+        let committed: Vec<String> = std::iter::once(LABEL.to_owned())
+            .chain(segments.iter().map(|segment| segment.name.clone()))
+            .collect();
+        let label_blake3 = check_label(address, &label)?;
+        let medium = medium::append(address, settings, &committed)?;
+        Ok(Self { medium, label, label_blake3, segments, objects })
+    }
+
+    /// The label.
+    pub fn label(&self) -> &Label {
+        &self.label
+    }
+
+    /// Bytes on the medium so far, framing included.
+    pub fn used_bytes(&self) -> u64 {
+        self.medium.used_bytes()
+    }
+
+    /// Whether the segment fits together with the index and trailer that it will need, given how many objects
+    /// and frames the volume already has to index. `false` on an empty volume means: it fits on none.
+    pub fn fits(&self, segment: &SegmentFile, indexed_frames: u64) -> bool {
+        let objects = self.objects + u64::from(segment.objects);
+        let frames = indexed_frames + u64::from(segment.frames);
+        let end = end_bytes(objects, frames, self.segments.len() as u64 + 1);
+        let need = self.medium.file_bytes(segment.bytes)
+            + self.medium.file_bytes(end)
+            + self.medium.file_bytes(1024);
+        self.medium.remaining_bytes().is_none_or(|remaining| need <= remaining)
+    }
+
+    /// Copies a sealed segment file to the medium, checking on the way that it is what was sealed. Returns its
+    /// file number. Not durable yet. On error nothing of it stays on the volume.
+    pub fn append_segment(&mut self, segment: &SegmentFile, sealed: &mut dyn Read) -> Result<u32, Error> {
+        let name = segment_name(segment.number);
+        let file = self.medium.next_file();
+        if let Err(error) = copy_checked(self.medium.as_mut(), &name, segment, sealed) {
+            self.medium.abandon_file()?;
+            return Err(error);
+        }
+        let SegmentFile { number, bytes, blake3, .. } = *segment;
+        self.segments.push(SegmentEntry { number, file, name, bytes, blake3 });
+        self.objects += u64::from(segment.objects);
+        Ok(file)
+    }
+
+    /// Makes everything appended so far durable; only now may anyone rely on it.
+    pub fn commit(&mut self) -> Result<(), Error> {
+        let ended = self.medium.commit()?;
+        let expected = 1 + self.segments.len() as u32;
+        if ended == expected { Ok(()) } else { Err(Error::Position { ended, expected }) }
+    }
+
+    /// Writes index and trailer, commits, and closes the medium. `write_objects` gives the index all segments.
+    pub fn seal(
+        mut self,
+        earlier: &[EarlierVolume],
+        state: TransferState,
+        write_objects: &mut WriteObjects<'_>,
+    ) -> Result<SealedVolume, Error> {
+        let Label { transfer, volume_set, volume, copy, sequence, .. } = self.label;
+        let head = IndexHead { format: manifest::FORMAT, transfer, volume_set, volume, copy, sequence };
+        let last = state.last;
+        let index = self.write_index(head, earlier, state, write_objects)?;
+        let trailer = Trailer {
+            format: manifest::FORMAT,
+            transfer,
+            volume_set,
+            volume,
+            copy,
+            sequence,
+            label_blake3: self.label_blake3,
+            segments: self.segments,
+            index,
+            objects: self.objects,
+            last,
+            sealed_at: Timestamp::now(),
+        };
+        let mut file = FileWriter::begin(self.medium.as_mut(), TRAILER)?;
+        file.write_all(&trailer.to_json()?).map_err(medium_or_io("write the trailer"))?;
+        file.finish()?;
+        let ended = self.medium.commit()?;
+        let expected = trailer.index.file + 2;
+        if ended != expected {
+            return Err(Error::Position { ended, expected });
+        }
+        let bytes = self.medium.used_bytes();
+        self.medium.close()?;
+        Ok(SealedVolume { trailer, bytes })
+    }
+
+    fn write_index(
+        &mut self,
+        head: IndexHead,
+        earlier: &[EarlierVolume],
+        state: TransferState,
+        write_objects: &mut WriteObjects<'_>,
+    ) -> Result<IndexEntry, Error> {
+        let number = self.medium.next_file();
+        let mut file = FileWriter::begin(self.medium.as_mut(), INDEX)?;
+        let mut digesting = Digesting { out: &mut file, digester: Digester::default() };
+        let mut index = IndexWriter::new(&mut digesting as &mut dyn Write, head, earlier)?;
+        write_objects(&mut index)?;
+        index.finish(state)?;
+        let (bytes, blake3) = (digesting.digester.bytes(), digesting.digester.digest());
+        file.finish()?;
+        Ok(IndexEntry { file: number, name: INDEX.to_owned(), bytes, blake3 })
+    }
+}
+
+/// The digest of the label that is on the medium, which must be this one.
+fn check_label(address: &Address, expected: &Label) -> Result<Digest, Error> {
+    let mut medium = medium::open(address)?;
+    let (found, blake3) = label::read(medium.as_mut())?;
+    if found == *expected {
+        return Ok(blake3);
+    }
+    Err(Error::OtherVolume {
+        medium: address.to_string(),
+        found: found.volume,
+        sequence: found.sequence,
+        expected: expected.volume,
+    })
+}
+
+/// Room kept for index and trailer, in bytes: per object a line with two digests and UIDs that compress badly,
+/// per frame its table row, per segment its lines in both files.
+fn end_bytes(objects: u64, frames: u64, segments: u64) -> u64 {
+    64 * 1024 + objects * 320 + frames * 64 + segments * 512
+}
+
+fn copy_checked(
+    medium: &mut dyn MediumWriter,
+    name: &str,
+    segment: &SegmentFile,
+    sealed: &mut dyn Read,
+) -> Result<(), Error> {
+    let mut file = FileWriter::begin(medium, name)?;
+    let mut digester = Digester::default();
+    let mut buffer = vec![0; COPY_BYTES];
+    loop {
+        let bytes = sealed.read(&mut buffer).map_err(Error::io(format!("read spooled segment {name}")))?;
+        let part = buffer.get(..bytes).unwrap_or_default();
+        if part.is_empty() {
+            break;
+        }
+        digester.update(part);
+        file.write_all(part).map_err(medium_or_io("write a segment"))?;
+    }
+    let found = digester.digest();
+    if found != segment.blake3 {
+        return Err(Error::SegmentChanged { name: name.to_owned(), expected: segment.blake3, found });
+    }
+    file.finish()?;
+    Ok(())
+}
+
+struct Digesting<'a, 'b> {
+    out: &'a mut FileWriter<'b>,
+    digester: Digester,
+}
+
+impl Write for Digesting<'_, '_> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let written = self.out.write(bytes)?;
+        self.digester.update(bytes.get(..written).unwrap_or_default());
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
