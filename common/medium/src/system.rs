@@ -1,0 +1,70 @@
+//! The few things that both media ask of the operating system.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{self, Read};
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use nix::fcntl::OFlag;
+use nix::sys::statvfs::statvfs;
+
+use crate::Error;
+
+/// Keeps other writers out for as long as `file` is open. Two would mix their records.
+/// A file system that has no locks still works.
+pub(crate) fn lock(file: &File, path: &Path) -> Result<(), Error> {
+    match file.try_lock() {
+        Ok(()) | Err(TryLockError::Error(_)) => Ok(()),
+        Err(TryLockError::WouldBlock) => Err(Error::InUse { path: path.to_owned() }),
+    }
+}
+
+/// Bytes that the file system at `path` gives to this user, if it says so.
+pub(crate) fn free_bytes(path: &Path) -> Option<u64> {
+    let stat = statvfs(path).ok()?;
+    stat.blocks_available().checked_mul(stat.fragment_size())
+}
+
+/// Makes the names in a directory durable.
+pub(crate) fn sync_directory(path: &Path) -> Result<(), Error> {
+    let directory = File::open(path).map_err(|e| Error::io(path, "open", e))?;
+    match directory.sync_all() {
+        // Some file systems of removable disks cannot sync a directory and say so; syncing the files is all they offer.
+        Err(e) if e.kind() == io::ErrorKind::InvalidInput => Ok(()),
+        other => other.map_err(|e| Error::io(path, "sync", e)),
+    }
+}
+
+/// Opens a file from a foreign disk: a link is not followed, and a pipe cannot make the reader hang.
+pub(crate) fn open_untrusted(path: &Path) -> io::Result<File> {
+    let flags = OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK;
+    OpenOptions::new().read(true).custom_flags(flags.bits()).open(path)
+}
+
+/// Closes a file and shows the error, which dropping it would hide.
+pub(crate) fn close(file: File, path: &Path) -> Result<(), Error> {
+    nix::unistd::close(OwnedFd::from(file)).map_err(|e| Error::io(path, "close", e.into()))
+}
+
+/// Reads until `buffer` is full or the file ends.
+pub(crate) fn read_full(file: &mut File, buffer: &mut [u8]) -> io::Result<usize> {
+    let mut filled = 0;
+    while let Some(rest) = buffer.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+        match file.read(rest) {
+            Ok(0) => break,
+            Ok(bytes) => filled += bytes,
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            Err(e) => return Err(e),
+        }
+    }
+    Ok(filled)
+}
+
+/// The directory that holds `path`.
+pub(crate) fn parent(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
+}

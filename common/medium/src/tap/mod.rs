@@ -1,0 +1,84 @@
+//! A volume on a virtual tape: a SIMH tape image in one file.
+
+mod format;
+mod image;
+mod reader;
+mod repair;
+mod scan;
+mod writer;
+
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::path::Path;
+
+use crate::{Error, MediumReader, MediumWriter, Settings, system};
+
+use image::Image;
+use reader::TapReader;
+use writer::TapWriter;
+
+pub(crate) fn is_blank(path: &Path) -> Result<bool, Error> {
+    match fs::metadata(path) {
+        Ok(found) if found.is_file() => Ok(found.len() == 0),
+        Ok(_) => Err(not_an_image(path)),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(true),
+        Err(e) => Err(Error::io(path, "look at", e)),
+    }
+}
+
+pub(crate) fn create(path: &Path, settings: &Settings) -> Result<Box<dyn MediumWriter>, Error> {
+    if !is_blank(path)? {
+        return Err(not_blank(path));
+    }
+    let file = make(path)?;
+    // Looked at again under the lock: another writer may have been faster.
+    if file.metadata().map_err(|e| Error::io(path, "look at", e))?.len() > 0 {
+        return Err(not_blank(path));
+    }
+    Ok(Box::new(TapWriter::new(path, file, settings, &[])?))
+}
+
+pub(crate) fn append(
+    path: &Path,
+    settings: &Settings,
+    committed: &[String],
+) -> Result<Box<dyn MediumWriter>, Error> {
+    if committed.is_empty() {
+        is_blank(path)?;
+        return Ok(Box::new(TapWriter::new(path, make(path)?, settings, &[])?));
+    }
+    let file =
+        OpenOptions::new().read(true).write(true).open(path).map_err(|e| Error::io(path, "open", e))?;
+    system::lock(&file, path)?;
+    Ok(Box::new(TapWriter::new(path, file, settings, committed)?))
+}
+
+pub(crate) fn open(path: &Path) -> Result<Box<dyn MediumReader>, Error> {
+    if fs::metadata(path).map_err(|e| Error::io(path, "open", e))?.is_file() {
+        let file = File::open(path).map_err(|e| Error::io(path, "open", e))?;
+        return Ok(Box::new(TapReader::new(path, Image::new(path, file)?)?));
+    }
+    Err(not_an_image(path))
+}
+
+/// Opens the image, which is created durably if it is not there, and locks it.
+fn make(path: &Path) -> Result<File, Error> {
+    let directory = system::parent(path);
+    if !directory.is_dir() {
+        return Err(Error::Missing { path: directory.to_owned() });
+    }
+    let mut options = OpenOptions::new();
+    let options = options.read(true).write(true).create(true).truncate(false);
+    let file = options.open(path).map_err(|e| Error::io(path, "create", e))?;
+    system::lock(&file, path)?;
+    system::sync_directory(directory)?;
+    Ok(file)
+}
+
+fn not_an_image(path: &Path) -> Error {
+    Error::NotAMedium { path: path.to_owned(), found: "a virtual tape must be a regular file" }
+}
+
+fn not_blank(path: &Path) -> Error {
+    Error::NotBlank { path: path.to_owned(), found: "a tape image".to_owned() }
+}
