@@ -1,0 +1,117 @@
+//! One association with the storage provider, from A-ASSOCIATE-RQ to its end.
+
+use std::net::TcpStream;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+use dicom_ul::pdu::{AssociationRQ, Pdu};
+
+use crate::association::{Association, unexpected};
+use crate::channel::{Arrival, Channel};
+use crate::command::field;
+use crate::message::Message;
+use crate::negotiation::{self, uid};
+use crate::reason::Rejection;
+use crate::scp::Shared;
+use crate::stream::Stream;
+use crate::{Error, Status};
+
+/// Counts itself among the running associations.
+struct Slot<'a> {
+    shared: &'a Shared,
+    fits: bool,
+}
+
+impl<'a> Slot<'a> {
+    fn take(shared: &'a Shared) -> Self {
+        let before = shared.serving.fetch_add(1, Ordering::AcqRel);
+        Self { shared, fits: before < shared.config.max_associations }
+    }
+}
+
+impl Drop for Slot<'_> {
+    fn drop(&mut self) {
+        self.shared.serving.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+/// Serves the association that the peer opens on `tcp`.
+pub(crate) fn serve(tcp: TcpStream, shared: &Shared) -> Result<(), Error> {
+    let slot = Slot::take(shared);
+    let options = &shared.config.options;
+    let channel = Channel::new(Stream::new(tcp, options)?);
+    let own_aet = shared.config.aet.as_str().to_owned();
+    let mut association = Association::established(channel, own_aet, String::new(), options.timeouts);
+    let result = admit(&mut association, &slot).and_then(|()| answer_all(&mut association, shared));
+    association.conclude(result)
+}
+
+fn admit(association: &mut Association, slot: &Slot<'_>) -> Result<(), Error> {
+    let config = &slot.shared.config;
+    association.channel.stream.set_deadline(Some(config.options.timeouts.associate));
+    let request = match association.channel.next()? {
+        Arrival::Request(request) => request,
+        other => return Err(unexpected(other.name(), "A-ASSOCIATE-RQ")),
+    };
+    if let Some(rejection) = objection(&request, slot) {
+        association.channel.send_rejection(rejection)?;
+        return Err(Error::Rejected(rejection));
+    }
+    let (accept, contexts, sent_pdu) = negotiation::accept(&request, &config.options)?;
+    association.channel.send(&Pdu::AssociationAC(accept))?;
+    association.channel.stream.set_deadline(None);
+    association.channel.set_sent_pdu(sent_pdu);
+    association.contexts = contexts;
+    uid(&request.calling_ae_title).clone_into(&mut association.peer_aet);
+    uid(&request.called_ae_title).clone_into(&mut association.own_aet);
+    Ok(())
+}
+
+fn objection(request: &AssociationRQ, slot: &Slot<'_>) -> Option<Rejection> {
+    let config = &slot.shared.config;
+    if request.protocol_version & 1 == 0 {
+        Some(Rejection::PROTOCOL_VERSION)
+    } else if !negotiation::is_dicom(request) {
+        Some(Rejection::APPLICATION_CONTEXT)
+    } else if config.check_called_aet && uid(&request.called_ae_title) != config.aet.as_str() {
+        Some(Rejection::CALLED_AE_TITLE)
+    } else if !slot.fits {
+        Some(Rejection::LOCAL_LIMIT)
+    } else {
+        None
+    }
+}
+
+/// Answers requests until the peer releases or the listener stops.
+fn answer_all(association: &mut Association, shared: &Shared) -> Result<(), Error> {
+    let idle = association.channel.stream.idle();
+    let mut quiet_since = Instant::now();
+    while !shared.is_stopping() {
+        if !association.channel.stream.poll()? {
+            if quiet_since.elapsed() >= idle {
+                return Err(Error::TimedOut { what: "send anything", after: idle });
+            }
+            continue;
+        }
+        let Some(message) = association.receive()? else { return Ok(()) };
+        answer(association, &message, shared)?;
+        quiet_since = Instant::now();
+    }
+    association.abort_with(None);
+    Ok(())
+}
+
+fn answer(association: &mut Association, message: &Message, shared: &Shared) -> Result<(), Error> {
+    match message.command.field {
+        field::STORE => {
+            let destination = shared.destination(message.command.move_originator_id);
+            association.take_object(message, destination.receiver.as_ref(), &|bytes| {
+                destination.arrived.fetch_add(bytes, Ordering::Relaxed);
+            })
+        }
+        field::ECHO => association.respond(message, Status::SUCCESS, None),
+        field::CANCEL => Ok(()),
+        _ if message.command.is_response() => Err(unexpected(message.command.name(), "a request")),
+        _ => association.decline(message),
+    }
+}
