@@ -1,0 +1,63 @@
+//! Attempts, and how they end when they do not succeed: left out, given up, or tried again.
+
+use rusqlite::{ToSql, params};
+
+use crate::connection::Catalogue;
+use crate::error::Result;
+use crate::ids::{InstanceId, StudyId};
+use crate::rows::change;
+use crate::states::InstanceState;
+use crate::transition::{advance, advance_all};
+
+impl Catalogue {
+    /// Leaves a pending instance out on purpose.
+    pub fn exclude_instance(&mut self, id: InstanceId, reason: &str) -> Result<()> {
+        self.durable(|tx| advance(tx, id.0, InstanceState::Excluded, &[("reason = ?", &reason)]))
+    }
+
+    /// Gives a pending instance up.
+    pub fn fail_instance(&mut self, id: InstanceId, reason: &str) -> Result<()> {
+        self.durable(|tx| advance(tx, id.0, InstanceState::Failed, &[("reason = ?", &reason)]))
+    }
+
+    /// Gives up whatever of a study is still pending; returns how many instances that were.
+    pub fn fail_pending_of_study(&mut self, study_id: StudyId, reason: &str) -> Result<u64> {
+        self.durable(|tx| {
+            let step = (InstanceState::Pending, InstanceState::Failed);
+            let values: [(&str, &dyn ToSql); 2] = [(":reason", &reason), (":study", &study_id)];
+            advance_all(tx, step, &["reason = :reason"], "study_id = :study", &values)
+        })
+    }
+
+    /// Makes every failed instance pending again, attempts forgotten; returns how many.
+    pub fn retry_failed(&mut self) -> Result<u64> {
+        self.durable(|tx| {
+            change(tx, "UPDATE study SET attempts = 0, last_error = NULL WHERE attempts > 0", [])?;
+            let step = (InstanceState::Failed, InstanceState::Pending);
+            // The literal lets the partial index serve.
+            advance_all(tx, step, &["reason = NULL", "attempts = 0"], "state >= 8", &[])
+        })
+    }
+
+    /// Counts a failed attempt at a study and keeps its cause.
+    pub fn study_attempt_failed(&mut self, study_id: StudyId, error: &str) -> Result<()> {
+        self.quick(|tx| {
+            change(
+                tx,
+                "UPDATE study SET attempts = attempts + 1, last_error = ?2 WHERE id = ?1",
+                params![study_id, error],
+            )?;
+            Ok(())
+        })
+    }
+
+    /// Counts a failed attempt at each of these instances.
+    pub fn instance_attempts_failed(&mut self, ids: &[InstanceId]) -> Result<()> {
+        self.quick(|tx| {
+            for id in ids {
+                change(tx, "UPDATE instance SET attempts = attempts + 1 WHERE id = ?", [id])?;
+            }
+            Ok(())
+        })
+    }
+}

@@ -1,0 +1,132 @@
+//! Delivery: what each destination still has to get, and what the spool may let go.
+
+use rusqlite::params;
+
+use crate::connection::Reader;
+use crate::error::Result;
+use crate::ids::{DestinationId, InstanceId, StudyId};
+use crate::object::{PackedObject, packed_object, select_object};
+use crate::rows::all;
+use crate::segments::{self, SegmentRow};
+use crate::states::{DeliveryState, InstanceState, SegmentState};
+use crate::study::{self, PlanPosition, PlannedStudy};
+
+/// A destination.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DestinationRow {
+    /// The destination's row.
+    pub id: DestinationId,
+    /// Its name in the configuration.
+    pub name: String,
+    /// `AETITLE@host:port`, a URL or a path.
+    pub node: String,
+}
+
+/// Which failed deliveries to take up again besides what was never sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Retry {
+    /// None: one try each.
+    Nothing,
+    /// Those with fewer attempts than this.
+    FewerThan(u32),
+}
+
+/// What must be known of a delivery before the spool lets the object go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Settled {
+    /// The destination accepted it.
+    Accepted,
+    /// The destination gave evidence that it holds it.
+    Proved,
+}
+
+impl Reader {
+    /// The destinations of the job.
+    pub fn destinations(&self) -> Result<Vec<DestinationRow>> {
+        all(&self.conn, "SELECT id, name, node FROM destination ORDER BY id", [], |row| {
+            Ok(DestinationRow { id: row.get(0)?, name: row.get(1)?, node: row.get(2)? })
+        })
+    }
+
+    /// The studies with loaded instances that the destination still has to get, in plan order.
+    pub fn studies_to_deliver(
+        &self,
+        destination: DestinationId,
+        retry: Retry,
+        after: PlanPosition,
+        limit: usize,
+    ) -> Result<Vec<PlannedStudy>> {
+        // A study whose failures have no attempts left may show up with nothing to deliver.
+        let settled = match retry {
+            Retry::Nothing => "state <> 0",
+            Retry::FewerThan(_) => "state IN (1, 2)",
+        };
+        let condition = format!(
+            "ifnull((SELECT instances FROM tally WHERE study_id = study.id AND state = {loaded}), 0) >
+             ifnull((SELECT sum(instances) FROM delivery_tally WHERE destination_id = :destination
+                     AND study_id = study.id AND instance_state = {loaded} AND {settled}), 0)",
+            loaded = InstanceState::Loaded as i64
+        );
+        study::page(&self.conn, &condition, &[(":destination", &destination)], after, limit)
+    }
+
+    /// The loaded objects of a study after `after` that the destination still has to get.
+    pub fn objects_to_deliver(
+        &self,
+        destination: DestinationId,
+        study_id: StudyId,
+        retry: Retry,
+        after: InstanceId,
+        limit: usize,
+    ) -> Result<Vec<PackedObject>> {
+        let attempts = match retry {
+            Retry::Nothing => 0,
+            Retry::FewerThan(attempts) => attempts,
+        };
+        let sql = select_object(
+            &[],
+            "LEFT JOIN delivery d ON d.instance_id = i.id AND d.destination_id = ?1
+             WHERE i.study_id = ?2 AND i.state = ?3 AND i.id > ?4
+               AND (d.state IS NULL OR d.state = ?5 OR d.state = ?6 AND d.attempts < ?7)
+             ORDER BY i.id LIMIT ?8",
+        );
+        let (pending, failed) = (DeliveryState::Pending, DeliveryState::Failed);
+        let values =
+            params![destination, study_id, InstanceState::Loaded, after, pending, failed, attempts, limit];
+        all(&self.conn, &sql, values, packed_object)
+    }
+
+    /// How many instances a destination has in each state of delivery; those never tried are not counted.
+    pub fn delivery_counts(&self, destination: DestinationId) -> Result<Vec<(DeliveryState, u64)>> {
+        all(
+            &self.conn,
+            "SELECT state, sum(instances) FROM delivery_tally WHERE destination_id = ? GROUP BY state",
+            [destination],
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )
+    }
+
+    /// Segments in the spool of which every loaded object is settled at every destination: their spool files may go.
+    /// None while there is no destination.
+    pub fn segments_to_free(&self, settled: Settled) -> Result<Vec<SegmentRow>> {
+        let least = match settled {
+            Settled::Accepted => DeliveryState::Sent,
+            Settled::Proved => DeliveryState::Delivered,
+        };
+        segments::select(
+            &self.conn,
+            "WHERE s.state IN (?1, ?2) AND EXISTS (SELECT 1 FROM destination)
+             AND NOT EXISTS (SELECT 1 FROM instance i JOIN destination t
+                LEFT JOIN delivery d ON d.instance_id = i.id AND d.destination_id = t.id
+                WHERE i.segment_id = s.id AND i.state = ?3 AND ifnull(d.state NOT IN (?4, ?5), 1))
+             ORDER BY s.number",
+            params![
+                SegmentState::Loaded,
+                SegmentState::Damaged,
+                InstanceState::Loaded,
+                least,
+                DeliveryState::Delivered
+            ],
+        )
+    }
+}

@@ -1,0 +1,50 @@
+//! A job's own database: what is planned, captured, packed, written, loaded, delivered and found.
+//!
+//! One `SQLite` file a job, the same schema for `p2t` and `t2p`; each fills its part. [`Catalogue`] is the one
+//! writer, [`Reader`] any number of read-only views beside it. Every row that the balance counts has a state, and
+//! only legal transitions succeed, so that `listed = done + excluded + failed + pending` holds at every commit.
+//!
+//! - [`plan`] what the transfer must carry; [`capture`], [`intake`], [`pack`], [`write`](mod@write) its way to a volume
+//! - [`register`], [`load`], [`deliver`], [`answers`], [`audit`] its way from a volume into the destinations
+//! - [`segments`], [`volumes`] what both ends know of them
+//! - [`balance`], [`reasons`] what reports tell; [`events`] what happened when
+
+pub mod answers;
+mod attempts;
+pub mod audit;
+pub mod balance;
+pub mod capture;
+mod claims;
+mod connection;
+pub mod deliver;
+mod error;
+pub mod events;
+mod ids;
+pub mod intake;
+pub mod load;
+mod object;
+pub mod pack;
+pub mod plan;
+pub mod reasons;
+mod recount;
+pub mod register;
+mod rows;
+mod schema;
+pub mod segments;
+mod states;
+mod study;
+mod tally;
+mod time;
+mod transition;
+pub mod volumes;
+pub mod write;
+
+pub use connection::{Catalogue, Reader};
+pub use error::{Error, Result};
+pub use ids::{DestinationId, InstanceId, IntakeId, SegmentId, StudyId, VolumeId};
+pub use object::{Dataset, Digest, Object, PackedObject};
+pub use states::{
+    DeliveryState, InstanceState, IntakeState, Level, OddityState, SegmentState, StudyListing, Verdict,
+    VolumeState,
+};
+pub use study::{PlanPosition, PlannedStudy, StudyRow};

@@ -1,0 +1,112 @@
+//! Loading: segments and their objects arriving in the spool, checked.
+
+use rusqlite::{Connection, ToSql, params};
+
+use crate::connection::Catalogue;
+use crate::error::{Error, Result};
+use crate::ids::{InstanceId, SegmentId, VolumeId};
+use crate::rows::first;
+use crate::states::{InstanceState, SegmentState, VolumeState};
+use crate::transition::{advance, advance_all};
+
+/// What became of a segment's objects when it was read.
+#[derive(Debug, Clone, Copy)]
+pub struct LoadedSegment<'a> {
+    /// Those that are in the spool with the right digests, each with its first byte there.
+    pub loaded: &'a [(InstanceId, u64)],
+    /// Those that could not be read right, each with its reason.
+    pub damaged: &'a [(InstanceId, String)],
+}
+
+impl Catalogue {
+    /// Records a segment that was read, with all its objects, in one durable transaction: after a crash it is either
+    /// loaded or still to be loaded.
+    pub fn load_segment(&mut self, id: SegmentId, found: &LoadedSegment<'_>) -> Result<()> {
+        self.durable(|tx| {
+            for &(instance, spool_offset) in found.loaded {
+                belongs(tx, instance, id)?;
+                load(tx, instance, spool_offset)?;
+            }
+            for (instance, reason) in found.damaged {
+                belongs(tx, *instance, id)?;
+                fail(tx, *instance, reason)?;
+            }
+            let state = if found.damaged.is_empty() { SegmentState::Loaded } else { SegmentState::Damaged };
+            advance(tx, id.0, state, &[])
+        })
+    }
+
+    /// Records that objects of a segment are in the spool with the right digests, each with its first byte there.
+    pub fn objects_loaded(&mut self, segment: SegmentId, objects: &[(InstanceId, u64)]) -> Result<()> {
+        self.quick(|tx| {
+            for &(id, spool_offset) in objects {
+                belongs(tx, id, segment)?;
+                load(tx, id, spool_offset)?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Records objects of a segment that could not be read right, each with its reason.
+    pub fn objects_damaged(&mut self, segment: SegmentId, objects: &[(InstanceId, String)]) -> Result<()> {
+        self.quick(|tx| {
+            for (id, reason) in objects {
+                belongs(tx, *id, segment)?;
+                fail(tx, *id, reason)?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Records that the whole segment is in the spool and right.
+    pub fn segment_loaded(&mut self, id: SegmentId) -> Result<()> {
+        self.quick(|tx| advance(tx, id.0, SegmentState::Loaded, &[]))
+    }
+
+    /// Records that a segment could not be read whole: what of it is still pending fails with `reason`. Returns how
+    /// many objects that were. Another copy may still bring them.
+    pub fn segment_damaged(&mut self, id: SegmentId, reason: &str) -> Result<u64> {
+        self.quick(|tx| {
+            advance(tx, id.0, SegmentState::Damaged, &[])?;
+            let step = (InstanceState::Pending, InstanceState::Failed);
+            let values: [(&str, &dyn ToSql); 2] = [(":reason", &reason), (":segment", &id)];
+            advance_all(tx, step, &["reason = :reason"], "segment_id = :segment", &values)
+        })
+    }
+
+    /// Puts a segment back to be loaded, because its spool file is gone or a better copy is here; its objects become
+    /// pending, what is delivered stays delivered. Returns how many objects.
+    pub fn reload_segment(&mut self, id: SegmentId) -> Result<u64> {
+        self.quick(|tx| {
+            advance(tx, id.0, SegmentState::Known, &[])?;
+            let mut objects = 0;
+            for from in [InstanceState::Loaded, InstanceState::Failed] {
+                let step = (from, InstanceState::Pending);
+                let forget = ["reason = NULL", "spool_offset = NULL"];
+                objects += advance_all(tx, step, &forget, "segment_id = :segment", &[(":segment", &id)])?;
+            }
+            Ok(objects)
+        })
+    }
+
+    /// Records that all segments of a volume are done with.
+    pub fn volume_done(&mut self, id: VolumeId) -> Result<()> {
+        self.quick(|tx| advance(tx, id.0, VolumeState::Done, &[]))
+    }
+}
+
+fn load(conn: &Connection, id: InstanceId, spool_offset: u64) -> Result<()> {
+    let reason = None::<String>;
+    let values: [(&str, &dyn ToSql); 2] = [("spool_offset = ?", &spool_offset), ("reason = ?", &reason)];
+    advance(conn, id.0, InstanceState::Loaded, &values)
+}
+
+fn fail(conn: &Connection, id: InstanceId, reason: &str) -> Result<()> {
+    advance(conn, id.0, InstanceState::Failed, &[("reason = ?", &reason)])
+}
+
+fn belongs(conn: &Connection, id: InstanceId, segment: SegmentId) -> Result<()> {
+    const SQL: &str = "SELECT 1 FROM instance WHERE id = ? AND segment_id = ?";
+    first(conn, SQL, params![id, segment], |_| Ok(()))?
+        .ok_or_else(|| Error::NotAMember { instance_id: id.0, owner: format!("segment {segment}") })
+}

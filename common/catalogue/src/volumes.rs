@@ -1,0 +1,152 @@
+//! Volumes as rows, at either end.
+
+use jiff::Timestamp;
+use rusqlite::{Connection, Row, params};
+use uuid::Uuid;
+
+use crate::connection::{Catalogue, Reader};
+use crate::error::{Error, Result};
+use crate::ids::VolumeId;
+use crate::object::Digest;
+use crate::rows::{all, first};
+use crate::states::VolumeState;
+use crate::time::Millis;
+use crate::transition::advance;
+
+/// What a volume's label says of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewVolume {
+    /// The volume's id.
+    pub uuid: Uuid,
+    /// Its number in the volume set, from 1.
+    pub sequence: u32,
+    /// Which copy of the set it belongs to, from 1.
+    pub copy: u32,
+    /// Where it is or was last seen.
+    pub medium: String,
+}
+
+/// A volume that the catalogue knows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VolumeRow {
+    /// The volume's row.
+    pub id: VolumeId,
+    /// What its label says.
+    pub volume: NewVolume,
+    /// Where it is in its life.
+    pub state: VolumeState,
+    /// Names of its committed files, in order.
+    pub files: Vec<String>,
+    /// BLAKE3 of its index, once sealed.
+    pub index_blake3: Option<Digest>,
+    /// Bytes committed on it.
+    pub bytes: u64,
+    /// True for the last volume of its set.
+    pub last: bool,
+    /// When it was begun, or first seen (`t2p`).
+    pub created_at: Timestamp,
+    /// When its trailer was committed.
+    pub sealed_at: Option<Timestamp>,
+    /// When it was last read back and found right.
+    pub verified_at: Option<Timestamp>,
+    /// How it was verified.
+    pub verified_how: Option<String>,
+}
+
+const SELECT: &str =
+    "SELECT id, uuid, sequence, copy, medium, state, files, index_blake3, bytes, last, created_at,
+    sealed_at, verified_at, verified_how FROM volume ";
+
+impl Reader {
+    /// All volumes, in order of copy and sequence.
+    pub fn volumes(&self) -> Result<Vec<VolumeRow>> {
+        all(&self.conn, &format!("{SELECT} ORDER BY copy, sequence, id"), [], volume_row)
+    }
+
+    /// A volume by its id on the label.
+    pub fn volume(&self, uuid: Uuid) -> Result<Option<VolumeRow>> {
+        by_uuid(&self.conn, uuid)
+    }
+
+    /// The volume of `copy` that was begun and is neither sealed nor abandoned.
+    pub fn volume_in_work(&self, copy: u32) -> Result<Option<VolumeRow>> {
+        let sql = format!("{SELECT} WHERE copy = ? AND state IN (?, ?) ORDER BY sequence LIMIT 1");
+        first(&self.conn, &sql, params![copy, VolumeState::Labelling, VolumeState::Open], volume_row)
+    }
+}
+
+impl Catalogue {
+    /// Records that a volume was read back and how. At `t2p` it becomes Verified; at `p2t` it stays Sealed.
+    pub fn volume_verified(&mut self, id: VolumeId, how: &str) -> Result<()> {
+        self.durable(|tx| {
+            let row = by_id(tx, id)?;
+            let to = if row.state == VolumeState::Sealed { row.state } else { VolumeState::Verified };
+            let columns: [(&str, &dyn rusqlite::ToSql); 2] =
+                [("verified_at = ?", &Millis::now()), ("verified_how = ?", &how)];
+            if row.state == to {
+                crate::transition::advance_from(tx, id.0, &[to], to, &columns)
+            } else {
+                advance(tx, id.0, to, &columns)
+            }
+        })
+    }
+}
+
+pub(crate) fn insert(conn: &Connection, volume: &NewVolume, state: VolumeState) -> Result<VolumeId> {
+    let NewVolume { uuid, sequence, copy, medium } = volume;
+    Ok(conn
+        .prepare_cached(
+            "INSERT INTO volume (uuid, sequence, copy, medium, state, created_at) VALUES (?, ?, ?, ?, ?, ?)
+             RETURNING id",
+        )?
+        .query_row(params![uuid.to_string(), sequence, copy, medium, state, Millis::now()], |row| {
+            row.get(0)
+        })?)
+}
+
+pub(crate) fn by_uuid(conn: &Connection, uuid: Uuid) -> Result<Option<VolumeRow>> {
+    first(conn, &format!("{SELECT} WHERE uuid = ?"), [uuid.to_string()], volume_row)
+}
+
+pub(crate) fn by_id(conn: &Connection, id: VolumeId) -> Result<VolumeRow> {
+    first(conn, &format!("{SELECT} WHERE id = ?"), [id], volume_row)?
+        .ok_or_else(|| Error::Unknown { what: "volume", id: id.to_string() })
+}
+
+/// The names of files as the column holds them.
+pub(crate) fn files_json(files: &[String]) -> String {
+    serde_json::Value::from(files.to_vec()).to_string()
+}
+
+fn volume_row(row: &Row<'_>) -> rusqlite::Result<VolumeRow> {
+    let time = |index| Ok::<_, rusqlite::Error>(row.get::<_, Option<Millis>>(index)?.map(|at| at.0));
+    Ok(VolumeRow {
+        id: row.get(0)?,
+        volume: NewVolume {
+            uuid: parsed(row, 1, Uuid::parse_str)?,
+            sequence: row.get(2)?,
+            copy: row.get(3)?,
+            medium: row.get(4)?,
+        },
+        state: row.get(5)?,
+        files: parsed(row, 6, |text| serde_json::from_str(text))?,
+        index_blake3: row.get(7)?,
+        bytes: row.get(8)?,
+        last: row.get(9)?,
+        created_at: row.get::<_, Millis>(10)?.0,
+        sealed_at: time(11)?,
+        verified_at: time(12)?,
+        verified_how: row.get(13)?,
+    })
+}
+
+fn parsed<T, E: std::error::Error + Send + Sync + 'static>(
+    row: &Row<'_>,
+    index: usize,
+    parse: impl FnOnce(&str) -> Result<T, E>,
+) -> rusqlite::Result<T> {
+    let text: String = row.get(index)?;
+    parse(&text).map_err(|error| {
+        rusqlite::Error::FromSqlConversionFailure(index, rusqlite::types::Type::Text, Box::new(error))
+    })
+}

@@ -1,0 +1,137 @@
+//! Writing: volumes begun, segments committed on them, volumes sealed.
+
+use rusqlite::{Connection, params};
+
+use crate::connection::{Catalogue, Reader};
+use crate::error::{Error, Result};
+use crate::ids::{SegmentId, VolumeId};
+use crate::object::{Digest, FURTHER_COLUMN, PackedObject, packed_object, select_object};
+use crate::rows::{change, each, first};
+use crate::states::{InstanceState, SegmentState, VolumeState};
+use crate::time::Millis;
+use crate::transition::{advance, advance_all, advance_from};
+use crate::volumes::{NewVolume, files_json, insert};
+
+/// What a commit made durable on a volume.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Commit<'a> {
+    /// Each segment and its file number on the volume.
+    pub segments: &'a [(SegmentId, u64)],
+    /// Names of all committed files of the volume so far, in order.
+    pub files: &'a [String],
+    /// All bytes committed on the volume so far.
+    pub bytes: u64,
+}
+
+impl Catalogue {
+    /// Adds a volume whose label is about to be written.
+    pub fn begin_volume(&mut self, volume: &NewVolume) -> Result<VolumeId> {
+        self.durable(|tx| insert(tx, volume, VolumeState::Labelling))
+    }
+
+    /// Records that the label is committed: the volume is open.
+    pub fn label_committed(&mut self, id: VolumeId, files: &[String], bytes: u64) -> Result<()> {
+        self.durable(|tx| {
+            advance(tx, id.0, VolumeState::Open, &[("files = ?", &files_json(files)), ("bytes = ?", &bytes)])
+        })
+    }
+
+    /// Records that segments are committed on an open volume, and so all their instances are written; one durable
+    /// transaction. A segment may be on several volumes (copies). Saying the same twice does no harm.
+    pub fn segments_written(&mut self, id: VolumeId, commit: &Commit<'_>) -> Result<()> {
+        self.durable(|tx| {
+            let columns: [(&str, &dyn rusqlite::ToSql); 2] =
+                [("files = ?", &files_json(commit.files)), ("bytes = ?", &commit.bytes)];
+            advance_from(tx, id.0, &[VolumeState::Open], VolumeState::Open, &columns)?;
+            for &(segment, file_number) in commit.segments {
+                advance(tx, segment.0, SegmentState::Written, &[])?;
+                place(tx, id, segment, file_number, Some(Millis::now()))?;
+                write_instances(tx, segment)?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Records that index and trailer are committed.
+    pub fn seal_volume(
+        &mut self,
+        id: VolumeId,
+        index_blake3: &Digest,
+        files: &[String],
+        bytes: u64,
+        last: bool,
+    ) -> Result<()> {
+        self.durable(|tx| {
+            advance(
+                tx,
+                id.0,
+                VolumeState::Sealed,
+                &[
+                    ("index_blake3 = ?", index_blake3),
+                    ("files = ?", &files_json(files)),
+                    ("bytes = ?", &bytes),
+                    ("last = ?", &last),
+                    ("sealed_at = ?", &Millis::now()),
+                ],
+            )
+        })
+    }
+
+    /// Gives up a volume that cannot be sealed. What was committed on it stays written: segments stand alone.
+    pub fn abandon_volume(&mut self, id: VolumeId) -> Result<()> {
+        self.durable(|tx| advance(tx, id.0, VolumeState::Abandoned, &[]))
+    }
+}
+
+impl Reader {
+    /// Calls `visit` for each object on a volume with its segment's file number, in the volume's order: what its
+    /// index lists.
+    pub fn each_object_of_volume<E: From<Error>>(
+        &self,
+        volume_id: VolumeId,
+        mut visit: impl FnMut(u64, PackedObject) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let sql = select_object(
+            &["p.file_number"],
+            "JOIN placement p ON p.segment_id = i.segment_id WHERE p.volume_id = ?
+             ORDER BY p.file_number, i.tar_offset",
+        );
+        let read = |row: &rusqlite::Row<'_>| Ok((row.get(FURTHER_COLUMN)?, packed_object(row)?));
+        each(&self.conn, &sql, [volume_id], read, |(file_number, object)| visit(file_number, object))
+    }
+}
+
+/// Notes that a segment is a volume's file; saying so again is fine, saying otherwise is not.
+pub(crate) fn place(
+    conn: &Connection,
+    volume: VolumeId,
+    segment: SegmentId,
+    file_number: u64,
+    written_at: Option<Millis>,
+) -> Result<()> {
+    let known = first(
+        conn,
+        "SELECT file_number FROM placement WHERE segment_id = ? AND volume_id = ?",
+        params![segment, volume],
+        |row| row.get::<_, u64>(0),
+    )?;
+    if known == Some(file_number) {
+        return Ok(());
+    }
+    let placed = change(
+        conn,
+        "INSERT INTO placement (volume_id, file_number, segment_id, written_at) VALUES (?, ?, ?, ?)
+         ON CONFLICT DO NOTHING",
+        params![volume, file_number, segment, written_at],
+    )?;
+    if placed == 0 {
+        return Err(Error::PlaceTaken { segment_id: segment.0, file_number });
+    }
+    Ok(())
+}
+
+fn write_instances(conn: &Connection, segment: SegmentId) -> Result<()> {
+    let step = (InstanceState::Packed, InstanceState::Written);
+    advance_all(conn, step, &[], "segment_id = :segment", &[(":segment", &segment)])?;
+    Ok(())
+}

@@ -1,0 +1,188 @@
+//! t2p: whatever loads, damages, answers and evidence come in whatever order, every balance is the naive model's.
+
+use catalogue::answers::StoreResult;
+use catalogue::balance::{Stage, Tally};
+use catalogue::{DeliveryState, DestinationId, Error, InstanceId, InstanceState, SegmentId};
+use proptest::prelude::*;
+
+use crate::lab::{Lab, object_row};
+
+const SEGMENTS: u64 = 3;
+const OBJECTS: u64 = 4;
+
+#[derive(Debug, Clone)]
+enum Step {
+    Load { object: usize },
+    Damage { object: usize },
+    FailSegment { segment: usize },
+    Reload { segment: usize },
+    Answer { object: usize, destination: usize, accepted: bool },
+    Deliver { object: usize, destination: usize },
+    Again { object: usize, destination: usize },
+    RetryFailed,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let object = 0..(SEGMENTS * OBJECTS) as usize;
+    prop_oneof![
+        4 => object.clone().prop_map(|object| Step::Load { object }),
+        1 => object.clone().prop_map(|object| Step::Damage { object }),
+        1 => (0..SEGMENTS as usize).prop_map(|segment| Step::FailSegment { segment }),
+        1 => (0..SEGMENTS as usize).prop_map(|segment| Step::Reload { segment }),
+        4 => (object.clone(), 0..2_usize, any::<bool>())
+            .prop_map(|(object, destination, accepted)| Step::Answer { object, destination, accepted }),
+        2 => (object.clone(), 0..2_usize).prop_map(|(object, destination)| Step::Deliver { object, destination }),
+        1 => (object, 0..2_usize).prop_map(|(object, destination)| Step::Again { object, destination }),
+        1 => Just(Step::RetryFailed),
+    ]
+}
+
+struct Row {
+    id: InstanceId,
+    segment: SegmentId,
+    state: InstanceState,
+    delivery: [Option<DeliveryState>; 2],
+}
+
+struct Run {
+    lab: Lab,
+    rows: Vec<Row>,
+    segments: Vec<SegmentId>,
+    destinations: [DestinationId; 2],
+}
+
+impl Run {
+    fn new() -> Self {
+        let mut lab = Lab::new();
+        let mut run_rows = Vec::new();
+        let mut segments = Vec::new();
+        for number in 0..SEGMENTS {
+            // A study goes on in the next segment.
+            let objects: Vec<_> = (0..OBJECTS)
+                .map(|n| object_row((number * OBJECTS + n) / 3, number * OBJECTS + n, n * 1_024))
+                .collect();
+            let segment = lab.registered_segment(number + 1, &objects);
+            segments.push(segment);
+            run_rows.extend(lab.objects(segment).into_iter().map(|id| Row {
+                id,
+                segment,
+                state: InstanceState::Pending,
+                delivery: [None; 2],
+            }));
+        }
+        let destinations =
+            ["one", "two"].map(|name| lab.catalogue.add_destination(name, "AE@localhost:104").unwrap());
+        Self { lab, rows: run_rows, segments, destinations }
+    }
+
+    fn take(&mut self, step: &Step) {
+        let catalogue = &mut self.lab.catalogue;
+        match *step {
+            Step::Load { object } => {
+                let row = &mut self.rows[object];
+                let legal = matches!(row.state, InstanceState::Pending | InstanceState::Failed);
+                if agrees(&catalogue.objects_loaded(row.segment, &[(row.id, 0)]), legal) {
+                    row.state = InstanceState::Loaded;
+                }
+            }
+            Step::Damage { object } => {
+                let row = &mut self.rows[object];
+                let result = catalogue.objects_damaged(row.segment, &[(row.id, "digest differs".into())]);
+                if agrees(&result, row.state == InstanceState::Pending) {
+                    row.state = InstanceState::Failed;
+                }
+            }
+            Step::FailSegment { segment } => {
+                let segment = self.segments[segment];
+                if catalogue.segment_damaged(segment, "ends early").is_ok() {
+                    self.move_rows(segment, &[InstanceState::Pending], InstanceState::Failed);
+                }
+            }
+            Step::Reload { segment } => {
+                let segment = self.segments[segment];
+                if catalogue.reload_segment(segment).is_ok() {
+                    let from = [InstanceState::Loaded, InstanceState::Failed];
+                    self.move_rows(segment, &from, InstanceState::Pending);
+                }
+            }
+            Step::Answer { object, destination, accepted } => {
+                let row = &mut self.rows[object];
+                let result = StoreResult { instance_id: row.id, accepted, status_code: None, comment: None };
+                let legal = row.delivery[destination] != Some(DeliveryState::Delivered);
+                if agrees(&catalogue.record_store_results(self.destinations[destination], &[result]), legal) {
+                    let to = if accepted { DeliveryState::Sent } else { DeliveryState::Failed };
+                    row.delivery[destination] = Some(to);
+                }
+            }
+            Step::Deliver { object, destination } => {
+                let row = &mut self.rows[object];
+                catalogue.record_delivered(self.destinations[destination], &[row.id]).unwrap();
+                row.delivery[destination] = Some(DeliveryState::Delivered);
+            }
+            Step::Again { object, destination } => {
+                let row = &mut self.rows[object];
+                let legal = !matches!(row.delivery[destination], None | Some(DeliveryState::Pending));
+                if agrees(&catalogue.deliver_again(self.destinations[destination], &[row.id]), legal) {
+                    row.delivery[destination] = Some(DeliveryState::Pending);
+                }
+            }
+            Step::RetryFailed => {
+                catalogue.retry_failed().unwrap();
+                for segment in self.segments.clone() {
+                    self.move_rows(segment, &[InstanceState::Failed], InstanceState::Pending);
+                }
+            }
+        }
+    }
+
+    fn move_rows(&mut self, segment: SegmentId, from: &[InstanceState], to: InstanceState) {
+        for row in self.rows.iter_mut().filter(|row| row.segment == segment && from.contains(&row.state)) {
+            row.state = to;
+        }
+    }
+
+    fn expected(&self, stage: Stage) -> Tally {
+        let mut tally = Tally { listed: self.rows.len() as u64, ..Tally::default() };
+        for row in &self.rows {
+            let destination = |id| self.destinations.iter().position(|known| *known == id).unwrap();
+            let delivery = match stage {
+                Stage::Deliver(id) | Stage::Audit(id) => row.delivery[destination(id)],
+                Stage::Load | Stage::Export => None,
+            };
+            let side = match (stage, row.state, delivery) {
+                (_, _, Some(DeliveryState::Delivered))
+                | (Stage::Deliver(_), _, Some(DeliveryState::Sent))
+                | (Stage::Load, InstanceState::Loaded, _) => &mut tally.done,
+                (_, _, Some(DeliveryState::Failed)) | (_, InstanceState::Failed, None) => &mut tally.failed,
+                _ => &mut tally.pending,
+            };
+            *side += 1;
+        }
+        tally
+    }
+}
+
+fn agrees(result: &catalogue::Result<()>, legal: bool) -> bool {
+    assert!(result.is_ok() == legal, "{result:?}");
+    assert!(matches!(result, Ok(()) | Err(Error::IllegalTransition { .. })), "{result:?}");
+    legal
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn every_balance_is_the_models(steps in prop::collection::vec(step(), 1..60)) {
+        let mut run = Run::new();
+        for step in &steps {
+            run.take(step);
+            let [one, two] = run.destinations;
+            for stage in [Stage::Load, Stage::Deliver(one), Stage::Audit(one), Stage::Deliver(two), Stage::Audit(two)] {
+                let balance = run.lab.catalogue.balance(stage).unwrap();
+                prop_assert!(balance.holds(), "after {step:?}: {balance:?}");
+                prop_assert_eq!(balance.instances, run.expected(stage), "{:?} after {:?}", stage, step);
+            }
+        }
+        prop_assert_eq!(run.lab.catalogue.recount().unwrap(), 0);
+    }
+}

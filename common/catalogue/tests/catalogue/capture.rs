@@ -1,0 +1,155 @@
+//! Capture: retries, lying sources, conflicts, and spool files that may go.
+
+use catalogue::capture::{CaptureKey, CaptureOutcome, Captured};
+use catalogue::plan::InstanceRow;
+use catalogue::{Error, InstanceId};
+
+use crate::lab::{Lab, captured, digest, file_row, instance_row, key, sop_uid};
+
+#[test]
+fn an_object_finds_its_listed_instance_by_uids() {
+    let mut lab = Lab::new();
+    let study = lab.study(1, 2);
+    let ids = lab.pending(study);
+    let intake = lab.catalogue.open_intake().unwrap().id;
+    assert_eq!(lab.capture(captured(key(study, 1, 1), intake, 0, 9)), (CaptureOutcome::Captured, ids[1]));
+    assert_eq!(lab.pending(study), [ids[0]]);
+}
+
+#[test]
+fn the_same_bytes_again_are_a_duplicate() {
+    let mut lab = Lab::new();
+    let study = lab.study(1, 1);
+    let intake = lab.catalogue.open_intake().unwrap().id;
+    let (_, id) = lab.capture(captured(key(study, 1, 0), intake, 0, 9));
+    // Our File Meta may differ between two fetches; the dataset decides.
+    let other_meta = Captured { blake3: digest(77), ..captured(key(study, 1, 0), intake, 1_000, 9) };
+    assert_eq!(lab.capture(other_meta), (CaptureOutcome::Duplicate, id));
+    assert_eq!(
+        lab.capture(captured(CaptureKey::Instance(id), intake, 2_000, 9)),
+        (CaptureOutcome::Duplicate, id)
+    );
+    lab.seal_all();
+    assert_eq!(lab.capture(captured(key(study, 1, 0), intake, 0, 9)), (CaptureOutcome::Duplicate, id));
+}
+
+#[test]
+fn other_bytes_under_the_same_uid_travel_too() {
+    let mut lab = Lab::new();
+    let study = lab.study(1, 1);
+    let intake = lab.catalogue.open_intake().unwrap().id;
+    let (_, first) = lab.capture(captured(key(study, 1, 0), intake, 0, 1));
+    let (outcome, second) = lab.capture(captured(key(study, 1, 0), intake, 1_000, 2));
+    assert_eq!(outcome, CaptureOutcome::Conflict);
+    assert_ne!(first, second);
+    assert_eq!(
+        lab.capture(captured(key(study, 1, 0), intake, 2_000, 2)),
+        (CaptureOutcome::Duplicate, second)
+    );
+    assert_eq!(lab.captured(), [first, second]);
+    assert_eq!(conflicts(&lab), [(sop_uid(1, 0), 2, 2)]);
+}
+
+#[test]
+fn files_under_one_uid_conflict_only_when_their_datasets_differ() {
+    let mut lab = Lab::new();
+    let files = [file_row(1, 1, "a"), file_row(1, 1, "b"), file_row(1, 2, "c"), file_row(1, 2, "d")];
+    lab.catalogue.record_files(&files).unwrap();
+    let study = lab.catalogue.study_id("1.2.3.1").unwrap().unwrap();
+    let intake = lab.catalogue.open_intake().unwrap().id;
+    for (id, seed) in lab.pending(study).into_iter().zip([1, 1, 1, 2]) {
+        let (outcome, _) = lab.capture(captured(CaptureKey::Instance(id), intake, 0, seed));
+        assert_eq!(outcome, CaptureOutcome::Captured);
+    }
+    assert_eq!(conflicts(&lab), [(sop_uid(1, 2), 2, 2)]);
+}
+
+#[test]
+fn an_object_that_was_not_listed_is_added() {
+    let mut lab = Lab::new();
+    let study = lab.study(1, 1);
+    let intake = lab.catalogue.open_intake().unwrap().id;
+    let (outcome, id) = lab.capture(captured(key(study, 1, 8), intake, 0, 1));
+    assert_eq!(outcome, CaptureOutcome::Unlisted);
+    assert_eq!(lab.captured(), [id]);
+    assert_eq!(lab.pending(study).len(), 1);
+}
+
+#[test]
+fn an_object_listed_under_another_series_is_the_listed_one() {
+    let mut lab = Lab::new();
+    let study = lab.study(1, 0);
+    let elsewhere = InstanceRow { series_uid: "1.2.3.999".into(), ..instance_row(1, 0) };
+    lab.catalogue.record_instances(study, [elsewhere]).unwrap();
+    let ids = lab.pending(study);
+    let intake = lab.catalogue.open_intake().unwrap().id;
+    assert_eq!(lab.capture(captured(key(study, 1, 0), intake, 0, 1)), (CaptureOutcome::Captured, ids[0]));
+    let segment = lab.seal_all();
+    let packed = lab.catalogue.object_at(segment, 0).unwrap().unwrap();
+    assert_eq!(packed.object.series_uid, "1.2.3.1.7");
+}
+
+#[test]
+fn failed_instances_may_still_arrive_and_excluded_ones_stay_out() {
+    let mut lab = Lab::new();
+    let study = lab.study(1, 2);
+    let ids = lab.pending(study);
+    lab.catalogue.fail_instance(ids[0], "never arrived").unwrap();
+    lab.catalogue.exclude_instance(ids[1], "not selected").unwrap();
+    let intake = lab.catalogue.open_intake().unwrap().id;
+    assert_eq!(lab.capture(captured(key(study, 1, 0), intake, 0, 1)), (CaptureOutcome::Captured, ids[0]));
+    assert_eq!(lab.capture(captured(key(study, 1, 1), intake, 0, 1)), (CaptureOutcome::Excluded, ids[1]));
+    assert!(lab.catalogue.instance_reasons(9).unwrap().iter().all(|reason| reason.reason == "not selected"));
+}
+
+#[test]
+fn a_batch_is_recorded_whole_or_not_at_all() {
+    let mut lab = Lab::new();
+    let study = lab.study(1, 1);
+    let intake = lab.catalogue.open_intake().unwrap().id;
+    let batch = [
+        captured(key(study, 1, 0), intake, 0, 1),
+        captured(CaptureKey::Instance(InstanceId(4_711)), intake, 0, 1),
+    ];
+    assert!(matches!(lab.catalogue.record_captured(&batch), Err(Error::Unknown { what: "instance", .. })));
+    assert_eq!(lab.pending(study).len(), 1);
+}
+
+#[test]
+fn an_intake_may_go_when_all_of_it_is_packed() {
+    let mut lab = Lab::new();
+    let study = lab.study(1, 3);
+    let intake = lab.capture_study(study);
+    let known = lab.catalogue.intakes().unwrap().remove(0);
+    assert_eq!((known.objects, known.end, known.is_deletable()), (3, 3_000, false));
+    assert!(matches!(lab.catalogue.forget_intake(intake), Err(Error::IntakeInUse(_))));
+    lab.seal_all();
+    assert!(lab.catalogue.intakes().unwrap()[0].is_deletable());
+    lab.catalogue.forget_intake(intake).unwrap();
+    let next = lab.catalogue.open_intake().unwrap();
+    assert_ne!(next.file_name(), known.file_name(), "names in the spool are never used twice");
+    assert!(!next.is_deletable(), "an open intake may still grow");
+}
+
+#[test]
+fn a_lost_intake_is_fetched_again() {
+    let mut lab = Lab::new();
+    let study = lab.study(1, 3);
+    let intake = lab.capture_study(study);
+    assert_eq!(lab.catalogue.release_intake(intake).unwrap(), 3);
+    assert_eq!(lab.pending(study).len(), 3);
+    assert!(lab.catalogue.intakes().unwrap()[0].is_deletable());
+    lab.capture_study(study);
+    assert_eq!(lab.captured().len(), 3);
+}
+
+fn conflicts(lab: &Lab) -> Vec<(String, u64, u64)> {
+    let mut found = Vec::new();
+    lab.catalogue
+        .each_conflict(|conflict| {
+            found.push((conflict.sop_instance, conflict.objects, conflict.datasets));
+            Ok::<_, Error>(())
+        })
+        .unwrap();
+    found
+}

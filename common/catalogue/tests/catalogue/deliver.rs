@@ -1,0 +1,241 @@
+//! Loading and delivering: the same volume twice, damaged segments, refusals, evidence.
+
+use catalogue::answers::StoreResult;
+use catalogue::audit::VerdictRow;
+use catalogue::balance::{Stage, Tally};
+use catalogue::deliver::{Retry, Settled};
+use catalogue::{DestinationId, Error, InstanceId, SegmentState, StudyId, Verdict, VolumeState};
+
+use crate::lab::{Lab, object_row, segment, study_uid, uids, volume};
+
+fn two_studies(lab: &mut Lab) -> Vec<InstanceId> {
+    let objects: Vec<_> = (0..4).map(|n| object_row(n / 2, n, n * 1_024)).collect();
+    let segment = lab.registered_segment(1, &objects);
+    lab.load(segment)
+}
+
+fn answer(instance_id: InstanceId, accepted: bool) -> StoreResult {
+    let status_code = Some(if accepted { 0 } else { 0xA700 });
+    StoreResult {
+        instance_id,
+        accepted,
+        status_code,
+        comment: (!accepted).then(|| "out of resources".into()),
+    }
+}
+
+fn to_deliver(lab: &Lab, destination: DestinationId, retry: Retry) -> Vec<i64> {
+    let mut found = Vec::new();
+    for study in 1..=2 {
+        let page =
+            lab.catalogue.objects_to_deliver(destination, StudyId(study), retry, InstanceId(0), 100).unwrap();
+        found.extend(page.into_iter().map(|packed| packed.object.id.0));
+    }
+    found
+}
+
+#[test]
+fn the_same_volume_twice_is_one_volume() {
+    let mut lab = Lab::new();
+    let objects = [object_row(1, 0, 0), object_row(1, 1, 1_024)];
+    let first = lab.registered_segment(1, &objects);
+    lab.load(first);
+    assert_eq!(lab.registered_segment(1, &objects), first);
+    let balance = lab.catalogue.balance(Stage::Load).unwrap();
+    assert_eq!((balance.instances.listed, balance.instances.done), (2, 2));
+    assert_eq!(lab.catalogue.volumes().unwrap().len(), 1);
+}
+
+#[test]
+fn a_volume_of_another_transfer_is_refused() {
+    let mut lab = Lab::new();
+    let id = lab.registered_segment(1, &[object_row(1, 0, 0)]);
+    let volume_id = lab.catalogue.register_volume(&volume(1, 1)).unwrap();
+    let mut other = segment(1, 1);
+    other.blake3 = [99; 32];
+    let differs = lab.catalogue.register_segment(volume_id, 1, &other);
+    assert!(matches!(differs, Err(Error::SegmentDiffers { number: 1 })), "{differs:?}");
+    let forged = lab.catalogue.register_objects(id, [], [object_row(1, 5, 0)]);
+    assert!(matches!(forged, Err(Error::ObjectDiffers { number: 1, tar_offset: 0 })), "{forged:?}");
+    let mut relabelled = volume(1, 1);
+    relabelled.sequence = 2;
+    assert!(matches!(lab.catalogue.register_volume(&relabelled), Err(Error::VolumeDiffers { .. })));
+}
+
+#[test]
+fn objects_that_share_a_uid_are_all_registered() {
+    let mut lab = Lab::new();
+    let mut twin = object_row(1, 0, 1_024);
+    twin.blake3 = [200; 32];
+    twin.member = "1.2.3.1/1.2.3.1.7/1.2.3.1.7.0~2.dcm".into();
+    let id = lab.registered_segment(1, &[object_row(1, 0, 0), twin.clone()]);
+    assert_eq!(lab.objects(id).len(), 2);
+    assert_eq!(lab.catalogue.object_at(id, 1_024).unwrap().unwrap().member, twin.member);
+    assert_eq!(lab.catalogue.object_at(id, 0).unwrap().unwrap().member, object_row(1, 0, 0).member);
+}
+
+#[test]
+fn another_copy_brings_what_the_first_could_not() {
+    let mut lab = Lab::new();
+    let id =
+        lab.registered_segment(1, &[object_row(1, 0, 0), object_row(1, 1, 1_024), object_row(1, 2, 2_048)]);
+    let ids = lab.objects(id);
+    lab.catalogue.objects_loaded(id, &[(ids[0], 512)]).unwrap();
+    lab.catalogue.objects_damaged(id, &[(ids[1], "digest differs".into())]).unwrap();
+    assert_eq!(lab.catalogue.segment_damaged(id, "the segment ends early").unwrap(), 1);
+    let studies = lab.catalogue.balance(Stage::Load).unwrap().studies;
+    assert_eq!((studies.failed, studies.pending), (1, 0));
+    lab.catalogue.objects_loaded(id, &[(ids[1], 1_536), (ids[2], 2_560)]).unwrap();
+    lab.catalogue.segment_loaded(id).unwrap();
+    assert_eq!(lab.catalogue.balance(Stage::Load).unwrap().studies.done, 1);
+    assert!(lab.catalogue.instance_reasons(9).unwrap().is_empty());
+}
+
+#[test]
+fn an_object_is_loaded_from_its_own_segment_only() {
+    let mut lab = Lab::new();
+    let one = lab.registered_segment(1, &[object_row(1, 0, 0)]);
+    let two = lab.registered_segment(2, &[object_row(2, 0, 0)]);
+    let id = lab.objects(one)[0];
+    assert!(matches!(lab.catalogue.objects_loaded(two, &[(id, 0)]), Err(Error::NotAMember { .. })));
+    lab.catalogue.objects_loaded(one, &[(id, 0)]).unwrap();
+    assert!(matches!(lab.catalogue.objects_loaded(one, &[(id, 0)]), Err(Error::IllegalTransition { .. })));
+}
+
+#[test]
+fn each_destination_gets_what_it_lacks() {
+    let mut lab = Lab::new();
+    let ids = two_studies(&mut lab);
+    let one = lab.catalogue.add_destination("one", "ONE@a:104").unwrap();
+    let two = lab.catalogue.add_destination("two", "TWO@b:104").unwrap();
+    assert_eq!(lab.catalogue.add_destination("one", "ONE@a:105").unwrap(), one);
+    lab.catalogue.record_store_results(one, &[answer(ids[0], true), answer(ids[1], true)]).unwrap();
+    assert_eq!(to_deliver(&lab, one, Retry::Nothing), [3, 4]);
+    assert_eq!(to_deliver(&lab, two, Retry::Nothing), [1, 2, 3, 4]);
+    let studies =
+        |destination| uids(|after| lab.catalogue.studies_to_deliver(destination, Retry::Nothing, after, 1));
+    assert_eq!(studies(one), [study_uid(1)]);
+    assert_eq!(studies(two), [study_uid(0), study_uid(1)]);
+}
+
+#[test]
+fn refusals_are_tried_again_a_given_number_of_times() {
+    let mut lab = Lab::new();
+    let ids = two_studies(&mut lab);
+    let destination = lab.catalogue.add_destination("one", "ONE@a:104").unwrap();
+    lab.catalogue
+        .record_store_results(destination, &ids.iter().map(|id| answer(*id, true)).collect::<Vec<_>>()[1..])
+        .unwrap();
+    for _ in 0..2 {
+        lab.catalogue.record_store_results(destination, &[answer(ids[0], false)]).unwrap();
+    }
+    assert!(to_deliver(&lab, destination, Retry::Nothing).is_empty());
+    assert!(to_deliver(&lab, destination, Retry::FewerThan(2)).is_empty());
+    assert_eq!(to_deliver(&lab, destination, Retry::FewerThan(3)), [1]);
+    let studies = |retry| uids(|after| lab.catalogue.studies_to_deliver(destination, retry, after, 9));
+    assert!(studies(Retry::Nothing).is_empty());
+    assert_eq!(studies(Retry::FewerThan(3)), [study_uid(0)]);
+    let reasons = lab.catalogue.delivery_reasons(destination, 5).unwrap();
+    assert_eq!((&*reasons[0].reason, reasons[0].count), ("out of resources", 1));
+    assert_eq!(lab.catalogue.balance(Stage::Deliver(destination)).unwrap().instances.failed, 1);
+}
+
+#[test]
+fn an_answer_is_a_claim_and_evidence_is_delivery() {
+    let mut lab = Lab::new();
+    let ids = two_studies(&mut lab);
+    let destination = lab.catalogue.add_destination("one", "ONE@a:104").unwrap();
+    let all: Vec<_> = ids.iter().map(|id| answer(*id, true)).collect();
+    lab.catalogue.record_store_results(destination, &all).unwrap();
+    lab.catalogue.record_delivered(destination, &ids[..3]).unwrap();
+    let balance = |stage| lab.catalogue.balance(stage).unwrap().instances;
+    assert_eq!(balance(Stage::Deliver(destination)), Tally { listed: 4, done: 4, ..Tally::default() });
+    assert_eq!(
+        balance(Stage::Audit(destination)),
+        Tally { listed: 4, done: 3, pending: 1, ..Tally::default() }
+    );
+}
+
+#[test]
+fn what_is_delivered_is_sent_again_only_when_reopened() {
+    let mut lab = Lab::new();
+    let ids = two_studies(&mut lab);
+    let destination = lab.catalogue.add_destination("one", "ONE@a:104").unwrap();
+    let again = lab.catalogue.deliver_again(destination, &ids[..1]);
+    assert!(matches!(again, Err(Error::IllegalTransition { .. })), "{again:?}");
+    lab.catalogue.record_delivered(destination, &ids).unwrap();
+    let resent = lab.catalogue.record_store_results(destination, &[answer(ids[0], true)]);
+    assert!(
+        matches!(resent, Err(Error::IllegalTransition { what: "delivery of instance", .. })),
+        "{resent:?}"
+    );
+    lab.catalogue.deliver_again(destination, &ids[..1]).unwrap();
+    assert_eq!(to_deliver(&lab, destination, Retry::Nothing), [1]);
+    lab.catalogue.record_store_results(destination, &[answer(ids[0], true)]).unwrap();
+    let unknown = lab.catalogue.record_delivered(destination, &[InstanceId(4_711)]);
+    assert!(matches!(unknown, Err(Error::Unknown { what: "instance", .. })), "{unknown:?}");
+}
+
+#[test]
+fn a_spool_file_goes_when_every_destination_has_all_of_it() {
+    let mut lab = Lab::new();
+    let ids = two_studies(&mut lab);
+    let free = |lab: &Lab, settled| lab.catalogue.segments_to_free(settled).unwrap().len();
+    assert_eq!(free(&lab, Settled::Accepted), 0, "nowhere to go is not delivered");
+    let one = lab.catalogue.add_destination("one", "ONE@a:104").unwrap();
+    let two = lab.catalogue.add_destination("two", "TWO@b:104").unwrap();
+    let all: Vec<_> = ids.iter().map(|id| answer(*id, true)).collect();
+    lab.catalogue.record_store_results(one, &all).unwrap();
+    assert_eq!(free(&lab, Settled::Accepted), 0);
+    lab.catalogue.record_store_results(two, &all).unwrap();
+    assert_eq!((free(&lab, Settled::Accepted), free(&lab, Settled::Proved)), (1, 0));
+    for destination in [one, two] {
+        lab.catalogue.record_delivered(destination, &ids).unwrap();
+    }
+    let segment = lab.catalogue.segments_to_free(Settled::Proved).unwrap().remove(0).id;
+    lab.catalogue.segment_done(segment).unwrap();
+    assert_eq!(free(&lab, Settled::Proved), 0);
+    assert!(matches!(lab.catalogue.segment_loaded(segment), Err(Error::IllegalTransition { .. })));
+    assert_eq!(lab.catalogue.reload_segment(segment).unwrap(), 4);
+    assert_eq!(lab.catalogue.segment(1).unwrap().unwrap().state, SegmentState::Known);
+    let delivered = lab.catalogue.balance(Stage::Audit(one)).unwrap().instances;
+    assert_eq!(delivered.done, 4, "what is delivered stays delivered");
+    assert_eq!(lab.catalogue.recount().unwrap(), 0);
+}
+
+#[test]
+fn volumes_are_verified_and_done() {
+    let mut lab = Lab::new();
+    let id = lab.catalogue.register_volume(&volume(1, 1)).unwrap();
+    lab.catalogue.volume_verified(id, "every digest").unwrap();
+    lab.catalogue.volume_verified(id, "every digest").unwrap();
+    lab.catalogue.volume_done(id).unwrap();
+    assert_eq!(lab.catalogue.volumes().unwrap()[0].state, VolumeState::Done);
+}
+
+#[test]
+fn a_later_verdict_replaces_an_earlier_one() {
+    let mut lab = Lab::new();
+    let destination = lab.catalogue.add_destination("one", "ONE@a:104").unwrap();
+    let verdict = |sop: &str, verdict| VerdictRow {
+        study_uid: study_uid(1),
+        sop_instance: sop.into(),
+        verdict,
+        reason: None,
+    };
+    let batch =
+        [verdict("1", Verdict::Missing), verdict("2", Verdict::Extra), verdict("1", Verdict::Delivered)];
+    lab.catalogue.put_verdicts(destination, &batch).unwrap();
+    let counts = lab.catalogue.verdict_counts(destination).unwrap();
+    assert_eq!(counts, [(Verdict::Delivered, 1), (Verdict::Extra, 1)]);
+    let mut per_study = Vec::new();
+    lab.catalogue
+        .each_study_verdicts(destination, |uid, verdict, count| {
+            per_study.push((uid, verdict, count));
+            Ok::<_, Error>(())
+        })
+        .unwrap();
+    assert_eq!(per_study, [(study_uid(1), Verdict::Delivered, 1), (study_uid(1), Verdict::Extra, 1)]);
+    lab.catalogue.clear_verdicts(destination).unwrap();
+    assert!(lab.catalogue.verdict_counts(destination).unwrap().is_empty());
+}

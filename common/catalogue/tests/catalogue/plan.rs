@@ -1,0 +1,125 @@
+//! Listing: idempotent, resumable, and everything that was listed is in the balance.
+
+use catalogue::balance::{Stage, Tally};
+use catalogue::{Error, InstanceId, OddityState, PlanPosition};
+
+use crate::lab::{Lab, captured, file_row, instance_row, key, study_row, study_uid, uids};
+
+#[test]
+fn listing_again_resets_nothing() {
+    let mut lab = Lab::new();
+    let study = lab.study(1, 3);
+    lab.capture_study(study);
+    lab.catalogue.relist_study(study).unwrap();
+    let again = lab.catalogue.record_instances(study, (0..4).map(|n| instance_row(1, n))).unwrap();
+    assert_eq!((again.new, again.known), (1, 3));
+    assert_eq!(lab.captured().len(), 3);
+    assert_eq!(lab.pending(study).len(), 1);
+}
+
+#[test]
+fn studies_keep_their_plan_order_and_pages_join_up() {
+    let mut lab = Lab::new();
+    for study in [5, 3, 9, 1] {
+        lab.catalogue.upsert_study(&study_row(study)).unwrap();
+    }
+    lab.catalogue.upsert_study(&study_row(3)).unwrap();
+    let order = uids(|after| lab.catalogue.studies_not_enumerated(after, 2));
+    assert_eq!(order, [5, 3, 9, 1].map(study_uid));
+    lab.study(3, 1);
+    let rest = uids(|after| lab.catalogue.studies_not_enumerated(after, 1));
+    assert_eq!(rest, [5, 9, 1].map(study_uid));
+    assert_eq!(uids(|after| lab.catalogue.studies_to_fetch(after, 1)), [study_uid(3)]);
+}
+
+#[test]
+fn a_study_known_again_keeps_what_the_new_answer_leaves_out() {
+    let mut lab = Lab::new();
+    let mut row = study_row(1);
+    row.study_date = Some("20200101".into());
+    lab.catalogue.upsert_study(&row).unwrap();
+    row.study_date = None;
+    row.accession = Some("A1".into());
+    assert!(!lab.catalogue.upsert_study(&row).unwrap().1);
+    let known = lab.catalogue.studies(PlanPosition::default(), 10).unwrap().remove(0).study;
+    assert_eq!((known.study_date.as_deref(), known.accession.as_deref()), (Some("20200101"), Some("A1")));
+}
+
+#[test]
+fn debug_output_of_a_study_has_no_patient_data() {
+    let shown = format!("{:?}", study_row(1));
+    assert!(shown.contains("1.2.3.1") && !shown.contains("Nobody"), "{shown}");
+}
+
+#[test]
+fn files_with_the_same_uids_are_instances_of_their_own() {
+    let mut lab = Lab::new();
+    let files = [file_row(1, 1, "a.dcm"), file_row(1, 1, "b.dcm"), file_row(1, 1, "a.dcm")];
+    let listed = lab.catalogue.record_files(&files).unwrap();
+    assert_eq!((listed.new, listed.known), (2, 1));
+    assert_eq!(lab.catalogue.balance(Stage::Export).unwrap().studies.pending, 1);
+    lab.catalogue.finish_listing().unwrap();
+    assert!(lab.catalogue.studies_not_enumerated(PlanPosition::default(), 9).unwrap().is_empty());
+}
+
+#[test]
+fn files_that_are_no_objects_count_as_listed() {
+    let mut lab = Lab::new();
+    lab.catalogue.record_oddity(b"notes.txt", Some(3), OddityState::Excluded, "not DICOM").unwrap();
+    lab.catalogue.record_oddity(b"locked", None, OddityState::Failed, "permission denied").unwrap();
+    lab.catalogue.record_oddity(b"late.dcm", None, OddityState::Failed, "permission denied").unwrap();
+    lab.catalogue.record_files(&[file_row(1, 1, "late.dcm")]).unwrap();
+    let instances = lab.catalogue.balance(Stage::Export).unwrap().instances;
+    assert_eq!(instances, Tally { listed: 3, done: 0, excluded: 1, failed: 1, pending: 1 });
+    let reasons = lab.catalogue.oddity_reasons(10).unwrap();
+    assert_eq!(
+        reasons.iter().map(|reason| &*reason.reason).collect::<Vec<_>>(),
+        ["not DICOM", "permission denied"]
+    );
+}
+
+#[test]
+fn a_study_without_instances_is_not_done() {
+    let mut lab = Lab::new();
+    lab.study(1, 0);
+    let studies = lab.catalogue.balance(Stage::Export).unwrap().studies;
+    assert_eq!((studies.listed, studies.failed), (1, 1));
+}
+
+#[test]
+fn an_instance_is_left_out_once_and_only_while_pending() {
+    let mut lab = Lab::new();
+    let study = lab.study(1, 2);
+    let ids = lab.pending(study);
+    lab.catalogue.exclude_instance(ids[0], "modality SR is not selected").unwrap();
+    let again = lab.catalogue.exclude_instance(ids[0], "twice");
+    assert!(matches!(again, Err(Error::IllegalTransition { what: "instance", .. })), "{again:?}");
+    assert!(matches!(lab.catalogue.fail_instance(ids[0], "x"), Err(Error::IllegalTransition { .. })));
+    assert!(matches!(lab.catalogue.fail_instance(InstanceId(99), "x"), Err(Error::Unknown { .. })));
+    lab.capture_study(study);
+    assert!(matches!(lab.catalogue.fail_instance(ids[1], "x"), Err(Error::IllegalTransition { .. })));
+}
+
+#[test]
+fn what_was_given_up_can_be_tried_again() {
+    let mut lab = Lab::new();
+    let study = lab.study(1, 3);
+    lab.catalogue.study_attempt_failed(study, "association rejected").unwrap();
+    assert_eq!(lab.catalogue.fail_pending_of_study(study, "never arrived").unwrap(), 3);
+    let reasons = lab.catalogue.instance_reasons(10).unwrap();
+    assert_eq!((reasons.len(), reasons[0].count, reasons[0].examples.len()), (1, 3, 3));
+    assert_eq!(lab.catalogue.retry_failed().unwrap(), 3);
+    assert_eq!(lab.pending(study).len(), 3);
+    assert_eq!(lab.catalogue.studies(PlanPosition::default(), 1).unwrap()[0].attempts, 0);
+}
+
+#[test]
+fn what_arrived_unlisted_and_is_listed_later_is_one_instance() {
+    let mut lab = Lab::new();
+    let study = lab.study(1, 1);
+    let intake = lab.catalogue.open_intake().unwrap().id;
+    lab.capture(captured(key(study, 1, 5), intake, 0, 1));
+    let listed = lab.catalogue.record_instances(study, [instance_row(1, 5)]).unwrap();
+    assert_eq!((listed.new, listed.known), (0, 1));
+    assert_eq!(lab.catalogue.balance(Stage::Export).unwrap().instances.listed, 2);
+}

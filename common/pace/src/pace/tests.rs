@@ -1,0 +1,289 @@
+//! The gate under threads, windows and a clock that is turned.
+
+use std::{
+    sync::atomic::{AtomicBool, AtomicU64, Ordering},
+    thread,
+};
+
+use jiff::civil::{Weekday, date, time};
+
+use super::*;
+use crate::{Days, LimitsOverride, TurnableClock, Window, Zone};
+
+const MB: u64 = 1_000_000;
+
+type Changes = Arc<Mutex<Vec<PaceChange>>>;
+
+fn clock_at(text: &str) -> Arc<TurnableClock> {
+    Arc::new(TurnableClock::new(text.parse().unwrap()))
+}
+
+fn logged(limits: Limits, calendar: Calendar, clock: &Arc<TurnableClock>) -> (Pace, Changes) {
+    let changes = Changes::default();
+    let log = Arc::clone(&changes);
+    let pace =
+        Pace::new(limits, calendar, clock.clone(), Box::new(move |change| log.lock().unwrap().push(change)));
+    (pace, changes)
+}
+
+fn pace(limits: Limits, calendar: Calendar, clock: &Arc<TurnableClock>) -> Pace {
+    logged(limits, calendar, clock).0
+}
+
+fn bytes_per_second(rate: u64) -> Limits {
+    Limits { bytes_per_second: Some(rate), ..Limits::default() }
+}
+
+fn never() -> bool {
+    false
+}
+
+fn nights(zone: &str) -> Calendar {
+    let weekdays =
+        [Weekday::Monday, Weekday::Tuesday, Weekday::Wednesday, Weekday::Thursday, Weekday::Friday];
+    let night = Window {
+        days: Days::of(&weekdays).unwrap(),
+        from: time(22, 30, 0, 0),
+        to: time(2, 30, 0, 0),
+        limits: Some(LimitsOverride { bytes_per_second: Some(8 * MB), ..LimitsOverride::default() }),
+    };
+    let weekend = Window {
+        days: Days::of(&[Weekday::Saturday, Weekday::Sunday]).unwrap(),
+        from: time(2, 15, 0, 0),
+        to: time(5, 0, 0, 0),
+        limits: None,
+    };
+    Calendar::new(Zone::named(zone).unwrap(), vec![night, weekend])
+}
+
+#[test]
+fn five_megabytes_a_second_over_a_minute_with_four_threads() {
+    let clock = clock_at("2026-06-05T09:00:00Z");
+    let pace = pace(bytes_per_second(5 * MB), Calendar::always(), &clock);
+    let minute = Duration::from_secs(60);
+    let passed = AtomicU64::new(0);
+    thread::scope(|scope| {
+        for chunk in [16_384, 65_536, 1_048_576, 3_000_000] {
+            let (pace, clock, passed) = (&pace, &clock, &passed);
+            scope.spawn(move || {
+                while pace.take_bytes(chunk, &|| clock.monotonic() >= minute) == Admission::Go {
+                    let total = passed.fetch_add(chunk, Ordering::SeqCst) + chunk;
+                    let allowed = clock.monotonic().as_nanos() as u64 / 200 + MB + 1;
+                    assert!(total <= allowed, "{total} bytes had passed when {allowed} were allowed");
+                }
+            });
+        }
+    });
+    let total = passed.into_inner();
+    // What is in flight at the end of the minute belongs to neither side: at most one chunk of each thread.
+    let in_flight = 16_384 + 65_536 + 1_048_576 + 3_000_000;
+    let expected = 300 * MB;
+    assert!(total <= expected + expected / 100, "{total} is more than 1 % above {expected}");
+    assert!(total + in_flight >= expected - expected / 100, "{total} is more than 1 % below {expected}");
+    assert!(total >= expected - expected / 20, "{total} is more than 5 % below {expected}");
+}
+
+#[test]
+fn one_thread_with_small_chunks_meets_the_rate_within_half_a_percent() {
+    let clock = clock_at("2026-06-05T09:00:00Z");
+    let pace = pace(bytes_per_second(5 * MB), Calendar::always(), &clock);
+    let mut total = 0;
+    while clock.monotonic() < Duration::from_secs(60) {
+        assert_eq!(pace.take_bytes(10_000, &never), Admission::Go);
+        total += 10_000;
+    }
+    assert!((300 * MB..=301_500_000).contains(&total), "{total}");
+}
+
+#[test]
+fn a_receiver_that_works_between_chunks_loses_nothing_and_gains_no_more_than_the_burst() {
+    let clock = clock_at("2026-06-05T09:00:00Z");
+    let pace = pace(bytes_per_second(MB), Calendar::always(), &clock);
+    for _ in 0..100 {
+        clock.turn(Duration::from_millis(90));
+        pace.take_bytes(100_000, &never);
+    }
+    // Ten megabytes, less the full bucket at the start, plus the first pause: a full bucket saves nothing.
+    assert_eq!(clock.monotonic(), Duration::from_millis(9_890));
+}
+
+#[test]
+fn instances_below_one_a_second_are_exact() {
+    let clock = clock_at("2026-06-05T09:00:00Z");
+    let limits = Limits { instances_per_second: Some(0.4), ..Limits::default() };
+    let pace = pace(limits, Calendar::always(), &clock);
+    for _ in 0..5 {
+        assert_eq!(pace.admit_instance(&never), Admission::Go);
+    }
+    assert_eq!(clock.monotonic(), Duration::from_secs(10));
+}
+
+#[test]
+fn without_ceilings_no_time_passes() {
+    let clock = clock_at("2026-06-05T09:00:00Z");
+    let pace = Pace::unlimited(clock.clone());
+    for _ in 0..1000 {
+        assert_eq!(pace.take_bytes(u64::MAX, &never), Admission::Go);
+        assert_eq!(pace.admit_instance(&never), Admission::Go);
+    }
+    assert_eq!((clock.monotonic(), pace.associations()), (Duration::ZERO, 1));
+}
+
+#[test]
+fn a_stop_is_seen_within_a_slice_of_the_longest_wait() {
+    let clock = clock_at("2026-06-05T09:00:00Z");
+    let limits = Limits { instances_per_second: Some(1e-6), ..bytes_per_second(1) };
+    let pace = pace(limits, Calendar::always(), &clock);
+    let asked = AtomicU64::new(0);
+    let third_time = || asked.fetch_add(1, Ordering::SeqCst) == 2;
+    assert_eq!(pace.take_bytes(u64::MAX, &third_time), Admission::Stopped);
+    assert_eq!(clock.monotonic(), 2 * SLICE);
+    asked.store(0, Ordering::SeqCst);
+    assert_eq!(pace.admit_instance(&never), Admission::Go);
+    assert_eq!(pace.admit_instance(&third_time), Admission::Stopped);
+    assert_eq!(clock.monotonic(), 4 * SLICE);
+}
+
+#[test]
+fn a_stop_ends_the_wait_for_a_window() {
+    let clock = clock_at("2026-06-05T09:00:00Z");
+    let pace = pace(Limits::default(), nights("UTC"), &clock);
+    let noon = date(2026, 6, 5).at(12, 0, 0, 0).in_tz("UTC").unwrap().timestamp();
+    assert_eq!(pace.wait_until_open(&|| clock.now() >= noon), Admission::Stopped);
+    assert_eq!(clock.now(), noon);
+}
+
+/// Works through a fortnight, asking again and again, and checks every admission against a wall clock of its own.
+fn a_fortnight(zone: &str, start: &str, openings: usize) {
+    let clock = clock_at(start);
+    let (pace, changes) = logged(bytes_per_second(MB), nights(zone), &clock);
+    let time_zone = jiff::tz::TimeZone::get(zone).unwrap();
+    let end = clock.now() + Duration::from_secs(14 * 24 * 3600);
+    let mut admitted = 0;
+    while pace.wait_until_open(&|| clock.now() >= end) == Admission::Go {
+        while pace.admit_instance(&never) == Admission::Go {
+            let wall = time_zone.to_datetime(clock.now());
+            assert!(is_night(wall), "admitted at {wall} in {zone}");
+            admitted += 1;
+            pace.take_bytes(300 * MB, &never);
+        }
+        let wall = time_zone.to_datetime(clock.now());
+        assert!(!is_night(wall), "closed at {wall} in {zone}");
+    }
+    assert!(admitted > 1000, "{admitted}");
+    let changes = changes.lock().unwrap();
+    let opened = changes.iter().filter(|change| change.signal.starts_with("window opened")).count();
+    assert_eq!(opened, openings, "{zone}: {changes:#?}");
+    assert!(changes.windows(2).all(|pair| pair[0].new == pair[1].old && pair[0].at <= pair[1].at));
+}
+
+/// The windows of [`nights`], written out by hand.
+fn is_night(wall: jiff::civil::DateTime) -> bool {
+    let day = wall.date().weekday();
+    let weekend = matches!(day, Weekday::Saturday | Weekday::Sunday);
+    let evening = !weekend && wall.time() >= time(22, 30, 0, 0);
+    let morning = !matches!(day, Weekday::Sunday | Weekday::Monday) && wall.time() < time(2, 30, 0, 0);
+    let weekend_night = weekend && (time(2, 15, 0, 0)..time(5, 0, 0, 0)).contains(&wall.time());
+    evening || morning || weekend_night
+}
+
+// In a fortnight the weekday windows open ten times. On Saturday the one that began on Friday gives way to the
+// weekend's without closing; on the two Sundays the weekend's opens by itself: twelve.
+#[test]
+fn nothing_outside_windows_when_clocks_go_forward_in_berlin() {
+    a_fortnight("Europe/Berlin", "2026-03-23T11:00:00Z", 12);
+}
+
+#[test]
+fn nothing_outside_windows_when_clocks_go_forward_in_new_york() {
+    a_fortnight("America/New_York", "2026-03-02T17:00:00Z", 12);
+}
+
+// When clocks go back on Sunday at 03:00, 02:00 to 02:15 comes again and is outside: one opening more.
+#[test]
+fn nothing_outside_windows_when_clocks_go_back_in_berlin() {
+    a_fortnight("Europe/Berlin", "2026-10-19T11:00:00Z", 13);
+}
+
+// There clocks go back on Sunday from 02:00 to 01:00, before the window.
+#[test]
+fn nothing_outside_windows_when_clocks_go_back_in_new_york() {
+    a_fortnight("America/New_York", "2026-10-26T17:00:00Z", 12);
+}
+
+#[test]
+fn every_change_is_logged_with_what_held_before_and_after() {
+    let clock = clock_at("2026-06-04T22:00:00Z");
+    let (pace, changes) = logged(bytes_per_second(MB), nights("UTC"), &clock);
+    for hours in [1, 5, 22] {
+        clock.turn(Duration::from_secs(hours * 3600));
+        pace.admission();
+    }
+    assert_eq!(clock.now(), "2026-06-06T02:00:00Z".parse().unwrap());
+    clock.turn(Duration::from_secs(1800));
+    assert_eq!(pace.limits(), Some(bytes_per_second(MB)));
+    let night = Some(bytes_per_second(8 * MB));
+    let expected = [
+        ("start", None, None),
+        ("window opened: mon,tue,wed,thu,fri 22:30 to 02:30", None, night),
+        ("window closed", night, None),
+        ("window opened: mon,tue,wed,thu,fri 22:30 to 02:30", None, night),
+        ("window changed: sat,sun 02:15 to 05:00", night, Some(bytes_per_second(MB))),
+    ];
+    let changes = changes.lock().unwrap();
+    let seen: Vec<_> =
+        changes.iter().map(|change| (change.signal.as_str(), change.old, change.new)).collect();
+    assert_eq!(seen, expected);
+    assert_eq!(changes[1].at, "2026-06-04T23:00:00Z".parse().unwrap());
+}
+
+#[test]
+fn bytes_in_flight_when_a_window_closes_are_paced_and_told() {
+    let clock = clock_at("2026-06-05T02:29:59Z");
+    let pace = pace(bytes_per_second(MB), nights("UTC"), &clock);
+    let opens_at = Some("2026-06-05T22:30:00Z".parse().unwrap());
+    assert_eq!(pace.take_bytes(16 * MB, &never), Admission::Closed { opens_at });
+    // Eight megabytes a second, of which a fifth of a second was in the bucket.
+    assert_eq!(clock.monotonic(), Duration::from_millis(1_800));
+    assert_eq!((pace.admission(), pace.limits()), (Admission::Closed { opens_at }, None));
+}
+
+#[test]
+fn an_admission_that_would_come_after_the_end_is_refused() {
+    let clock = clock_at("2026-06-05T02:29:58Z");
+    let limits = Limits { instances_per_second: Some(0.1), ..Limits::default() };
+    let pace = pace(limits, nights("UTC"), &clock);
+    assert_eq!(pace.admit_instance(&never), Admission::Go);
+    assert!(matches!(pace.admit_instance(&never), Admission::Closed { .. }));
+    assert_eq!(clock.now(), "2026-06-05T02:30:00Z".parse().unwrap());
+}
+
+#[test]
+fn a_clock_set_back_closes_the_window_again_and_bends_no_rate() {
+    let clock = clock_at("2026-06-05T23:00:00Z");
+    let pace = pace(bytes_per_second(MB), nights("UTC"), &clock);
+    assert_eq!(pace.admission(), Admission::Go);
+    clock.set("2026-06-05T12:00:00Z".parse().unwrap());
+    assert!(matches!(pace.admission(), Admission::Closed { .. }));
+    clock.set("2026-06-05T23:00:00Z".parse().unwrap());
+    assert_eq!(pace.take_bytes(16 * MB, &never), Admission::Go);
+    assert_eq!(clock.monotonic(), Duration::from_millis(1_800));
+}
+
+#[test]
+fn a_pace_is_shared_by_threads() {
+    let clock = clock_at("2026-06-05T09:00:00Z");
+    let limits = Limits { instances_per_second: Some(10.0), ..Limits::default() };
+    let pace = Arc::new(pace(limits, Calendar::always(), &clock));
+    let stop = Arc::new(AtomicBool::new(false));
+    let threads = (0..4).map(|_| {
+        let (pace, stop) = (Arc::clone(&pace), Arc::clone(&stop));
+        thread::spawn(move || {
+            (0..25).all(|_| pace.admit_instance(&|| stop.load(Ordering::SeqCst)) == Admission::Go)
+        })
+    });
+    let threads: Vec<_> = threads.collect();
+    assert!(threads.into_iter().all(|thread| thread.join().unwrap()));
+    // A hundred instances at ten a second, two of which were in the bucket.
+    assert_eq!(clock.monotonic(), Duration::from_millis(9_800));
+}
