@@ -1,0 +1,253 @@
+//! The two programs under test, run as an operator would run them.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::thread::sleep;
+use std::time::Duration;
+
+use serde_json::Value;
+
+/// What the exit code says (the operators' contract).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// Done and clean.
+    Clean = 0,
+    /// Failed.
+    Failed = 1,
+    /// Wrong usage or configuration.
+    Usage = 2,
+    /// Done, with discrepancies.
+    Discrepancies = 3,
+    /// Incomplete: rerun to continue.
+    Incomplete = 4,
+}
+
+/// `p2t` or `t2p` with a job directory.
+#[derive(Debug, Clone)]
+pub struct Program {
+    name: &'static str,
+    job: PathBuf,
+}
+
+/// A command that has ended.
+#[derive(Debug)]
+pub struct Finished {
+    command: String,
+    status: ExitStatus,
+    /// What it printed for machines.
+    pub stdout: String,
+    /// What it printed for people.
+    pub stderr: String,
+}
+
+impl Program {
+    /// The exporting program on a job directory that `init` makes.
+    pub fn p2t(job: &Path) -> Self {
+        Self { name: "p2t", job: job.to_owned() }
+    }
+
+    /// The ingesting program.
+    pub fn t2p(job: &Path) -> Self {
+        Self { name: "t2p", job: job.to_owned() }
+    }
+
+    /// Its job directory.
+    pub fn job(&self) -> &Path {
+        &self.job
+    }
+
+    /// `init DIR` with these options; the job must come out clean.
+    pub fn init<S: AsRef<OsStr>>(&self, options: &[S]) {
+        let mut command = Command::new(binary(self.name));
+        command.arg("init").arg(&self.job).args(options);
+        finish(command).expect(Exit::Clean);
+    }
+
+    /// A command on the job, with `--json`.
+    pub fn run<S: AsRef<OsStr>>(&self, arguments: &[S]) -> Finished {
+        finish(self.command(arguments))
+    }
+
+    /// The same, not started yet.
+    pub fn command<S: AsRef<OsStr>>(&self, arguments: &[S]) -> Command {
+        let mut command = Command::new(binary(self.name));
+        command.args(arguments).arg("--json").arg("--job").arg(&self.job);
+        command
+    }
+
+    /// The same, running.
+    pub fn spawn<S: AsRef<OsStr>>(&self, arguments: &[S]) -> Running {
+        let mut command = self.command(arguments);
+        let text = format!("{command:?}");
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        Running {
+            child: Some(command.spawn().unwrap_or_else(|error| panic!("{text}: {error}"))),
+            command: text,
+        }
+    }
+
+    /// Sets `key` in a table of the job's configuration file, such as `pace.limits`.
+    pub fn configure(&self, table: &str, key: &str, value: impl Into<toml::Value>) {
+        let path = self.job.join(format!("{}.toml", self.name));
+        let text =
+            std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let mut configuration: toml::Table = text.parse().expect("init writes a valid configuration");
+        let mut inner = &mut configuration;
+        for name in table.split('.') {
+            let entry = inner.entry(name).or_insert_with(|| toml::Table::new().into());
+            inner = entry.as_table_mut().expect("a section is a table");
+        }
+        inner.insert(key.to_owned(), value.into());
+        std::fs::write(&path, configuration.to_string()).expect("the configuration can be written");
+    }
+}
+
+/// A command that runs.
+#[derive(Debug)]
+pub struct Running {
+    child: Option<Child>,
+    command: String,
+}
+
+impl Running {
+    /// Ends it as a power cut would, unless it has ended by itself. Says whether it was still running.
+    pub fn kill(mut self) -> bool {
+        let mut child = self.child.take().expect("it has not been taken");
+        let ended = child.try_wait().expect("a child can be asked").is_some();
+        let _ = child.kill();
+        let _ = child.wait();
+        !ended
+    }
+
+    /// Presses Ctrl-C.
+    pub fn interrupt(&self) {
+        let id = self.child.as_ref().expect("it has not been taken").id().to_string();
+        let status = Command::new("kill").args(["-INT", &id]).status().expect("kill is installed");
+        assert!(status.success(), "{} has ended before it was interrupted", self.command);
+    }
+
+    /// Whether it still runs.
+    pub fn is_running(&mut self) -> bool {
+        self.child
+            .as_mut()
+            .expect("it has not been taken")
+            .try_wait()
+            .expect("a child can be asked")
+            .is_none()
+    }
+
+    /// The process id.
+    pub fn id(&self) -> u32 {
+        self.child.as_ref().expect("it has not been taken").id()
+    }
+
+    /// Waits until it ends.
+    pub fn finish(mut self) -> Finished {
+        let child = self.child.take().expect("it has not been taken");
+        finished(
+            std::mem::take(&mut self.command),
+            child.wait_with_output().expect("a child can be waited for"),
+        )
+    }
+
+    /// Waits until it ends, and says how much memory it held at most, in bytes.
+    pub fn finish_with_peak_memory(mut self) -> (Finished, u64) {
+        let id = self.id();
+        let mut child = self.child.take().expect("it has not been taken");
+        // Read while it runs, or a full pipe would stop it.
+        let (stdout, stderr) = (drain(child.stdout.take()), drain(child.stderr.take()));
+        let mut peak = 0;
+        let status = loop {
+            // The kernel keeps the high-water mark itself: polling may be slow without missing a peak.
+            peak = peak.max(high_water_mark(id).unwrap_or(0));
+            if let Some(status) = child.try_wait().expect("a child can be asked") {
+                break status;
+            }
+            sleep(Duration::from_millis(20));
+        };
+        let join = |pipe: std::thread::JoinHandle<Vec<u8>>| pipe.join().expect("the reader does not panic");
+        let output = Output { status, stdout: join(stdout), stderr: join(stderr) };
+        (finished(std::mem::take(&mut self.command), output), peak)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+fn drain(pipe: Option<impl std::io::Read + Send + 'static>) -> std::thread::JoinHandle<Vec<u8>> {
+    std::thread::spawn(move || {
+        let mut bytes = Vec::new();
+        if let Some(mut pipe) = pipe {
+            pipe.read_to_end(&mut bytes).expect("a pipe can be read");
+        }
+        bytes
+    })
+}
+
+/// `VmHWM` of a process, in bytes; `None` when it has ended.
+fn high_water_mark(id: u32) -> Option<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{id}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    Some(line.split_whitespace().next()?.parse::<u64>().ok()? * 1024)
+}
+
+impl Finished {
+    /// Checks the exit code, and shows everything when it is another.
+    #[track_caller]
+    pub fn expect(&self, exit: Exit) -> &Self {
+        let Self { command, status, stdout, stderr } = self;
+        assert_eq!(status.code(), Some(exit as i32), "{command}: {status}\n{stdout}\n{stderr}");
+        self
+    }
+
+    /// Whether it ended with this exit code.
+    pub fn is(&self, exit: Exit) -> bool {
+        self.status.code() == Some(exit as i32)
+    }
+
+    /// The one JSON document on stdout.
+    #[track_caller]
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.stdout).unwrap_or_else(|error| {
+            panic!("{}: stdout is not one JSON document: {error}\n{}", self.command, self.stdout)
+        })
+    }
+
+    /// Checks that what it told people contains `words`.
+    #[track_caller]
+    pub fn says(&self, words: &str) -> &Self {
+        let all = format!("{}\n{}", self.stderr, self.stdout);
+        assert!(all.contains(words), "{} does not say \"{words}\":\n{all}", self.command);
+        self
+    }
+}
+
+fn finish(mut command: Command) -> Finished {
+    let text = format!("{command:?}");
+    let output = command.stdin(Stdio::null()).output().unwrap_or_else(|error| panic!("{text}: {error}"));
+    finished(text, output)
+}
+
+fn finished(command: String, output: Output) -> Finished {
+    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+    let done =
+        Finished { command, status: output.status, stdout: text(output.stdout), stderr: text(output.stderr) };
+    assert!(!done.stderr.contains("panicked at"), "{}:\n{}", done.command, done.stderr);
+    done
+}
+
+/// A test of another package gets no `CARGO_BIN_EXE_…`: the programs lie beside the test's own `deps` folder.
+fn binary(name: &str) -> PathBuf {
+    let test = std::env::current_exe().expect("a test knows its own file");
+    let profile = test.parent().and_then(Path::parent).expect("tests lie in target/PROFILE/deps");
+    let binary = profile.join(name);
+    assert!(binary.exists(), "{} is missing: cargo build --release", binary.display());
+    binary
+}

@@ -1,0 +1,67 @@
+//! The audit compares sets both ways: what is gone from the destination and what was never sent are both named.
+#![allow(clippy::expect_used, reason = "helpers of tests fail as tests do")]
+
+use std::path::Path;
+
+use e2e::disk::scratch;
+use e2e::orthanc::Orthanc;
+use e2e::program::{Exit, Program};
+use e2e::synthetic::{self, Instance};
+use e2e::transfer::{self, Balance, text};
+
+const OBJECTS: u64 = 20;
+
+fn delivered(folder: &Path) -> (Orthanc, Program, Vec<String>) {
+    let files = folder.join("files");
+    synthetic::write_many(&files, 4, 5, 5_000);
+    let medium = folder.join("disk-{seq}");
+    transfer::export(&transfer::new_export(&folder.join("export"), &text(&files), &medium));
+    let destination = Orthanc::start("SITE_B", &folder.join("b"));
+    let t2p = transfer::new_ingest(&folder.join("ingest"), &destination.node());
+    let ingest = transfer::ingest_arguments(&transfer::volumes(&medium));
+    t2p.run(&ingest).expect(Exit::Clean);
+    t2p.run(&["audit"]).expect(Exit::Clean);
+    (destination, t2p, ingest)
+}
+
+fn report(t2p: &Program) -> String {
+    std::fs::read_to_string(t2p.job().join("reports/t2p-audit-report.html")).expect("audit writes a report")
+}
+
+#[test]
+fn an_instance_that_the_destination_lost_is_missing_until_it_is_delivered_again() {
+    let folder = scratch();
+    let (destination, t2p, ingest) = delivered(folder.path());
+    let lost = Instance { study: 2, series: 1, number: 3 }.uid();
+    destination.delete(&destination.instances()[&lost]);
+    t2p.run(&["audit"]).expect(Exit::Discrepancies).says(&lost);
+    assert!(report(&t2p).contains("MISSING"));
+    assert_eq!(transfer::balance(&t2p).done, OBJECTS - 1);
+    t2p.run(&ingest).expect(Exit::Clean);
+    t2p.run(&["audit"]).expect(Exit::Clean);
+    assert_eq!(transfer::balance(&t2p), Balance::all_done(OBJECTS));
+    assert_eq!(
+        destination.received().len() as u64,
+        OBJECTS + 1,
+        "more than the lost instance was sent again"
+    );
+}
+
+#[test]
+fn an_instance_that_no_volume_carries_is_extra() {
+    let folder = scratch();
+    let (destination, t2p, _) = delivered(folder.path());
+    let foreign = Instance { study: 2, series: 7, number: 1 };
+    destination.load_bytes(&foreign.small(100));
+    t2p.run(&["audit"]).expect(Exit::Discrepancies).says(&foreign.uid());
+    assert!(report(&t2p).contains("EXTRA"));
+    assert_eq!(transfer::balance(&t2p), Balance::all_done(OBJECTS));
+}
+
+#[test]
+fn studies_of_other_transfers_at_the_destination_are_none_of_our_business() {
+    let folder = scratch();
+    let (destination, t2p, _) = delivered(folder.path());
+    destination.load_bytes(&Instance { study: 77, series: 1, number: 1 }.small(100));
+    t2p.run(&["audit"]).expect(Exit::Clean);
+}

@@ -1,0 +1,101 @@
+//! Bounded memory: a two-gigabyte object and a hundred thousand small ones, within 256 MB at both ends.
+#![allow(clippy::expect_used, reason = "helpers of tests fail as tests do")]
+
+use std::path::Path;
+
+use e2e::disk::scratch;
+use e2e::orthanc::Orthanc;
+use e2e::program::{Exit, Program};
+use e2e::storescp::Storescp;
+use e2e::synthetic::{self, FRAME, Instance};
+use e2e::transfer::{self, text};
+use e2e::tree;
+
+const LIMIT: u64 = 256_000_000;
+/// Two gigabytes and a little: more than 31 bits can count.
+const FRAMES: u64 = (1 << 31) / FRAME + 16;
+const SMALL_STUDIES: u32 = 200;
+const SMALL_INSTANCES: u32 = 500;
+
+fn runs_within_the_limit(program: &Program, arguments: &[String]) {
+    let (finished, peak) = program.spawn(arguments).finish_with_peak_memory();
+    finished.expect(Exit::Clean);
+    assert!(peak > 0, "the peak was never read");
+    assert!(peak < LIMIT, "{arguments:?} held {peak} bytes");
+}
+
+fn words(text: &str) -> Vec<String> {
+    text.split(' ').map(str::to_owned).collect()
+}
+
+/// Every command of a transfer, each within the limit.
+fn transfer_within_the_limit(folder: &Path, source: &str, destination: &str) -> (Program, Program) {
+    let medium = folder.join("tape-{seq}.tap");
+    let p2t = Program::p2t(&folder.join("export"));
+    p2t.init(&["--source", source, "--to", &text(&medium)]);
+    runs_within_the_limit(&p2t, &words("plan"));
+    runs_within_the_limit(&p2t, &words("export"));
+    let tapes = transfer::volumes(&medium);
+    let t2p = transfer::new_ingest(&folder.join("ingest"), destination);
+    for tape in &tapes {
+        runs_within_the_limit(&p2t, &["verify".to_owned(), text(tape)]);
+        runs_within_the_limit(&t2p, &["verify".to_owned(), text(tape)]);
+    }
+    runs_within_the_limit(&t2p, &transfer::ingest_arguments(&tapes));
+    runs_within_the_limit(&p2t, &words("report"));
+    (p2t, t2p)
+}
+
+#[test]
+fn a_two_gigabyte_object_passes_from_a_folder_to_a_peer() {
+    let folder = scratch();
+    let folder = folder.path();
+    std::fs::create_dir(folder.join("files")).expect("a folder can be made");
+    let large = folder.join("files/large.dcm");
+    Instance { study: 1, series: 1, number: 1 }.write_large(&large, FRAMES);
+    let peer = Storescp::start(&folder.join("b"));
+    transfer_within_the_limit(folder, &text(&folder.join("files")), &peer.node());
+    let received = tree::files(peer.folder());
+    assert_eq!(received.len(), 1);
+    assert_eq!(pixel_digest(&received[0]), pixel_digest(&large));
+}
+
+#[test]
+fn a_two_gigabyte_object_is_captured_from_a_pacs() {
+    let folder = scratch();
+    let folder = folder.path();
+    let large = folder.join("large.dcm");
+    Instance { study: 1, series: 1, number: 1 }.write_large(&large, FRAMES);
+    let source = Orthanc::start("SITE_A", &folder.join("a"));
+    source.load_bytes(&std::fs::read(&large).expect("a file can be read"));
+    let p2t = Program::p2t(&folder.join("export"));
+    p2t.init(&["--source", &source.node(), "--to", &text(&folder.join("disk-{seq}"))]);
+    runs_within_the_limit(&p2t, &words("plan"));
+    runs_within_the_limit(&p2t, &words("export"));
+    assert_eq!(transfer::balance(&p2t), transfer::Balance::all_done(1));
+}
+
+#[test]
+fn a_hundred_thousand_small_objects_pass_from_a_folder_to_a_folder() {
+    let folder = scratch();
+    let folder = folder.path();
+    let files = folder.join("files");
+    synthetic::write_many(&files, SMALL_STUDIES, SMALL_INSTANCES, 512);
+    let (p2t, t2p) = transfer_within_the_limit(folder, &text(&files), &text(&folder.join("arrived")));
+    let count = u64::from(SMALL_STUDIES * SMALL_INSTANCES);
+    assert_eq!(transfer::balance(&p2t), transfer::Balance::all_done(count));
+    assert_eq!(transfer::balance(&t2p).done, count);
+}
+
+/// Digest of the last frames, which both files must end with whatever their headers are.
+fn pixel_digest(path: &Path) -> (u64, String) {
+    use std::io::{Read, Seek, SeekFrom};
+    let mut file = std::fs::File::open(path).expect("a file can be opened");
+    let pixels = FRAMES * FRAME;
+    let length = file.metadata().expect("a file has a size").len();
+    let start = length.checked_sub(pixels).unwrap_or_else(|| panic!("{} is too short", path.display()));
+    file.seek(SeekFrom::Start(start)).expect("a file can be sought");
+    let mut hasher = blake3::Hasher::new();
+    hasher.update_reader(file.take(pixels)).expect("a file can be read");
+    (pixels, hasher.finalize().to_hex().to_string())
+}

@@ -1,0 +1,139 @@
+//! Ceilings and windows, measured on the wire: the PACS is never hurt.
+#![allow(clippy::expect_used, reason = "helpers of tests fail as tests do")]
+
+use std::path::{Path, PathBuf};
+use std::thread::sleep;
+use std::time::Duration;
+
+use e2e::disk::scratch;
+use e2e::orthanc::Orthanc;
+use e2e::program::{Exit, Program};
+use e2e::proxy::Proxy;
+use e2e::synthetic;
+use e2e::transfer::{self, text};
+
+const CEILING: u32 = 5_000_000;
+const MINUTE: Duration = Duration::from_secs(60);
+/// The start of a run: connecting, querying, and a full bucket.
+const WARM_UP: Duration = Duration::from_secs(3);
+
+/// 400 MB in objects of half a megabyte: more than a minute's worth at the ceiling.
+fn files(folder: &Path) -> PathBuf {
+    let files = folder.join("files");
+    synthetic::write_many(&files, 100, 64, 62_000);
+    files
+}
+
+fn limit(program: &Program) {
+    program.configure("pace.limits", "bytes_per_second", i64::from(CEILING));
+}
+
+/// Watches a minute of what passes, and checks it against the ceiling.
+fn keeps_the_ceiling(line: &Proxy, passed: fn(&(Duration, u64, u64)) -> u64) {
+    sleep(WARM_UP);
+    let samples = line.sample(Duration::from_millis(500), MINUTE);
+    let (first, last) = (&samples[0], &samples[samples.len() - 1]);
+    let rate = (passed(last) - passed(first)) as f64 / last.0.saturating_sub(first.0).as_secs_f64();
+    let share = rate / f64::from(CEILING);
+    assert!((0.95..=1.05).contains(&share), "{rate:.0} bytes/s over a minute, the ceiling is {CEILING}");
+}
+
+#[test]
+fn p2t_fetches_at_the_ceiling_within_five_per_cent_over_a_minute() {
+    let folder = scratch();
+    let folder = folder.path();
+    let source = Orthanc::start("SITE_A", &folder.join("a"));
+    source.load(&files(folder));
+    let line = Proxy::to(source.dicom_port());
+    let node = format!("SITE_A@127.0.0.1:{}", line.port());
+    let p2t = transfer::new_export(&folder.join("export"), &node, &folder.join("disk-{seq}"));
+    limit(&p2t);
+    p2t.run(&["plan"]).expect(Exit::Clean);
+    let running = p2t.spawn(&["export"]);
+    keeps_the_ceiling(&line, |sample| sample.1);
+    running.interrupt();
+    running.finish().expect(Exit::Incomplete);
+}
+
+#[test]
+fn t2p_delivers_at_the_ceiling_within_five_per_cent_over_a_minute() {
+    let folder = scratch();
+    let folder = folder.path();
+    let medium = folder.join("disk-{seq}");
+    transfer::export(&transfer::new_export(&folder.join("export"), &text(&files(folder)), &medium));
+    let destination = Orthanc::start("SITE_B", &folder.join("b"));
+    let line = Proxy::to(destination.dicom_port());
+    let t2p = transfer::new_ingest(&folder.join("ingest"), &format!("SITE_B@127.0.0.1:{}", line.port()));
+    limit(&t2p);
+    let running = t2p.spawn(&transfer::ingest_arguments(&transfer::volumes(&medium)));
+    keeps_the_ceiling(&line, |sample| sample.2);
+    running.interrupt();
+    running.finish().expect(Exit::Incomplete);
+}
+
+/// One window on a day of the week that is neither today nor tomorrow, wherever midnight falls while the test runs.
+fn never_now() -> toml::Value {
+    let days_since_thursday =
+        std::time::SystemTime::UNIX_EPOCH.elapsed().expect("the clock is after 1970").as_secs() / 86_400;
+    let names = ["thu", "fri", "sat", "sun", "mon", "tue", "wed"];
+    let day = names[(days_since_thursday as usize + 3) % names.len()];
+    let window: toml::Table =
+        format!("days = [\"{day}\"]\nfrom = \"01:00\"\nto = \"02:00\"").parse().expect("it is TOML");
+    toml::Value::Array(vec![window.into()])
+}
+
+fn always() -> toml::Value {
+    let window: toml::Table = "from = \"00:00\"\nto = \"24:00\"".parse().expect("it is TOML");
+    toml::Value::Array(vec![window.into()])
+}
+
+fn within(program: &Program, window: toml::Value) {
+    program.configure("pace", "time_zone", "UTC");
+    program.configure("pace", "window", window);
+}
+
+#[test]
+fn p2t_fetches_nothing_outside_its_window() {
+    let folder = scratch();
+    let folder = folder.path();
+    let files = folder.join("files");
+    synthetic::write_many(&files, 4, 4, 60_000);
+    let source = Orthanc::start("SITE_A", &folder.join("a"));
+    source.load(&files);
+    let p2t = transfer::new_export(&folder.join("export"), &source.node(), &folder.join("disk-{seq}"));
+    p2t.run(&["plan"]).expect(Exit::Clean);
+    within(&p2t, never_now());
+    let mut running = p2t.spawn(&["export"]);
+    sleep(Duration::from_secs(5));
+    if running.is_running() {
+        running.interrupt();
+    }
+    running.finish().expect(Exit::Incomplete);
+    assert_eq!(transfer::balance(&p2t).pending, 16);
+    within(&p2t, always());
+    p2t.run(&["export"]).expect(Exit::Clean);
+}
+
+#[test]
+fn t2p_delivers_nothing_outside_its_window() {
+    let folder = scratch();
+    let folder = folder.path();
+    let files = folder.join("files");
+    synthetic::write_many(&files, 4, 4, 60_000);
+    let medium = folder.join("disk-{seq}");
+    transfer::export(&transfer::new_export(&folder.join("export"), &text(&files), &medium));
+    let destination = Orthanc::start("SITE_B", &folder.join("b"));
+    let t2p = transfer::new_ingest(&folder.join("ingest"), &destination.node());
+    within(&t2p, never_now());
+    let ingest = transfer::ingest_arguments(&transfer::volumes(&medium));
+    let mut running = t2p.spawn(&ingest);
+    sleep(Duration::from_secs(5));
+    if running.is_running() {
+        running.interrupt();
+    }
+    running.finish().expect(Exit::Incomplete);
+    assert_eq!(destination.received(), Vec::<String>::new());
+    within(&t2p, always());
+    t2p.run(&ingest).expect(Exit::Clean);
+    assert_eq!(destination.uids().len(), 16);
+}

@@ -1,0 +1,255 @@
+//! What goes wrong in a hospital: full disks, dead, stalling, refusing and lying peers. It stops cleanly, says why, resumes.
+#![allow(clippy::expect_used, reason = "helpers of tests fail as tests do")]
+
+use std::path::Path;
+
+use e2e::disk::{self, scratch};
+use e2e::orthanc::Orthanc;
+use e2e::peer::Peer;
+use e2e::process::free_port;
+use e2e::program::{Exit, Program};
+use e2e::proxy::Proxy;
+use e2e::synthetic;
+use e2e::transfer::{self, Balance, text};
+use serde_json::json;
+
+const STUDIES: u32 = 4;
+const INSTANCES: u32 = 10;
+const OBJECTS: u64 = (STUDIES * INSTANCES) as u64;
+const PIXELS: u32 = 60_000;
+
+fn files(folder: &Path) -> std::path::PathBuf {
+    let files = folder.join("files");
+    synthetic::write_many(&files, STUDIES, INSTANCES, PIXELS);
+    files
+}
+
+/// Volumes with all objects, made from a folder.
+fn volumes(folder: &Path) -> Vec<std::path::PathBuf> {
+    let medium = folder.join("made-{seq}");
+    transfer::export(&transfer::new_export(&folder.join("made"), &text(&files(folder)), &medium));
+    transfer::volumes(&medium)
+}
+
+/// A job that fails fast: the tests are about what happens, not about how long one waits.
+fn impatient(program: &Program) {
+    program.configure("timeouts", "connect_seconds", 2);
+    program.configure("timeouts", "associate_seconds", 5);
+    program.configure("timeouts", "idle_seconds", 5);
+    program.configure("retry", "attempts", 2);
+    program.configure("retry", "delay_seconds", 0);
+}
+
+fn export_from(folder: &Path, node: &str) -> Program {
+    let p2t = transfer::new_export(&folder.join("export"), node, &folder.join("disk-{seq}"));
+    impatient(&p2t);
+    p2t
+}
+
+fn ingest_to(folder: &Path, node: &str) -> Program {
+    let t2p = transfer::new_ingest(&folder.join("ingest"), node);
+    impatient(&t2p);
+    t2p
+}
+
+fn is_whole(p2t: &Program) {
+    assert_eq!(transfer::balance(p2t), Balance::all_done(OBJECTS));
+}
+
+#[test]
+fn a_full_spool_stops_p2t_which_says_so_and_resumes_when_there_is_room() {
+    let folder = scratch();
+    let folder = folder.path();
+    let source = Orthanc::start("SITE_A", &folder.join("a"));
+    source.load(&files(folder));
+    let p2t = export_from(folder, &source.node());
+    p2t.run(&["plan"]).expect(Exit::Clean);
+    let spool = p2t.job().join("spool");
+    disk::mount_small(&spool, 1_000_000);
+    p2t.run(&["export"]).expect(Exit::Incomplete).says("spool");
+    disk::resize(&spool, 100_000_000);
+    p2t.run(&["export"]).expect(Exit::Clean);
+    is_whole(&p2t);
+}
+
+#[test]
+fn a_full_spool_stops_t2p_which_says_so_and_resumes_when_there_is_room() {
+    let folder = scratch();
+    let folder = folder.path();
+    let volumes = volumes(folder);
+    let destination = Orthanc::start("SITE_B", &folder.join("b"));
+    let t2p = ingest_to(folder, &destination.node());
+    let spool = t2p.job().join("spool");
+    disk::mount_small(&spool, 1_000_000);
+    let ingest = transfer::ingest_arguments(&volumes);
+    t2p.run(&ingest).expect(Exit::Incomplete).says("spool");
+    disk::resize(&spool, 100_000_000);
+    t2p.run(&ingest).expect(Exit::Clean);
+    assert_eq!(destination.uids().len() as u64, OBJECTS);
+}
+
+#[test]
+fn a_source_that_dies_in_mid_study_is_resumed_where_it_stopped() {
+    let folder = scratch();
+    let folder = folder.path();
+    let source = Orthanc::start("SITE_A", &folder.join("a"));
+    source.load(&files(folder));
+    let line = Proxy::to(source.dicom_port());
+    let p2t = export_from(folder, &format!("SITE_A@127.0.0.1:{}", line.port()));
+    p2t.run(&["plan"]).expect(Exit::Clean);
+    line.break_after(u64::from(PIXELS) * 5 / 2);
+    p2t.run(&["export"]).expect(Exit::Incomplete).says("SITE_A");
+    assert!(line.is_down(), "the line was never cut");
+    line.repair();
+    let before = line.downstream();
+    p2t.run(&["export"]).expect(Exit::Clean);
+    is_whole(&p2t);
+    let again = line.downstream() - before;
+    assert!(again < OBJECTS * u64::from(PIXELS), "{again} bytes: everything was fetched again");
+}
+
+#[test]
+fn a_destination_that_is_down_is_named_and_delivery_resumes_when_it_is_back() {
+    let folder = scratch();
+    let folder = folder.path();
+    let volumes = volumes(folder);
+    let mut destination = Orthanc::start("SITE_B", &folder.join("b"));
+    destination.stop();
+    let t2p = ingest_to(folder, &destination.node());
+    let ingest = transfer::ingest_arguments(&volumes);
+    t2p.run(&ingest).expect(Exit::Incomplete).says(&destination.node());
+    assert_eq!(transfer::balance(&t2p).pending, OBJECTS);
+    destination.restart();
+    t2p.run(&ingest).expect(Exit::Clean);
+    assert_eq!(destination.received().len() as u64, OBJECTS);
+}
+
+#[test]
+fn a_destination_that_dies_while_storing_gets_the_rest_when_it_is_back() {
+    let folder = scratch();
+    let folder = folder.path();
+    let volumes = volumes(folder);
+    let destination = Orthanc::start("SITE_B", &folder.join("b"));
+    let line = Proxy::to(destination.dicom_port());
+    let t2p = ingest_to(folder, &format!("SITE_B@127.0.0.1:{}", line.port()));
+    line.break_after(u64::from(PIXELS) * 9 / 2);
+    let ingest = transfer::ingest_arguments(&volumes);
+    t2p.run(&ingest).expect(Exit::Incomplete);
+    line.repair();
+    t2p.run(&ingest).expect(Exit::Clean);
+    t2p.run(&["audit"]).expect(Exit::Clean);
+    let repeated = destination.received().len() as u64 - OBJECTS;
+    assert!(repeated <= 1, "{repeated} objects were sent twice");
+}
+
+#[test]
+fn a_rejected_association_says_which_title_was_refused() {
+    let folder = scratch();
+    let folder = folder.path();
+    let strict = json!({"DicomCheckCalledAet": true});
+    let source = Orthanc::start_with("SITE_A", &folder.join("a"), strict);
+    let p2t = export_from(folder, &format!("WRONG@127.0.0.1:{}", source.dicom_port()));
+    let refused = p2t.run(&["plan"]);
+    assert!(!refused.is(Exit::Clean), "{refused:?}");
+    refused.says("WRONG").says("reject");
+}
+
+#[test]
+fn a_source_that_is_not_there_is_named_at_once() {
+    let folder = scratch();
+    let p2t = export_from(folder.path(), &format!("NOBODY@127.0.0.1:{}", free_port()));
+    let refused = p2t.run(&["plan"]);
+    assert!(!refused.is(Exit::Clean), "{refused:?}");
+    refused.says("NOBODY");
+}
+
+#[test]
+fn a_source_that_says_success_and_sends_nothing_is_never_done() {
+    let folder = scratch();
+    let folder = folder.path();
+    let source = Peer::start(folder, &files(folder), &["--send-nothing"]);
+    let p2t = export_from(folder, &source.node());
+    p2t.run(&["plan"]).expect(Exit::Clean);
+    let ended = p2t.run(&["export"]);
+    assert!(!ended.is(Exit::Clean), "nothing arrived, and p2t is content: {ended:?}");
+    let balance = transfer::balance(&p2t);
+    assert_eq!((balance.listed, balance.done), (OBJECTS, 0));
+    assert!(source.count("GET") > STUDIES as usize, "it was not asked again");
+}
+
+#[test]
+fn a_source_that_sends_less_than_it_says_is_asked_again_for_the_rest() {
+    let folder = scratch();
+    let folder = folder.path();
+    let times = STUDIES.to_string();
+    let source = Peer::start(folder, &files(folder), &["--keep-back", "3", "--times", &times]);
+    let p2t = export_from(folder, &source.node());
+    transfer::export(&p2t);
+    is_whole(&p2t);
+}
+
+#[test]
+fn a_destination_that_says_success_and_keeps_nothing_is_found_out_by_the_audit() {
+    let folder = scratch();
+    let folder = folder.path();
+    let volumes = volumes(folder);
+    let empty = folder.join("empty");
+    std::fs::create_dir(&empty).expect("a folder can be made");
+    let destination = Peer::start(folder, &empty, &["--forget", "--times", "7"]);
+    let t2p = ingest_to(folder, &destination.node());
+    let ingest = transfer::ingest_arguments(&volumes);
+    t2p.run(&ingest);
+    let audit = t2p.run(&["audit"]);
+    audit.expect(Exit::Discrepancies).says("MISSING");
+    assert_eq!(transfer::balance(&t2p).done, OBJECTS - 7);
+    t2p.run(&ingest).expect(Exit::Clean);
+    t2p.run(&["audit"]).expect(Exit::Clean);
+    assert_eq!(transfer::balance(&t2p), Balance::all_done(OBJECTS));
+}
+
+#[test]
+fn a_destination_out_of_resources_gets_the_objects_again_later() {
+    let folder = scratch();
+    let folder = folder.path();
+    let volumes = volumes(folder);
+    let empty = folder.join("empty");
+    std::fs::create_dir(&empty).expect("a folder can be made");
+    let destination = Peer::start(folder, &empty, &["--store-status", "A700", "--times", "3"]);
+    let t2p = ingest_to(folder, &destination.node());
+    let ingest = transfer::ingest_arguments(&volumes);
+    let first = t2p.run(&ingest);
+    if !first.is(Exit::Clean) {
+        first.expect(Exit::Incomplete).says("A700");
+        t2p.run(&ingest).expect(Exit::Clean);
+    }
+    t2p.run(&["audit"]).expect(Exit::Clean);
+    assert_eq!(transfer::balance(&t2p), Balance::all_done(OBJECTS));
+}
+
+#[test]
+fn a_destination_that_refuses_for_good_leaves_a_reason_for_every_object() {
+    let folder = scratch();
+    let folder = folder.path();
+    let volumes = volumes(folder);
+    let empty = folder.join("empty");
+    std::fs::create_dir(&empty).expect("a folder can be made");
+    let destination = Peer::start(folder, &empty, &["--store-status", "C000"]);
+    let t2p = ingest_to(folder, &destination.node());
+    t2p.run(&transfer::ingest_arguments(&volumes)).expect(Exit::Discrepancies);
+    let balance = transfer::balance(&t2p);
+    assert_eq!((balance.done, balance.failed), (0, OBJECTS));
+    t2p.run(&["audit"]).expect(Exit::Discrepancies).says("C000");
+}
+
+#[test]
+fn a_destination_that_stalls_is_given_up_and_resumed() {
+    let folder = scratch();
+    let folder = folder.path();
+    let volumes = volumes(folder);
+    let empty = folder.join("empty");
+    std::fs::create_dir(&empty).expect("a folder can be made");
+    let destination = Peer::start(folder, &empty, &["--stall", "60"]);
+    let t2p = ingest_to(folder, &destination.node());
+    t2p.run(&transfer::ingest_arguments(&volumes)).expect(Exit::Incomplete).says(&destination.node());
+    assert_eq!(transfer::balance(&t2p).pending, OBJECTS);
+}
