@@ -67,6 +67,12 @@ impl Reader {
         Ok(total.unwrap_or_default())
     }
 
+    /// The number of a segment.
+    pub fn segment_number(&self, id: SegmentId) -> Result<u64> {
+        first(&self.conn, "SELECT number FROM segment WHERE id = ?", [id], |row| row.get(0))?
+            .ok_or_else(|| Error::Unknown { what: "segment", id: id.to_string() })
+    }
+
     /// A segment by its number.
     pub fn segment(&self, number: u64) -> Result<Option<SegmentRow>> {
         by_number(&self.conn, number)

@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::ids::VolumeId;
 use crate::object::Digest;
 use crate::rows::{all, first};
-use crate::states::VolumeState;
+use crate::states::{SegmentState, VolumeState};
 use crate::time::Millis;
 use crate::transition::advance;
 
@@ -66,6 +66,15 @@ impl Reader {
     /// A volume by its id on the label.
     pub fn volume(&self, uuid: Uuid) -> Result<Option<VolumeRow>> {
         by_uuid(&self.conn, uuid)
+    }
+
+    /// `t2p`: whether every segment known to lie on a volume is done with, and at least one is known.
+    pub fn is_volume_settled(&self, id: VolumeId) -> Result<bool> {
+        const SQL: &str = "SELECT count(*) > 0 AND count(*) = sum(s.state = ?2) FROM placement p
+            JOIN segment s ON s.id = p.segment_id WHERE p.volume_id = ?1";
+        let settled =
+            first(&self.conn, SQL, params![id, SegmentState::Done], |row| row.get::<_, Option<bool>>(0))?;
+        Ok(settled.flatten().unwrap_or(false))
     }
 
     /// The volume of `copy` that was begun and is neither sealed nor abandoned.

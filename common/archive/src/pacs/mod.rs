@@ -1,0 +1,94 @@
+//! A PACS that speaks DIMSE, as source and as destination.
+
+mod contexts;
+mod list;
+mod receive;
+mod retrieve;
+mod select;
+mod store;
+
+use std::sync::{Arc, Mutex};
+
+use dimse::{AeTitle, Association, Node, Options, Proposal, StorageScp};
+use job::config::Retrieve as Service;
+
+use crate::error::Error;
+
+pub use receive::{Receiving, RefuseAll};
+
+/// How to talk to a PACS.
+#[derive(Debug, Clone)]
+pub struct PacsSettings {
+    /// The PACS.
+    pub node: Node,
+    /// Our AE title.
+    pub aet: AeTitle,
+    /// PDU length and waiting times.
+    pub options: Options,
+    /// C-GET, C-MOVE, or whichever works.
+    pub service: Service,
+}
+
+/// A DIMSE PACS.
+pub struct Pacs {
+    settings: PacsSettings,
+    receiver: Option<Arc<Receiving>>,
+    /// Released after a query and opened again for the next, unless it is still good.
+    query: Mutex<Option<Association>>,
+}
+
+impl Pacs {
+    /// A PACS to list, fetch with C-GET, and store to.
+    pub fn new(settings: PacsSettings) -> Self {
+        Self { settings, receiver: None, query: Mutex::new(None) }
+    }
+
+    /// The same, with a storage listener so that C-MOVE is possible.
+    #[must_use]
+    pub fn with_receiver(mut self, scp: StorageScp, aet: AeTitle) -> Self {
+        self.receiver = Some(Arc::new(Receiving { scp, aet }));
+        self
+    }
+
+    /// C-ECHO: whether the PACS answers.
+    pub fn echo(&self) -> Result<(), Error> {
+        let failed = Error::dimse(&self.settings.node);
+        let mut association = self.associate(&[Proposal::echo()])?;
+        association.echo().map_err(&failed)?;
+        association.release().map_err(&failed)
+    }
+
+    fn associate(&self, proposals: &[Proposal]) -> Result<Association, Error> {
+        let PacsSettings { node, aet, options, .. } = &self.settings;
+        Association::open(node, aet, proposals, options).map_err(Error::dimse(node))
+    }
+
+    /// Runs a query on an association that is kept between queries: a PACS may drop an idle one at any time, so a
+    /// query that fails on a kept association is asked once more on a new one.
+    fn query<T>(&self, ask: &mut dyn FnMut(&mut Association) -> Result<T, dimse::Error>) -> Result<T, Error> {
+        let kept = self.query.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
+        if let Some(mut association) = kept.filter(Association::is_open)
+            && let Ok(answer) = ask(&mut association)
+        {
+            self.keep(association);
+            return Ok(answer);
+        }
+        let mut association = self.associate(&[Proposal::find()])?;
+        let answer = ask(&mut association).map_err(Error::dimse(&self.settings.node))?;
+        self.keep(association);
+        Ok(answer)
+    }
+
+    fn keep(&self, association: Association) {
+        *self.query.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(association);
+    }
+}
+
+impl Drop for Pacs {
+    fn drop(&mut self) {
+        let kept = self.query.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
+        if let Some(Err(error)) = kept.filter(Association::is_open).map(Association::release) {
+            tracing::debug!(%error, "the query association did not end well");
+        }
+    }
+}

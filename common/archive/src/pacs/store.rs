@@ -1,0 +1,99 @@
+//! Delivers to a PACS by C-STORE.
+
+use std::io::Read;
+
+use dimse::{Association, Node, Proposal, Remedy, Service, StoreRequest};
+
+use super::Pacs;
+use crate::destination::{Delivery, Destination, Session, StoreAnswer};
+use crate::error::Error;
+use crate::source::{Listing, Retrieve, RetrieveEnd, Source, StudyListing};
+
+impl Source for Pacs {
+    fn describe(&self) -> String {
+        self.settings.node.to_string()
+    }
+
+    fn list(
+        &self,
+        selection: &job::config::SelectionConfig,
+        listing: &mut dyn Listing,
+        stop: &dyn Fn() -> bool,
+    ) -> Result<(), Error> {
+        self.list_studies(selection, listing, stop)
+    }
+
+    fn list_study(&self, study_uid: &str) -> Result<StudyListing, Error> {
+        self.list_instances(study_uid)
+    }
+
+    fn retrieve(
+        &self,
+        request: Retrieve<'_>,
+        intake: &std::sync::Arc<dyn crate::source::Intake>,
+        stop: &dyn Fn() -> bool,
+    ) -> Result<RetrieveEnd, Error> {
+        self.fetch(request, intake, stop)
+    }
+}
+
+impl Destination for Pacs {
+    fn describe(&self) -> String {
+        self.settings.node.to_string()
+    }
+
+    fn list_study(&self, study_uid: &str) -> Result<StudyListing, Error> {
+        self.list_instances(study_uid)
+    }
+
+    fn open(&self, pairs: &[(String, String)]) -> Result<Box<dyn Session>, Error> {
+        let proposals: Vec<Proposal> =
+            pairs.iter().map(|(class, syntax)| Proposal::scu(class, syntax)).collect();
+        let association = self.associate(&proposals)?;
+        Ok(Box::new(StoreSession { association, node: self.settings.node.clone() }))
+    }
+}
+
+struct StoreSession {
+    association: Association,
+    node: Node,
+}
+
+impl Session for StoreSession {
+    fn refusal(&self, sop_class: &str, transfer_syntax: &str) -> Option<String> {
+        if self.association.accepts(sop_class, transfer_syntax) {
+            return None;
+        }
+        let refused = self.association.contexts().find(|context| {
+            context.abstract_syntax == sop_class && context.transfer_syntax == transfer_syntax
+        });
+        let why = refused.and_then(|context| context.refusal).map(|refusal| format!(": {refusal}"));
+        Some(format!(
+            "the destination does not take SOP class {sop_class} in transfer syntax {transfer_syntax}{}",
+            why.unwrap_or_default()
+        ))
+    }
+
+    fn store(&mut self, object: Delivery<'_>, dataset: &mut dyn Read) -> Result<StoreAnswer, Error> {
+        let Delivery { sop_class, sop_instance, transfer_syntax, dataset_bytes } = object;
+        let request = StoreRequest { sop_class, sop_instance, transfer_syntax };
+        let end =
+            self.association.store(&request, dataset, dataset_bytes).map_err(Error::dimse(&self.node))?;
+        let stored = end.is_stored();
+        let plain = end.status.is_success() && end.comment.is_none();
+        let comment = end.comment.as_deref().map(|comment| format!(": {comment}")).unwrap_or_default();
+        Ok(StoreAnswer {
+            status: end.status.0,
+            stored,
+            transient: !stored && end.status.remedy(Service::Store) == Remedy::Transient,
+            comment: (!plain).then(|| format!("{}{comment}", end.status.meaning(Service::Store))),
+        })
+    }
+
+    fn close(self: Box<Self>) -> Result<(), Error> {
+        if !self.association.is_open() {
+            return Ok(());
+        }
+        self.association.release().map_err(Error::dimse(&self.node))
+    }
+}

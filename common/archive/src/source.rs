@@ -1,0 +1,125 @@
+//! What a source must be able to do, and what the program that fetches gives it to put objects into.
+
+use std::io;
+use std::sync::Arc;
+
+use catalogue::capture::PendingInstance;
+use catalogue::plan::{InstanceRow, QueryRow};
+use catalogue::{InstanceId, OddityState, StudyRow};
+use job::config::SelectionConfig;
+
+use crate::error::{Cause, Error};
+
+/// Takes what a source lists.
+pub trait Listing {
+    /// A study, whose instances are listed later.
+    fn study(&mut self, study: StudyRow) -> Result<(), Cause>;
+    /// A file that is an instance, with its study.
+    fn file(&mut self, study: StudyRow, instance: InstanceRow) -> Result<(), Cause>;
+    /// A file that cannot travel as an instance, with the reason.
+    fn oddity(
+        &mut self,
+        source_ref: &[u8],
+        bytes: Option<u64>,
+        state: OddityState,
+        reason: &str,
+    ) -> Result<(), Cause>;
+    /// A query and its outcome, as proof.
+    fn query(&mut self, query: QueryRow) -> Result<(), Cause>;
+}
+
+/// A study's instances as the archive lists them.
+#[derive(Debug, Default)]
+pub struct StudyListing {
+    /// The instances.
+    pub instances: Vec<InstanceRow>,
+    /// The queries that were asked.
+    pub queries: Vec<QueryRow>,
+}
+
+/// What to fetch of one study.
+#[derive(Debug, Clone, Copy)]
+pub struct Retrieve<'a> {
+    /// Study Instance UID; empty for files without one.
+    pub study_uid: &'a str,
+    /// The instances wanted.
+    pub wanted: &'a [PendingInstance],
+    /// Whether these are all instances of the study: then it can be asked for as a whole.
+    pub whole: bool,
+}
+
+/// How a retrieval ended, as the source tells it. Evidence is only what arrived.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct RetrieveEnd {
+    /// What the source said, in words, for each request that it did not plainly fulfil.
+    pub remarks: Vec<String>,
+}
+
+/// Something to list and to fetch from.
+pub trait Source: Send + Sync {
+    /// The source's name for reports.
+    fn describe(&self) -> String;
+
+    /// Lists everything that the selection takes. `stop` is asked between rows.
+    fn list(
+        &self,
+        selection: &SelectionConfig,
+        listing: &mut dyn Listing,
+        stop: &dyn Fn() -> bool,
+    ) -> Result<(), Error>;
+
+    /// Lists the instances of one study.
+    fn list_study(&self, study_uid: &str) -> Result<StudyListing, Error>;
+
+    /// Fetches instances of one study into `intake`. Returning without error says nothing about completeness.
+    fn retrieve(
+        &self,
+        request: Retrieve<'_>,
+        intake: &Arc<dyn Intake>,
+        stop: &dyn Fn() -> bool,
+    ) -> Result<RetrieveEnd, Error>;
+}
+
+/// Who an object is, known once all of it has arrived.
+#[derive(Debug, Clone, Default)]
+pub struct ObjectIdentity {
+    /// The instance that was asked for, when the source can tell.
+    pub requested: Option<InstanceId>,
+    /// Study Instance UID in the dataset.
+    pub study_uid: Option<String>,
+    /// Series Instance UID in the dataset.
+    pub series_uid: Option<String>,
+    /// SOP Instance UID.
+    pub sop_instance: Option<String>,
+    /// SOP Class UID.
+    pub sop_class: Option<String>,
+    /// Transfer syntax of the dataset.
+    pub transfer_syntax: Option<String>,
+    /// What is odd about it.
+    pub findings: Vec<String>,
+}
+
+/// Why an object is not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum IntakeError {
+    /// Outside the calendar's windows, or asked to stop: fetch it another time.
+    #[error("not now: {0}")]
+    NotNow(&'static str),
+    /// The spool cannot take it.
+    #[error("the spool cannot take the object: {0}")]
+    Spool(#[source] Cause),
+}
+
+/// Takes objects as they arrive, from several threads.
+pub trait Intake: Send + Sync {
+    /// An object begins whose dataset starts at `dataset_offset` of the bytes that follow. May block for pacing.
+    fn begin(&self, dataset_offset: u64) -> Result<Box<dyn IntakeObject + '_>, IntakeError>;
+}
+
+/// An object that arrives. Dropped without [`IntakeObject::finish`] it has not arrived.
+pub trait IntakeObject {
+    /// Its next bytes. May block for pacing.
+    fn write(&mut self, bytes: &[u8]) -> io::Result<()>;
+    /// All bytes are there. The object is not yet durable when this returns.
+    fn finish(self: Box<Self>, identity: ObjectIdentity) -> Result<(), IntakeError>;
+}

@@ -1,0 +1,15 @@
+//! The configuration of both programs: TOML in the job directory, in which nothing unknown is let pass.
+
+mod check;
+mod load;
+mod p2t;
+mod page;
+mod selection;
+mod shared;
+mod t2p;
+
+pub use load::{load, parse};
+pub use p2t::{MediaConfig, P2tConfig, P2tSpool, ReceiverConfig, Retrieve, SegmentConfig, SourceConfig};
+pub use selection::SelectionConfig;
+pub use shared::{RetryConfig, TimeoutsConfig};
+pub use t2p::{DestinationConfig, T2pConfig, T2pSpool};

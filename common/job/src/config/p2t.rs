@@ -1,0 +1,375 @@
+//! The configuration of `p2t`.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use pace::{ByteSize, PaceConfig};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    RetryConfig, SelectionConfig, TimeoutsConfig,
+    check::{Check, Fault, at_least, in_range},
+    page::Page,
+    shared::render_pace,
+};
+use crate::{AeTitle, NodeOrPath, Program};
+
+const KIB: u64 = 1 << 10;
+const MIB: u64 = 1 << 20;
+const GIB: u64 = 1 << 30;
+
+const MAX_FRAME: ByteSize = ByteSize(manifest::MAX_FRAME_BYTES);
+const MAX_SEGMENT: ByteSize = ByteSize(64 * GIB);
+
+/// Everything in `p2t.toml`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct P2tConfig {
+    /// Our calling AE title.
+    pub aet: AeTitle,
+    /// Where studies come from.
+    pub source: SourceConfig,
+    /// Our Storage SCP, for C-MOVE.
+    pub receiver: ReceiverConfig,
+    /// Which studies to take.
+    pub selection: SelectionConfig,
+    /// Where objects and segments wait.
+    pub spool: P2tSpool,
+    /// How segments are made.
+    pub segment: SegmentConfig,
+    /// What is written to.
+    pub media: MediaConfig,
+    /// How fast we may go.
+    pub pace: PaceConfig,
+    /// How long to wait for the source.
+    pub timeouts: TimeoutsConfig,
+    /// How often to try again.
+    pub retry: RetryConfig,
+}
+
+/// `[source]`.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SourceConfig {
+    /// The archive, without which nothing can be planned.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub node: Option<NodeOrPath>,
+    /// How instances are retrieved from a DIMSE node.
+    pub retrieve: Retrieve,
+}
+
+/// The service by which instances are retrieved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Retrieve {
+    /// C-GET if the source accepts it, or else C-MOVE.
+    #[default]
+    Auto,
+    /// C-GET, on the association that we open.
+    CGet,
+    /// C-MOVE, to our own Storage SCP.
+    CMove,
+}
+
+impl Retrieve {
+    /// As it is written.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::CGet => "c-get",
+            Self::CMove => "c-move",
+        }
+    }
+}
+
+/// `[receiver]`: our Storage SCP, to which C-MOVE sends. The source must know it by this title and address.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ReceiverConfig {
+    /// Its AE title, if it is not our calling one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub aet: Option<AeTitle>,
+    /// The address that it listens on.
+    pub bind: IpAddr,
+    /// The port that it listens on.
+    pub port: u16,
+}
+
+impl Default for ReceiverConfig {
+    fn default() -> Self {
+        Self { aet: None, bind: Ipv4Addr::UNSPECIFIED.into(), port: 11112 }
+    }
+}
+
+/// `[spool]`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct P2tSpool {
+    /// How large the spool may grow before fetching waits for writing.
+    pub limit_bytes: ByteSize,
+}
+
+impl Default for P2tSpool {
+    fn default() -> Self {
+        Self { limit_bytes: ByteSize(64 * GIB) }
+    }
+}
+
+/// `[segment]`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SegmentConfig {
+    /// When a segment is full, before compression; from one frame to 64 GiB.
+    pub bytes: ByteSize,
+    /// When a zstd frame is full, before compression; bounds memory, from 4 KiB to 32 MiB, the volume format's
+    /// bound ([`manifest::MAX_FRAME_BYTES`]).
+    pub frame_bytes: ByteSize,
+    /// From 1 to 19.
+    pub zstd_level: i32,
+}
+
+impl Default for SegmentConfig {
+    fn default() -> Self {
+        Self { bytes: ByteSize(GIB), frame_bytes: ByteSize(8 * MIB), zstd_level: 1 }
+    }
+}
+
+/// `[media]`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct MediaConfig {
+    /// The media in the order in which they are filled; `{seq}` stands for the volume's number.
+    pub to: Vec<String>,
+    /// How much a volume may hold, for media that do not know their own end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub volume_bytes: Option<ByteSize>,
+    /// The size of a tape record, in whole pages of 4 KiB up to 4 MiB.
+    pub record_bytes: ByteSize,
+    /// Whether each volume is read back and checked when it is complete.
+    pub verify: bool,
+}
+
+impl Default for MediaConfig {
+    fn default() -> Self {
+        Self { to: Vec::new(), volume_bytes: None, record_bytes: ByteSize(256 * KIB), verify: true }
+    }
+}
+
+impl Default for P2tConfig {
+    fn default() -> Self {
+        Self {
+            aet: Program::P2t.ae_title(),
+            source: SourceConfig::default(),
+            receiver: ReceiverConfig::default(),
+            selection: SelectionConfig::default(),
+            spool: P2tSpool::default(),
+            segment: SegmentConfig::default(),
+            media: MediaConfig::default(),
+            pace: PaceConfig::default(),
+            timeouts: TimeoutsConfig::default(),
+            retry: RetryConfig::default(),
+        }
+    }
+}
+
+impl Check for P2tConfig {
+    fn check(&self) -> Result<(), Fault> {
+        in_range("receiver.port", self.receiver.port, 1..=u16::MAX)?;
+        self.selection.check()?;
+        let frame_bytes = self.segment.frame_bytes;
+        in_range("segment.frame_bytes", frame_bytes, ByteSize(4 * KIB)..=MAX_FRAME)?;
+        in_range("segment.bytes", self.segment.bytes, frame_bytes..=MAX_SEGMENT)?;
+        in_range("segment.zstd_level", self.segment.zstd_level, 1..=19)?;
+        // One segment that is written while the next one fills.
+        at_least(
+            "spool.limit_bytes",
+            self.spool.limit_bytes,
+            ByteSize(self.segment.bytes.0.saturating_mul(2)),
+        )?;
+        let record_bytes = self.media.record_bytes;
+        in_range("media.record_bytes", record_bytes, ByteSize(4 * KIB)..=ByteSize(4 * MIB))?;
+        if !record_bytes.0.is_multiple_of(4 * KIB) {
+            let message = format!("is {record_bytes}, but must be a multiple of 4 KiB");
+            return Err(Fault { key: "media.record_bytes", message });
+        }
+        self.timeouts.check()?;
+        self.retry.check()
+    }
+}
+
+impl P2tConfig {
+    /// The title of our Storage SCP.
+    #[must_use]
+    pub fn receiver_aet(&self) -> &AeTitle {
+        self.receiver.aet.as_ref().unwrap_or(&self.aet)
+    }
+
+    /// The configuration as `p2t init` writes it, with comments; reads back as the same.
+    #[must_use]
+    pub fn render(&self) -> String {
+        let mut page = Page::new(
+            "Configuration of a p2t job. Unknown keys are refused. Sizes are bytes, or text such as \"5 MB\", \"4 GiB\".\n\
+             Lines that begin with # and no space are examples: remove the # to use them.",
+        );
+        page.note("Our AE title, by which the source must know us.");
+        page.bare_key("aet", self.aet.to_string());
+        self.render_source(&mut page);
+        self.selection.render(&mut page);
+        self.render_volumes(&mut page);
+        render_pace(&self.pace, &mut page);
+        self.timeouts.render(&mut page);
+        self.retry.render(&mut page);
+        page.finish()
+    }
+
+    fn render_source(&self, page: &mut Page) {
+        page.table("source", "The archive that studies are taken from.");
+        let node = self.source.node.as_ref().map(ToString::to_string);
+        page.optional(
+            "AETITLE@host:port, or the path of a folder.",
+            "node",
+            node,
+            "\"PACS@pacs.example.org:104\"",
+        );
+        page.key(
+            "\"c-get\", \"c-move\", or \"auto\": C-GET if the source accepts it, or else C-MOVE.",
+            "retrieve",
+            self.source.retrieve.name(),
+        );
+        page.table(
+            "receiver",
+            "Where the source sends to by C-MOVE: it must know this title, address and port.",
+        );
+        let aet = self.receiver.aet.as_ref().map(ToString::to_string);
+        page.optional("If it is not our title above.", "aet", aet, "\"P2T_STORE\"");
+        page.key("The address to listen on; 0.0.0.0 for all.", "bind", self.receiver.bind.to_string());
+        page.key("The port to listen on.", "port", i64::from(self.receiver.port));
+    }
+
+    fn render_volumes(&self, page: &mut Page) {
+        page.table("spool", "Local disk where objects and segments wait until they are safe on the medium.");
+        page.key("Fetching waits when it is full.", "limit_bytes", self.spool.limit_bytes.to_string());
+        page.table("segment", "A segment is one independent .tar.zst of whole objects.");
+        page.key(
+            &format!("When it is full, before compression; at most {MAX_SEGMENT}."),
+            "bytes",
+            self.segment.bytes.to_string(),
+        );
+        page.key(
+            &format!("Its independent zstd frames: at most {MAX_FRAME}, and as much memory on each core."),
+            "frame_bytes",
+            self.segment.frame_bytes.to_string(),
+        );
+        page.key("1 is fast, 19 is small.", "zstd_level", i64::from(self.segment.zstd_level));
+        page.table("media", "What is written.");
+        page.list(
+            "Virtual tapes (FILE.tap) or directories, filled in this order. {seq} stands for the volume's number in four\n\
+             digits, so that one name serves for all volumes: vol-0001.tap, vol-0002.tap. Without it, each serves for one.",
+            "to",
+            self.media.to.clone(),
+            "[\"vol-{seq}.tap\"]",
+        );
+        let volume_bytes = self.media.volume_bytes.map(|size| size.to_string());
+        page.optional("How much one volume may hold.", "volume_bytes", volume_bytes, "\"2 TB\"");
+        page.key("The size of a tape record.", "record_bytes", self.media.record_bytes.to_string());
+        page.key(
+            "Read every volume back when it is complete, and check every digest. If false, run `p2t verify` for each\n\
+             before it leaves.",
+            "verify",
+            self.media.verify,
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::config::{page::uncommented, parse};
+
+    fn read(text: &str) -> P2tConfig {
+        parse(text, Path::new("p2t.toml")).unwrap()
+    }
+
+    fn fault(text: &str) -> String {
+        parse::<P2tConfig>(text, Path::new("p2t.toml")).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn nothing_written_means_the_defaults() {
+        let config = read("");
+        assert_eq!(config, P2tConfig::default());
+        assert_eq!((config.aet.as_str(), config.receiver_aet().as_str()), ("P2T", "P2T"));
+        assert_eq!((config.segment.bytes.0, config.segment.frame_bytes.0), (1 << 30, 8 << 20));
+        assert_eq!((config.media.record_bytes.0, config.segment.zstd_level), (262_144, 1));
+        assert_eq!(read(&config.render()), config);
+    }
+
+    #[test]
+    fn the_examples_in_the_default_file_are_valid() {
+        let text = uncommented(&P2tConfig::default().render());
+        let config = read(&text);
+        assert_eq!(config.source.node.unwrap().to_string(), "PACS@pacs.example.org:104");
+        assert_eq!(config.receiver.aet.unwrap().as_str(), "P2T_STORE");
+        assert_eq!(config.selection.csv.as_deref(), Some(Path::new("studies.csv")));
+        assert_eq!(config.media.to, ["vol-{seq}.tap"]);
+        assert_eq!(config.media.volume_bytes, Some(ByteSize(2_000_000_000_000)));
+        assert_eq!(config.pace.limits.bytes_per_second, Some(5_000_000));
+        let window = config.pace.window.first().unwrap();
+        assert_eq!(window.limits.unwrap().bytes_per_second, Some(40_000_000));
+    }
+
+    #[test]
+    fn a_file_with_everything_filled_in_reads_back() {
+        let mut config = read(&uncommented(&P2tConfig::default().render()));
+        config.aet = "A \"QUOTED\" ONE".parse().unwrap();
+        config.source.node = Some("/data/with \"quotes\" and #".parse().unwrap());
+        config.source.retrieve = Retrieve::CMove;
+        config.receiver.bind = "::1".parse().unwrap();
+        config.selection.patient_ids = vec!["a\nb".to_owned(), "ü'''\"\"\"\u{1}".to_owned()];
+        config.segment.frame_bytes = ByteSize(1_234_567);
+        config.media.verify = false;
+        config.retry.delay_seconds = 0;
+        assert_eq!(read(&config.render()), config);
+    }
+
+    #[test]
+    fn the_largest_frames_and_segments_are_allowed() {
+        let config = read(
+            "[segment]\nframe_bytes = \"32 MiB\"\nbytes = \"64 GiB\"\n[spool]\nlimit_bytes = \"128 GiB\"",
+        );
+        assert_eq!((config.segment.frame_bytes, config.segment.bytes), (MAX_FRAME, MAX_SEGMENT));
+    }
+
+    #[test]
+    fn values_that_do_not_fit_together_are_refused() {
+        for (text, message) in [
+            ("[receiver]\nport = 0", "`receiver.port` is 0, but must be from 1 to 65535"),
+            (
+                "[segment]\nframe_bytes = \"33 MiB\"",
+                "`segment.frame_bytes` is 33 MiB, but must be from 4 KiB to 32 MiB",
+            ),
+            ("[segment]\nbytes = \"1 MiB\"", "`segment.bytes` is 1 MiB, but must be from 8 MiB to 64 GiB"),
+            ("[segment]\nbytes = \"65 GiB\"", "`segment.bytes` is 65 GiB, but must be from 8 MiB to 64 GiB"),
+            ("[spool]\nlimit_bytes = \"1 GiB\"", "`spool.limit_bytes` is 1 GiB, but must be at least 2 GiB"),
+            (
+                "[media]\nrecord_bytes = 10000",
+                "`media.record_bytes` is 10 kB, but must be a multiple of 4 KiB",
+            ),
+            (
+                "[media]\nrecord_bytes = \"8 MiB\"",
+                "`media.record_bytes` is 8 MiB, but must be from 4 KiB to 4 MiB",
+            ),
+            ("[timeouts]\nidle_seconds = 0", "`timeouts.idle_seconds` is 0, but must be from 1 to 86400"),
+            ("[retry]\nattempts = 0", "`retry.attempts` is 0, but must be from 1 to 1000"),
+            (
+                "[selection]\nstudy_date_from = \"2024-02-01\"\nstudy_date_to = \"2024-01-31\"",
+                "`selection.study_date_to` is 2024-01-31, which is before study_date_from, 2024-02-01",
+            ),
+        ] {
+            let error = fault(text);
+            assert!(error.contains(message), "{error}");
+        }
+    }
+}

@@ -1,0 +1,36 @@
+//! The job directory and the conventions that both command lines share: configuration, options, exit codes,
+//! output, progress, signals and logs.
+
+mod cli;
+pub mod config;
+mod dir;
+mod disk;
+mod error;
+mod exit;
+mod journal;
+mod logging;
+mod monitor;
+mod node;
+mod outcome;
+mod private;
+mod program;
+mod progress;
+mod rotating;
+mod stop;
+
+pub use cli::{Common, parse_args};
+pub use config::{P2tConfig, T2pConfig};
+pub use dimse::{AeTitle, Node};
+pub use dir::{JobDir, JobLock};
+pub use disk::free_bytes;
+pub use error::{JobError, NodeError};
+pub use exit::ExitCode;
+pub use journal::Journal;
+pub use logging::start_log;
+pub use monitor::{Counter, Monitor, Void};
+pub use node::NodeOrPath;
+pub use outcome::{Failure, Outcome, conclude};
+pub use pace::ByteSize;
+pub use program::Program;
+pub use progress::Progress;
+pub use stop::Stop;

@@ -1,0 +1,50 @@
+//! Files and directories that only their owner may read, because what a job holds is about patients.
+
+use std::{
+    fs::{self, DirBuilder, File, OpenOptions, Permissions},
+    io::{self, Write},
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
+    path::Path,
+};
+
+const FILE_MODE: u32 = 0o600;
+const DIR_MODE: u32 = 0o700;
+
+/// Makes a directory and those above it, as far as they are missing.
+pub fn create_dir(path: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(DIR_MODE).create(path)
+}
+
+/// Takes a directory that is there for ourselves alone.
+pub fn close_dir(path: &Path) -> io::Result<()> {
+    fs::set_permissions(path, Permissions::from_mode(DIR_MODE))
+}
+
+/// Opens a file for reading and writing, making it if it is missing.
+pub fn open_file(path: &Path) -> io::Result<File> {
+    options().read(true).write(true).truncate(false).open(path)
+}
+
+/// Opens a file to add to its end, making it if it is missing.
+pub fn append_file(path: &Path) -> io::Result<File> {
+    options().append(true).open(path)
+}
+
+/// Writes a file whole or not at all: through a temporary one that is durable before it takes the name.
+pub fn write_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let temporary = path.with_extension("tmp");
+    let mut file = options().write(true).truncate(true).open(&temporary)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    fs::rename(&temporary, path)?;
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => File::open(parent)?.sync_all(),
+        _ => File::open(".")?.sync_all(),
+    }
+}
+
+fn options() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.create(true).mode(FILE_MODE);
+    options
+}

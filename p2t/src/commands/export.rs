@@ -1,0 +1,103 @@
+//! `p2t export`: fetches, packs and writes; verifies each volume that it completes.
+
+use catalogue::balance::Stage;
+use catalogue::volumes::VolumeRow;
+use catalogue::{Catalogue, PlanPosition};
+use job::{ExitCode, Outcome};
+use serde_json::{Value, json};
+
+use super::verify;
+use crate::cli::Export;
+use crate::context::Context;
+use crate::error::{Error, Result};
+use crate::export;
+use crate::media::Media;
+use crate::source;
+
+pub fn run(context: &Context, arguments: &Export) -> Result<Outcome<Value>> {
+    let media = Media::new(&arguments.to, &context.config.media.to, &context.job)?;
+    let (_lock, mut catalogue) = context.writer()?;
+    require_plan(&catalogue)?;
+    if arguments.retry_failed {
+        catalogue.retry_failed()?;
+    }
+    let source = source::open(context, true)?;
+    let (mut catalogue, sealed) = export::run(context, catalogue, source, media)?;
+    let verified = verify_sealed(context, &mut catalogue, &sealed)?;
+    summary(context, &catalogue, &sealed, &verified)
+}
+
+fn require_plan(catalogue: &Catalogue) -> Result<()> {
+    let left = catalogue.studies_not_enumerated(PlanPosition::default(), 1000)?.len();
+    if left > 0 {
+        return Err(Error::PlanUnfinished { left });
+    }
+    if catalogue.balance(Stage::Export)?.instances.listed == 0 {
+        return Err(Error::NoPlan);
+    }
+    Ok(())
+}
+
+/// Reads every volume that was completed back, unless the configuration says not to.
+fn verify_sealed(context: &Context, catalogue: &mut Catalogue, sealed: &[VolumeRow]) -> Result<Vec<Value>> {
+    if !context.config.media.verify {
+        return Ok(Vec::new());
+    }
+    let mut harmed = Vec::new();
+    for row in sealed {
+        if context.stop.requested() {
+            break;
+        }
+        let outcome = verify::verify(context, catalogue, &row.volume.medium.parse()?)?;
+        if outcome.exit_code != ExitCode::Clean {
+            harmed.push(outcome.document);
+        }
+    }
+    Ok(harmed)
+}
+
+fn summary(
+    context: &Context,
+    catalogue: &Catalogue,
+    sealed: &[VolumeRow],
+    harmed: &[Value],
+) -> Result<Outcome<Value>> {
+    let balance = catalogue.balance(Stage::Export)?;
+    let (studies, instances) = (balance.studies, balance.instances);
+    let code = if instances.pending > 0 || studies.pending > 0 {
+        ExitCode::Incomplete
+    } else if instances.failed > 0 || !harmed.is_empty() {
+        ExitCode::Discrepancies
+    } else {
+        ExitCode::Clean
+    };
+    let volumes: Vec<Value> = catalogue
+        .volumes()?
+        .iter()
+        .map(|row| {
+            json!({ "sequence": row.volume.sequence, "id": row.volume.uuid, "medium": row.volume.medium,
+                    "state": row.state, "bytes": row.bytes, "last": row.last })
+        })
+        .collect();
+    let mut text = format!(
+        "listed {} = written {} + excluded {} + failed {} + pending {}  (instances)\n{} volumes sealed in this run",
+        instances.listed,
+        instances.done,
+        instances.excluded,
+        instances.failed,
+        instances.pending,
+        sealed.len(),
+    );
+    text.push_str(match code {
+        ExitCode::Incomplete if context.stop.requested() => {
+            "\nstopped as asked; run the same command again to go on"
+        }
+        ExitCode::Incomplete => "\nincomplete; run the same command again to go on",
+        ExitCode::Discrepancies if harmed.is_empty() => "\ndone, with failures; `p2t report` lists them",
+        ExitCode::Discrepancies => "\nA VOLUME IS DAMAGED: see `p2t verify` for it",
+        _ => "\ndone",
+    });
+    let document =
+        json!({ "studies": studies, "instances": instances, "volumes": volumes, "damaged_volumes": harmed });
+    Ok(Outcome::clean(document, text).with_exit_code(code))
+}

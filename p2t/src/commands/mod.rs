@@ -1,0 +1,41 @@
+//! One module for each command: what it does and what it says.
+
+mod export;
+mod init;
+mod plan;
+mod report;
+mod status;
+mod verify;
+
+use job::{ExitCode, Failure, Outcome, conclude};
+use serde_json::Value;
+
+use crate::cli::{Cli, Command};
+use crate::context::Context;
+use crate::error::Result;
+
+/// Runs the command and prints how it ended.
+pub fn run(cli: Cli) -> ExitCode {
+    let json = cli.common.json;
+    let outcome = outcome(cli).map_err(|error| {
+        let code = error.exit_code();
+        Failure::new(error, code)
+    });
+    conclude(json, outcome)
+}
+
+fn outcome(cli: Cli) -> Result<Outcome<Value>> {
+    let Cli { common, command } = cli;
+    if let Command::Init(arguments) = command {
+        return init::run(arguments);
+    }
+    let context = Context::open(&common)?;
+    match command {
+        Command::Init(arguments) => init::run(arguments),
+        Command::Plan(arguments) => plan::run(&context, arguments),
+        Command::Export(arguments) => export::run(&context, &arguments),
+        Command::Verify(arguments) => verify::run(&context, &arguments),
+        Command::Status => status::run(&context),
+        Command::Report => report::run(&context),
+    }
+}

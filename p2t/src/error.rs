@@ -1,0 +1,97 @@
+//! What can go wrong in `p2t` itself; errors of the crates below pass through with what was being done.
+
+use std::io;
+use std::path::PathBuf;
+
+use job::ExitCode;
+
+/// An error of this program.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error(transparent)]
+    Archive(#[from] archive::Error),
+    #[error(transparent)]
+    Catalogue(#[from] catalogue::Error),
+    #[error(transparent)]
+    Volume(#[from] volume::Error),
+    #[error(transparent)]
+    Medium(#[from] medium::Error),
+    #[error(transparent)]
+    Manifest(#[from] manifest::Error),
+    #[error(transparent)]
+    Job(#[from] job::JobError),
+    #[error(transparent)]
+    Report(#[from] report::Error),
+    #[error(
+        "no source is configured; set `node` under [source] in p2t.toml, or run `p2t init` with --source"
+    )]
+    NoSource,
+    #[error("nothing is planned; run `p2t plan` first")]
+    NoPlan,
+    #[error(
+        "the plan is not whole: {left} studies are still to be listed; run `p2t plan` again to finish it"
+    )]
+    PlanUnfinished { left: usize },
+    #[error("no medium is configured; set `to` under [media] in p2t.toml, or give --to")]
+    NoMedium,
+    #[error("the media are full: {used}; put a blank one in and run `p2t export --to MEDIUM` to continue")]
+    MediaFull { used: String },
+    #[error(
+        "a segment of {bytes} bytes does not fit on an empty volume; make volumes larger or segments smaller"
+    )]
+    SegmentTooLarge { bytes: u64 },
+    #[error(
+        "the disk of the spool {path} is full: free some room there, or move the job to a larger disk, and run the \
+         same command again"
+    )]
+    SpoolFull { path: PathBuf, source: io::Error },
+    #[error("cannot {action} {path}: {source}")]
+    File { action: &'static str, path: PathBuf, source: io::Error },
+    #[error(
+        "the source is not to be reached after {attempts} attempts; nothing is lost: see that it is up and run the \
+         same command again"
+    )]
+    SourceDown { attempts: u32, source: archive::Error },
+    #[error(
+        "an object in the spool has changed since it was captured: the disk is not to be trusted; what was lost is \
+         fetched again when you run the same command again"
+    )]
+    SpoolDamaged,
+    #[error("a part of the program crashed: {0}; nothing is lost, run the same command again")]
+    Crashed(&'static str),
+    #[error("the catalogue's frame table of segment {segment} cannot be read: {source}")]
+    FrameTable { segment: u64, source: serde_json::Error },
+    #[error("the volume set id in the catalogue is damaged: {0}")]
+    Identity(uuid::Error),
+}
+
+impl Error {
+    /// An I/O error on a file; one about a full disk is told apart, because the operator can do something.
+    pub fn file(action: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
+        let path = path.into();
+        move |source| match source.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::SpoolFull { path, source },
+            _ => Self::File { action, path, source },
+        }
+    }
+}
+
+impl Error {
+    /// The exit code that the program ends with.
+    pub fn exit_code(&self) -> ExitCode {
+        match self {
+            Self::NoSource | Self::NoMedium => ExitCode::Usage,
+            Self::PlanUnfinished { .. }
+            | Self::MediaFull { .. }
+            | Self::SpoolFull { .. }
+            | Self::SourceDown { .. }
+            | Self::SpoolDamaged
+            | Self::Crashed(_)
+            | Self::Archive(archive::Error::Stopped) => ExitCode::Incomplete,
+            Self::Job(error) => error.exit_code(),
+            _ => ExitCode::Failed,
+        }
+    }
+}
+
+pub type Result<T, E = Error> = std::result::Result<T, E>;

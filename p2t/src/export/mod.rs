@@ -1,0 +1,216 @@
+//! Export: fetch, pack and write at the same time, each stage at its own pace, joined by the spool.
+//!
+//! ```text
+//! source -> fetch (capture) -> spool: intakes -> pack -> spool: segments -> write -> volumes
+//! ```
+//! Each stage takes its work from the catalogue and leaves its result there, so that any of them may die at any
+//! moment and the next run goes on where it stopped.
+
+mod capture;
+mod describe;
+mod fetch;
+mod index;
+mod pack;
+mod spool;
+mod write;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use archive::Source;
+use catalogue::Catalogue;
+use catalogue::balance::Stage;
+use catalogue::volumes::VolumeRow;
+use job::{Counter, Journal, Stop};
+use medium::Settings;
+use pace::{Pace, SystemClock};
+use volume::SegmentOptions;
+
+use self::capture::Capture;
+use self::fetch::Fetch;
+use self::pack::Pack;
+use self::spool::Spool;
+use self::write::Write;
+use crate::context::{Context, Ids};
+use crate::error::{Error, Result};
+use crate::media::Media;
+
+/// Memory is bounded by the number of frames under compression.
+const MAX_WORKERS: usize = 6;
+const SAMPLE_EVERY: Duration = Duration::from_secs(2);
+
+/// Runs the export until it is done or stopped; returns the catalogue and the volumes sealed in this run.
+pub fn run(
+    context: &Context,
+    mut catalogue: Catalogue,
+    source: Arc<dyn Source>,
+    media: Media,
+) -> Result<(Catalogue, Vec<VolumeRow>)> {
+    let ids = Ids::of(&mut catalogue)?;
+    let shared = Arc::new(Journal::new(catalogue));
+    let sealed = run_stages(context, &shared, source, media, ids)?;
+    let catalogue = Arc::into_inner(shared).ok_or(Error::Crashed("a stage has not ended"))?;
+    Ok((catalogue.into_inner(), sealed))
+}
+
+fn run_stages(
+    context: &Context,
+    shared: &Arc<Journal>,
+    source: Arc<dyn Source>,
+    media: Media,
+    ids: Ids,
+) -> Result<Vec<VolumeRow>> {
+    let config = &context.config;
+    // Ends the other stages when one fails, or when the operator asks for it.
+    let stop = context.stop.child();
+    let spool = Arc::new(Spool::recover(context.job.spool(), config.spool.limit_bytes.bytes(), shared)?);
+    let pace = Arc::new(pace(context, shared));
+    announce(context, shared)?;
+    let capture = Arc::new(Capture::new(
+        shared.clone(),
+        spool.clone(),
+        pace.clone(),
+        context.monitor.clone(),
+        stop.clone(),
+    ));
+    let fetch = Fetch::new(source, capture.clone(), config.retry.clone());
+    let pack = Pack {
+        shared: shared.clone(),
+        spool: spool.clone(),
+        ids,
+        segment_bytes: config.segment.bytes.bytes(),
+        options: SegmentOptions {
+            frame_bytes: config.segment.frame_bytes.bytes() as usize,
+            zstd_level: config.segment.zstd_level,
+            workers: thread::available_parallelism().map_or(1, usize::from).min(MAX_WORKERS),
+        },
+        stop: stop.clone(),
+        fetched: false.into(),
+    };
+    let write = Write {
+        shared: shared.clone(),
+        spool,
+        monitor: context.monitor.clone(),
+        ids,
+        media,
+        settings: Settings {
+            record_bytes: config.media.record_bytes.bytes() as usize,
+            capacity_bytes: config.media.volume_bytes.map(|bytes| bytes.bytes()),
+        },
+        stop: stop.clone(),
+        packed: false.into(),
+        objects: AtomicU64::new(0),
+        bytes: AtomicU64::new(0),
+    };
+    let workers = most_associations(context);
+    let running = Running { fetch: &fetch, capture: &capture, pack: &pack, write: &write, stop: &stop };
+    running.all(workers, shared)
+}
+
+struct Running<'a> {
+    fetch: &'a Fetch,
+    capture: &'a Capture,
+    pack: &'a Pack,
+    write: &'a Write,
+    stop: &'a Stop,
+}
+
+impl Running<'_> {
+    /// Runs every stage on threads of its own. The first error stops the others and is returned.
+    fn all(&self, workers: u16, shared: &Journal) -> Result<Vec<VolumeRow>> {
+        thread::scope(|scope| {
+            let writing = scope.spawn(|| self.guard(self.write.work()));
+            let packing = scope.spawn(|| {
+                let packed = self.guard(self.pack.work());
+                self.write.packed.store(true, Ordering::Release);
+                packed
+            });
+            let fetching = scope.spawn(|| {
+                let fetchers: Vec<_> = (0..workers)
+                    .map(|number| scope.spawn(move || self.guard(self.fetch.work(number))))
+                    .collect();
+                let fetched = fetchers.into_iter().map(|worker| joined(worker, "fetch")).collect::<Vec<_>>();
+                let closed = self.guard(self.capture.close());
+                self.pack.fetched.store(true, Ordering::Release);
+                fetched.into_iter().collect::<Result<Vec<()>>>().and(closed)
+            });
+            let sampled = self.sample_until(shared, &|| writing.is_finished());
+            let fetched = joined(fetching, "fetch");
+            let packed = joined(packing, "pack");
+            let sealed = joined(writing, "write");
+            fetched.and(packed).and(sampled).and(sealed)
+        })
+    }
+
+    fn guard<T>(&self, result: Result<T>) -> Result<T> {
+        if result.is_err() {
+            self.stop.request();
+        }
+        result
+    }
+
+    /// Notes from time to time how far the stages have come, for the plot in the report.
+    fn sample_until(&self, shared: &Journal, done: &dyn Fn() -> bool) -> Result<()> {
+        let before = [("fetch", shared.last_sample("fetch")?), ("write", shared.last_sample("write")?)];
+        let sample = || -> Result<()> {
+            let now = [
+                (self.capture.objects.load(Ordering::Relaxed), self.capture.bytes.load(Ordering::Relaxed)),
+                (self.write.objects.load(Ordering::Relaxed), self.write.bytes.load(Ordering::Relaxed)),
+            ];
+            before.iter().zip(now).try_for_each(|((stage, (objects, bytes)), (more, more_bytes))| {
+                Ok(shared.sample(stage, objects + more, bytes + more_bytes)?)
+            })
+        };
+        sample()?;
+        let mut last = Instant::now();
+        while !done() {
+            thread::sleep(Duration::from_millis(50));
+            if last.elapsed() >= SAMPLE_EVERY {
+                sample()?;
+                last = Instant::now();
+            }
+        }
+        sample()
+    }
+}
+
+fn joined<T>(handle: thread::ScopedJoinHandle<'_, Result<T>>, stage: &'static str) -> Result<T> {
+    handle.join().unwrap_or(Err(Error::Crashed(stage)))
+}
+
+/// The pace of the source, its changes logged.
+fn pace(context: &Context, shared: &Arc<Journal>) -> Pace {
+    let config = &context.config.pace;
+    let shared = shared.clone();
+    let log = Box::new(move |change: pace::PaceChange| {
+        tracing::info!(signal = change.signal, "pace");
+        if let Err(error) = shared.pace("source", &change) {
+            tracing::error!(%error, "a change of pace could not be recorded");
+        }
+    });
+    Pace::new(config.limits, config.calendar(), Arc::new(SystemClock::new()), log)
+}
+
+/// The most associations that any window allows: so many workers are started.
+fn most_associations(context: &Context) -> u16 {
+    let config = &context.config.pace;
+    let windows =
+        config.window.iter().filter_map(|window| window.limits.and_then(|limits| limits.associations));
+    windows.chain([config.limits.associations]).max().unwrap_or(1)
+}
+
+fn announce(context: &Context, shared: &Journal) -> Result<()> {
+    let tally = shared.lock().balance(Stage::Export)?.instances;
+    context.monitor.phase("export");
+    for (counter, total) in [
+        (Counter::Listed, tally.listed),
+        (Counter::Done, tally.done),
+        (Counter::Excluded, tally.excluded),
+        (Counter::Failed, tally.failed),
+    ] {
+        context.monitor.set_total(counter, total);
+    }
+    Ok(())
+}

@@ -1,0 +1,235 @@
+//! Writes sealed segments to volumes, commits, and seals volumes that are full or the last.
+//!
+//! The order is the law: medium committed, then the catalogue's durable row, then the spool file deleted.
+
+use std::fs::File;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use catalogue::balance::Stage;
+use catalogue::segments::SegmentRow;
+use catalogue::volumes::{NewVolume, VolumeRow};
+use catalogue::write::Commit;
+use catalogue::{Catalogue, Level, SegmentState, VolumeId, VolumeState};
+use job::{Journal, Monitor, Stop};
+use manifest::{Codec, Digest, EarlierVolume, LABEL, Label, SegmentEntry, TransferState};
+use medium::{Address, Settings};
+use uuid::Uuid;
+use volume::{SegmentFile, VolumeWriter};
+
+use super::index;
+use super::spool::Spool;
+use crate::context::Ids;
+use crate::error::{Error, Result};
+use crate::media::Media;
+
+const TICK: Duration = Duration::from_millis(100);
+/// The first and, in this version, only copy.
+const COPY: u32 = 1;
+
+/// The writing stage.
+pub struct Write {
+    pub shared: Arc<Journal>,
+    pub spool: Arc<Spool>,
+    pub monitor: Arc<dyn Monitor>,
+    pub ids: Ids,
+    pub media: Media,
+    pub settings: Settings,
+    pub stop: Stop,
+    /// Set when no further segment will be sealed in this run.
+    pub packed: AtomicBool,
+    /// Objects and bytes written in this run.
+    pub objects: AtomicU64,
+    pub bytes: AtomicU64,
+}
+
+/// The volume that is being written.
+struct Current {
+    id: VolumeId,
+    writer: VolumeWriter,
+    files: Vec<String>,
+    frames: u64,
+    empty: bool,
+}
+
+impl Write {
+    /// Writes until no more segments come, or a stop is requested. Returns the volumes that were sealed.
+    pub fn work(&self) -> Result<Vec<VolumeRow>> {
+        let mut current = self.resume()?;
+        let mut sealed = Vec::new();
+        while !self.stop.requested() {
+            let last = self.packed.load(Ordering::Acquire);
+            let next = self.shared.lock().segments_in(SegmentState::Sealed, 0, 1)?.pop();
+            let Some(segment) = next else {
+                if last {
+                    break;
+                }
+                std::thread::sleep(TICK);
+                continue;
+            };
+            let file = segment_file(&segment)?;
+            let mut volume = match current.take() {
+                Some(volume) => volume,
+                None => self.begin()?,
+            };
+            if !volume.writer.fits(&file, volume.frames) {
+                if volume.empty {
+                    return Err(Error::SegmentTooLarge { bytes: file.bytes });
+                }
+                sealed.push(self.seal(volume, false)?);
+                volume = self.begin()?;
+            }
+            self.write(&mut volume, &segment, &file)?;
+            current = Some(volume);
+        }
+        if let Some(volume) = current
+            && !self.stop.requested()
+            && self.shared.lock().balance(Stage::Export)?.is_complete()
+        {
+            sealed.push(self.seal(volume, true)?);
+        }
+        Ok(sealed)
+    }
+
+    /// Goes on with the volume that the last run left open.
+    fn resume(&self) -> Result<Option<Current>> {
+        let Some(row) = self.shared.lock().volume_in_work(COPY)? else { return Ok(None) };
+        let address: Address = row.volume.medium.parse()?;
+        let label = self.label(&row.volume, row.created_at);
+        if row.state == VolumeState::Labelling {
+            let writer = VolumeWriter::recreate(&address, &self.settings, label)?;
+            return self.labelled(row.id, writer).map(Some);
+        }
+        let (mut segments, mut objects, mut frames) = (Vec::new(), 0, 0);
+        self.shared.lock().each_segment_of_volume(row.id, |file, segment| {
+            objects += segment.segment.objects;
+            let of_segment = segment_file(&segment)?;
+            frames += u64::from(of_segment.frames);
+            segments.push(SegmentEntry {
+                number: of_segment.number,
+                file: file as u32,
+                name: segment.segment.file,
+                bytes: of_segment.bytes,
+                blake3: of_segment.blake3,
+            });
+            Ok::<_, Error>(())
+        })?;
+        let empty = segments.is_empty();
+        let writer = VolumeWriter::resume(&address, &self.settings, label, segments, objects)?;
+        Ok(Some(Current { id: row.id, writer, files: row.files, frames, empty }))
+    }
+
+    /// Labels the next blank medium.
+    fn begin(&self) -> Result<Current> {
+        let volumes = self.shared.lock().volumes()?;
+        let sequence = volumes.iter().map(|row| row.volume.sequence).max().unwrap_or(0) + 1;
+        let used: Vec<String> = volumes.into_iter().map(|row| row.volume.medium).collect();
+        let address = self.media.blank(sequence, &used)?;
+        let volume = NewVolume { uuid: Uuid::now_v7(), sequence, copy: COPY, medium: address.to_string() };
+        let id = self.shared.lock().begin_volume(&volume)?;
+        let created_at =
+            self.shared.lock().volume(volume.uuid)?.map(|row| row.created_at).unwrap_or_default();
+        self.monitor.phase(&format!("volume {sequence} on {address}"));
+        let writer = VolumeWriter::create(&address, &self.settings, self.label(&volume, created_at))?;
+        self.labelled(id, writer)
+    }
+
+    fn labelled(&self, id: VolumeId, writer: VolumeWriter) -> Result<Current> {
+        let files = vec![LABEL.to_owned()];
+        self.shared.lock().label_committed(id, &files, writer.used_bytes())?;
+        Ok(Current { id, writer, files, frames: 0, empty: true })
+    }
+
+    fn label(&self, volume: &NewVolume, created_at: jiff::Timestamp) -> Label {
+        Label {
+            format: manifest::FORMAT,
+            transfer: self.ids.transfer,
+            volume_set: self.ids.volume_set,
+            volume: volume.uuid,
+            copy: volume.copy,
+            sequence: volume.sequence,
+            record_bytes: self.settings.record_bytes as u32,
+            codecs: vec![Codec::Zstd],
+            encryption: None,
+            creator: concat!("p2t ", env!("CARGO_PKG_VERSION")).to_owned(),
+            created_at,
+        }
+    }
+
+    fn write(&self, volume: &mut Current, segment: &SegmentRow, file: &SegmentFile) -> Result<()> {
+        let path = self.spool.path(&segment.segment.file);
+        let mut sealed = File::open(&path).map_err(Error::file("open", &path))?;
+        let file_number = volume.writer.append_segment(file, &mut sealed)?;
+        volume.writer.commit()?;
+        volume.files.push(segment.segment.file.clone());
+        volume.frames += u64::from(file.frames);
+        volume.empty = false;
+        self.shared.lock().segments_written(
+            volume.id,
+            &Commit {
+                segments: &[(segment.id, u64::from(file_number))],
+                files: &volume.files,
+                bytes: volume.writer.used_bytes(),
+            },
+        )?;
+        self.objects.fetch_add(segment.segment.objects, Ordering::Relaxed);
+        self.bytes.fetch_add(file.bytes, Ordering::Relaxed);
+        self.spool.delete(&segment.segment.file)
+    }
+
+    /// Writes index and trailer.
+    fn seal(&self, volume: Current, last: bool) -> Result<VolumeRow> {
+        let Current { id, writer, mut files, .. } = volume;
+        let uuid = writer.label().volume;
+        let (earlier, state) = {
+            let catalogue = self.shared.lock();
+            (earlier_volumes(&catalogue)?, transfer_state(&catalogue, last)?)
+        };
+        let reader = self.shared.lock().reader()?;
+        let sealed = writer.seal(&earlier, state, &mut |out| index::write(&reader, id, out))?;
+        files.extend([sealed.trailer.index.name.clone(), manifest::TRAILER.to_owned()]);
+        self.shared.lock().seal_volume(id, &sealed.trailer.index.blake3.0, &files, sealed.bytes, last)?;
+        let row = self.shared.lock().volume(uuid)?.ok_or(Error::NoPlan)?;
+        let (objects, segments) = (sealed.trailer.objects, sealed.trailer.segments.len());
+        let message = format!(
+            "volume {} on {} is complete: {objects} objects in {segments} segments",
+            row.volume.sequence, row.volume.medium
+        );
+        self.monitor.finding(&message);
+        self.shared.event(Level::Info, "volume-sealed", message)?;
+        Ok(row)
+    }
+}
+
+/// What the volume layer must know of a sealed segment.
+fn segment_file(row: &SegmentRow) -> Result<SegmentFile> {
+    let frames = index::frames(&row.segment)?;
+    Ok(SegmentFile {
+        number: row.segment.number as u32,
+        bytes: row.segment.bytes,
+        blake3: Digest(row.segment.blake3),
+        objects: row.segment.objects as u32,
+        frames: frames.len() as u32,
+    })
+}
+
+fn earlier_volumes(catalogue: &Catalogue) -> Result<Vec<EarlierVolume>> {
+    let sealed = |row: VolumeRow| {
+        let index_blake3 = Digest(row.index_blake3?);
+        Some(EarlierVolume { sequence: row.volume.sequence, volume: row.volume.uuid, index_blake3 })
+    };
+    Ok(catalogue.volumes()?.into_iter().filter_map(sealed).collect())
+}
+
+fn transfer_state(catalogue: &Catalogue, last: bool) -> Result<TransferState> {
+    let tally = catalogue.balance(Stage::Export)?.instances;
+    Ok(TransferState {
+        listed: tally.listed,
+        written: tally.done,
+        excluded: tally.excluded,
+        failed: tally.failed,
+        pending: tally.pending,
+        last,
+    })
+}

@@ -1,0 +1,22 @@
+//! `p2t`: takes studies from a source archive and writes them to volumes that can be carried to another site.
+//!
+//! ```text
+//! plan -> catalogue -> export: fetch -> spool -> pack -> write -> commit -> volume
+//! ```
+
+mod cli;
+mod commands;
+mod context;
+mod error;
+mod export;
+mod media;
+mod source;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    match job::parse_args::<cli::Cli>() {
+        Ok(cli) => commands::run(cli).into(),
+        Err(code) => code.into(),
+    }
+}

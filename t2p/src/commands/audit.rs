@@ -1,0 +1,166 @@
+//! `t2p audit`: compares each destination with the manifest, study by study, as sets of SOP Instance UIDs in both
+//! directions. Counts and status codes are no evidence here.
+
+use std::collections::BTreeSet;
+
+use catalogue::audit::VerdictRow;
+use catalogue::{Catalogue, DeliveryState, InstanceId, InstanceState, PlanPosition, PlannedStudy, Verdict};
+use job::{Counter, ExitCode, Outcome};
+use serde_json::{Value, json};
+
+use super::report;
+use crate::context::{Context, Target};
+use crate::error::{Error, Result};
+
+const STUDIES: usize = 100;
+
+pub fn run(context: &Context) -> Result<Outcome<Value>> {
+    let (_lock, mut catalogue) = context.writer()?;
+    if catalogue.studies(PlanPosition::default(), 1)?.is_empty() {
+        return Err(Error::NothingIngested);
+    }
+    let targets = context.targets(&mut catalogue)?;
+    for target in &targets {
+        context.monitor.phase(&format!("audit {}", target.name));
+        audit(context, &mut catalogue, target)?;
+    }
+    summary(context, &catalogue, &targets)
+}
+
+fn audit(context: &Context, catalogue: &mut Catalogue, target: &Target) -> Result<()> {
+    catalogue.clear_verdicts(target.id)?;
+    let mut after = PlanPosition::default();
+    loop {
+        let page = catalogue.studies(after, STUDIES)?;
+        let Some(last) = page.last() else { return Ok(()) };
+        after = last.position;
+        for study in page {
+            if context.stop.requested() {
+                return Err(archive::Error::Stopped.into());
+            }
+            audit_study(context, catalogue, target, &study)?;
+        }
+    }
+}
+
+fn audit_study(
+    context: &Context,
+    catalogue: &mut Catalogue,
+    target: &Target,
+    study: &PlannedStudy,
+) -> Result<()> {
+    let uid = &study.study.uid;
+    // Without a UID there is nothing to ask for; such objects cannot have been delivered either.
+    let mut found: BTreeSet<String> = BTreeSet::new();
+    if !uid.is_empty() {
+        found.extend(target.archive.list_study(uid)?.instances.into_iter().map(|row| row.sop_instance));
+    }
+    let mut judged = Judged::default();
+    catalogue.each_claimed(target.id, study.id, |claimed| {
+        let sop = claimed.sop_instance;
+        let is_there = !sop.is_empty() && found.contains(&sop);
+        let refused = claimed.delivery == Some(DeliveryState::Failed);
+        let verdict = if claimed.state == InstanceState::Failed {
+            (Verdict::Failed, claimed.reason.or(Some("damaged on its volume".to_owned())))
+        } else if refused {
+            (Verdict::Failed, claimed.reason)
+        } else if is_there {
+            judged.delivered.push(claimed.id);
+            (Verdict::Delivered, None)
+        } else if matches!(claimed.delivery, Some(DeliveryState::Sent | DeliveryState::Delivered)) {
+            judged.lost.push(claimed.id);
+            (Verdict::Missing, Some("the destination accepted it and does not list it".to_owned()))
+        } else {
+            (Verdict::Missing, Some("it was not delivered yet".to_owned()))
+        };
+        judged.put(uid, sop, verdict);
+        Ok::<_, Error>(())
+    })?;
+    for extra in &found {
+        if !judged.claimed.contains(extra) {
+            let reason = "the destination lists it in this study, the volumes do not hold it".to_owned();
+            judged.rows.push(VerdictRow {
+                study_uid: uid.clone(),
+                sop_instance: extra.clone(),
+                verdict: Verdict::Extra,
+                reason: Some(reason),
+            });
+        }
+    }
+    context.monitor.count(Counter::Listed, judged.rows.len() as u64);
+    context.monitor.count(Counter::Done, judged.delivered.len() as u64);
+    catalogue.put_verdicts(target.id, &judged.rows)?;
+    catalogue.record_delivered(target.id, &judged.delivered)?;
+    // What the destination lost, or never had, is sent again by the next ingest.
+    catalogue.deliver_again(target.id, &judged.lost)?;
+    Ok(())
+}
+
+#[derive(Default)]
+struct Judged {
+    rows: Vec<VerdictRow>,
+    claimed: BTreeSet<String>,
+    delivered: Vec<InstanceId>,
+    lost: Vec<InstanceId>,
+}
+
+impl Judged {
+    /// Several objects may claim one SOP Instance UID; the worst verdict stands for it.
+    fn put(&mut self, study_uid: &str, sop_instance: String, (verdict, reason): (Verdict, Option<String>)) {
+        let same = self.rows.last_mut().filter(|row| row.sop_instance == sop_instance);
+        match same {
+            Some(row) if row.verdict == Verdict::Delivered => (row.verdict, row.reason) = (verdict, reason),
+            Some(_) => {}
+            None => {
+                let row = VerdictRow {
+                    study_uid: study_uid.to_owned(),
+                    sop_instance: sop_instance.clone(),
+                    verdict,
+                    reason,
+                };
+                self.rows.push(row);
+            }
+        }
+        self.claimed.insert(sop_instance);
+    }
+}
+
+fn summary(context: &Context, catalogue: &Catalogue, targets: &[Target]) -> Result<Outcome<Value>> {
+    let mut lines = Vec::new();
+    let mut documents = Vec::new();
+    let mut clean = true;
+    for target in targets {
+        let counts = catalogue.verdict_counts(target.id)?;
+        let count =
+            |verdict| counts.iter().find(|(found, _)| *found == verdict).map_or(0, |(_, count)| *count);
+        let [delivered, missing, extra, failed] =
+            [Verdict::Delivered, Verdict::Missing, Verdict::Extra, Verdict::Failed].map(count);
+        clean &= missing == 0 && extra == 0 && failed == 0;
+        lines.push(format!(
+            "{}: DELIVERED {delivered}, MISSING {missing}, EXTRA {extra}, FAILED {failed}",
+            target.name
+        ));
+        documents.push(json!({ "name": target.name, "delivered": delivered, "missing": missing,
+                               "extra": extra, "failed": failed }));
+    }
+    let unseen: Vec<u32> = catalogue
+        .volumes()?
+        .iter()
+        .filter(|row| row.volume.medium.is_empty())
+        .map(|row| row.volume.sequence)
+        .collect();
+    if !unseen.is_empty() {
+        clean = false;
+        let numbers = unseen.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        lines.push(format!("volumes that did not arrive: {numbers}"));
+    }
+    let written = report::write(context, catalogue)?;
+    lines.extend(written.iter().map(|written| format!("report: {}", written.html.display())));
+    let code = if clean { ExitCode::Clean } else { ExitCode::Discrepancies };
+    let document = json!({
+        "destinations": documents,
+        "missing_volumes": unseen,
+        "reports": written.iter().map(|written| json!({ "html": written.html, "json": written.json })).collect::<Vec<_>>(),
+    });
+    Ok(Outcome::clean(document, lines.join("\n")).with_exit_code(code))
+}

@@ -1,0 +1,148 @@
+//! `t2p extract`: the objects of a volume as files, each complete or not there at all.
+
+use std::fs::{self, File};
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use job::{Common, Counter, ExitCode, Monitor, Outcome, Progress, Stop};
+use manifest::{Digest, Digester};
+use serde_json::{Value, json};
+use volume::{Entry, ObjectSink, ObjectState, SegmentSummary, Summary, Volume};
+
+use crate::cli::Extract;
+use crate::error::{Error, Result};
+
+const UNFINISHED: &str = ".part";
+const BUFFER_BYTES: usize = 1024 * 1024;
+
+pub fn run(common: &Common, arguments: &Extract) -> Result<Outcome<Value>> {
+    let stop = Stop::on_signals()?;
+    let progress = Progress::start(common);
+    let mut volume = Volume::open(&arguments.medium)?;
+    fs::create_dir_all(&arguments.out).map_err(Error::file("make", &arguments.out))?;
+    progress.phase(&format!("extract {}", arguments.medium));
+    let mut index = volume.index()?;
+    let mut sink = FileSink { out: &arguments.out, current: None, files: 0, kept: 0, monitor: &progress };
+    let mut segments = Vec::new();
+    while let Some(plan) = volume.next_plan(index.as_mut(), segments.len())? {
+        let summary = SegmentSummary::from(volume.read_segment(plan, &mut sink)?);
+        progress.count(Counter::Failed, summary.harmed as u64);
+        segments.push(summary);
+        if stop.requested() {
+            return Err(archive::Error::Stopped.into());
+        }
+    }
+    volume.finish()?;
+    let (files, kept) = (sink.files, sink.kept);
+    drop(progress);
+    let summary = Summary::new(&volume, segments);
+    let code = if summary.intact { ExitCode::Clean } else { ExitCode::Discrepancies };
+    let text = format!(
+        "{}\n{files} files written below {}, {kept} were there already",
+        summary.text(),
+        arguments.out.display()
+    );
+    let document = json!({ "out": arguments.out, "files": files, "present_before": kept, "volume": summary });
+    Ok(Outcome::clean(document, text).with_exit_code(code))
+}
+
+/// Writes each object beside its final name and renames it when its digest is right.
+struct FileSink<'a> {
+    out: &'a Path,
+    current: Option<(BufWriter<File>, PathBuf)>,
+    files: u64,
+    kept: u64,
+    monitor: &'a dyn Monitor,
+}
+
+impl FileSink<'_> {
+    fn keep(&mut self, entry: &Entry, unfinished: &Path, file: BufWriter<File>) -> Result<()> {
+        let file = file.into_inner().map_err(|error| Error::file("write", unfinished)(error.into_error()))?;
+        drop(file);
+        match self.free_name(entry)? {
+            None => {
+                self.kept += 1;
+                fs::remove_file(unfinished).map_err(Error::file("delete", unfinished))
+            }
+            Some(path) => {
+                self.files += 1;
+                self.monitor.count(Counter::Done, 1);
+                fs::rename(unfinished, &path).map_err(Error::file("rename", unfinished))
+            }
+        }
+    }
+
+    /// Where the object goes: its own name, or one with its digest when another object has that; `None` when the very
+    /// same object is there.
+    fn free_name(&self, entry: &Entry) -> Result<Option<PathBuf>> {
+        let object = &entry.object;
+        let plain = self.out.join(&object.member);
+        let (study, series) = (entry.study.uid.as_deref(), entry.series.uid.as_deref());
+        let sop = object.sop_instance.as_deref();
+        let other = self.out.join(manifest::Member::clashing_name(study, series, sop, &object.blake3));
+        for path in [plain, other] {
+            match digest(&path)? {
+                None => return Ok(Some(path)),
+                Some(found) if found == object.blake3 => return Ok(None),
+                Some(_) => {}
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// The digest of a file; `None` when there is none.
+fn digest(path: &Path) -> Result<Option<Digest>> {
+    let mut file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(Error::file("open", path)(error)),
+    };
+    let mut digesting = Digesting(Digester::default());
+    std::io::copy(&mut file, &mut digesting).map_err(Error::file("read", path))?;
+    Ok(Some(digesting.0.digest()))
+}
+
+struct Digesting(Digester);
+
+impl Write for Digesting {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl ObjectSink for FileSink<'_> {
+    fn begin(&mut self, entry: &Entry) -> Result<(), volume::Error> {
+        let begin = || -> Result<(BufWriter<File>, PathBuf)> {
+            // The member name was checked when it was read: three harmless components.
+            let path = self.out.join(format!("{}{UNFINISHED}", entry.object.member));
+            let folder = path.parent().unwrap_or(self.out);
+            fs::create_dir_all(folder).map_err(Error::file("make", folder))?;
+            let file = File::create(&path).map_err(Error::file("make", &path))?;
+            Ok((BufWriter::with_capacity(BUFFER_BYTES, file), path))
+        };
+        self.current = Some(begin().map_err(|error| volume::Error::Sink(error.into()))?);
+        self.monitor.count(Counter::Listed, 1);
+        Ok(())
+    }
+
+    fn data(&mut self, bytes: &[u8]) -> Result<(), volume::Error> {
+        self.monitor.count(Counter::Bytes, bytes.len() as u64);
+        let Some((file, path)) = &mut self.current else { return Ok(()) };
+        file.write_all(bytes).map_err(|error| volume::Error::Sink(Error::file("write", &*path)(error).into()))
+    }
+
+    fn end(&mut self, entry: &Entry, state: &ObjectState) -> Result<(), volume::Error> {
+        let Some((file, path)) = self.current.take() else { return Ok(()) };
+        let ended = match state {
+            ObjectState::Intact => self.keep(entry, &path, file),
+            ObjectState::Damaged(_) => fs::remove_file(&path).map_err(Error::file("delete", &path)),
+        };
+        ended.map_err(|error| volume::Error::Sink(error.into()))
+    }
+}

@@ -1,0 +1,66 @@
+//! `t2p inspect`: label, segments and counts, without reading the segments.
+
+use job::{ByteSize, ExitCode, Outcome};
+use serde_json::{Value, json};
+use volume::Volume;
+
+use crate::cli::OneMedium;
+use crate::error::Result;
+
+pub fn run(arguments: &OneMedium) -> Result<Outcome<Value>> {
+    let mut volume = Volume::open(&arguments.medium)?;
+    let mut studies = 0u64;
+    let (mut earlier, mut state) = (Vec::new(), None);
+    if let Some(mut index) = volume.index()? {
+        let mut last = None;
+        while let Some(segment) = index.next_segment()? {
+            for entry in segment.entries {
+                if last.as_ref() != Some(&entry.study) {
+                    studies += 1;
+                    last = Some(entry.study);
+                }
+            }
+        }
+        (earlier, state) = (std::mem::take(&mut index.earlier), index.state);
+    }
+    let identity = volume.identity;
+    let mut text = format!(
+        "volume {} (copy {}) of transfer {}\n  volume id   {}\n  volume set  {}",
+        identity.sequence, identity.copy, identity.transfer, identity.volume, identity.volume_set
+    );
+    if let Some(label) = &volume.label {
+        text.push_str(&format!("\n  written by  {} on {}", label.creator, label.created_at));
+    }
+    match &volume.trailer {
+        Some(trailer) => {
+            let bytes: u64 = trailer.segments.iter().map(|segment| segment.bytes).sum();
+            text.push_str(&format!(
+                "\n  sealed      {}\n  holds       {studies} studies, {} objects, {} segments, {}",
+                trailer.sealed_at,
+                trailer.objects,
+                trailer.segments.len(),
+                ByteSize(bytes)
+            ));
+            if trailer.last {
+                text.push_str("\n  the last volume of the transfer");
+            }
+        }
+        None => text.push_str("\n  NOT COMPLETE: there is no sound trailer"),
+    }
+    for finding in volume.findings() {
+        text.push_str(&format!("\n  {finding}"));
+    }
+    let sound = volume.is_complete() && volume.findings().is_empty();
+    let document = json!({
+        "identity": identity,
+        "label": volume.label,
+        "trailer": volume.trailer,
+        "complete": volume.is_complete(),
+        "studies": studies,
+        "earlier_volumes": earlier,
+        "transfer_state": state,
+        "findings": volume.findings(),
+    });
+    let code = if sound { ExitCode::Clean } else { ExitCode::Discrepancies };
+    Ok(Outcome::clean(document, text).with_exit_code(code))
+}

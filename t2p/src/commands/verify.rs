@@ -1,0 +1,27 @@
+//! `t2p verify`: every digest of a volume, without any PACS and without a job.
+
+use job::{Common, Counter, ExitCode, Monitor, Outcome, Progress, Stop};
+use serde_json::{Value, json};
+use volume::Volume;
+
+use crate::cli::OneMedium;
+use crate::error::Result;
+
+pub fn run(common: &Common, arguments: &OneMedium) -> Result<Outcome<Value>> {
+    let stop = Stop::on_signals()?;
+    let progress = Progress::start(common);
+    let mut volume = Volume::open(&arguments.medium)?;
+    progress.phase(&format!("verify {}", arguments.medium));
+    let summary = volume::check(&mut volume, &mut |segment| {
+        progress.count(Counter::Listed, segment.objects as u64);
+        progress.count(Counter::Done, (segment.objects - segment.harmed) as u64);
+        progress.count(Counter::Failed, segment.harmed as u64);
+        progress.count(Counter::Bytes, segment.bytes);
+        !stop.requested()
+    })?;
+    drop(progress);
+    let Some(summary) = summary else { return Err(archive::Error::Stopped.into()) };
+    let code = if summary.intact { ExitCode::Clean } else { ExitCode::Discrepancies };
+    let text = summary.text();
+    Ok(Outcome::clean(json!(summary), text).with_exit_code(code))
+}

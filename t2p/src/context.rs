@@ -1,0 +1,101 @@
+//! What the commands that have a job work on.
+
+use std::sync::Arc;
+use std::thread;
+
+use archive::{Destination, Pacs, PacsSettings};
+use catalogue::{Catalogue, DestinationId, Reader};
+use dimse::{Options, Timeouts};
+use job::config::{DestinationConfig, Retrieve};
+use job::{Common, JobDir, JobLock, Monitor, NodeOrPath, Program, Progress, Stop, T2pConfig};
+use uuid::Uuid;
+
+use crate::error::{Error, Result};
+
+/// An opened job.
+pub struct Context {
+    pub job: JobDir,
+    pub config: T2pConfig,
+    pub stop: Stop,
+    pub monitor: Arc<dyn Monitor>,
+}
+
+/// A destination of the job.
+pub struct Target {
+    pub id: DestinationId,
+    pub name: String,
+    pub archive: Arc<dyn Destination>,
+    /// Associations that may be open to it at once.
+    pub associations: u16,
+}
+
+impl Context {
+    pub fn open(common: &Common) -> Result<Self> {
+        let job = common.open_job(Program::T2p)?;
+        job::start_log(&job, common.verbose)?;
+        let config = job.t2p_config()?;
+        Ok(Self { config, stop: Stop::on_signals()?, monitor: Arc::new(Progress::start(common)), job })
+    }
+
+    /// The job's writer, which only one process may be.
+    pub fn writer(&self) -> Result<(JobLock, Catalogue)> {
+        let lock = self.job.lock()?;
+        Ok((lock, Catalogue::open(&self.job.catalogue_file())?))
+    }
+
+    pub fn reader(&self) -> Result<Reader> {
+        if !self.job.catalogue_file().exists() {
+            return Err(Error::NothingIngested);
+        }
+        Ok(Reader::open(&self.job.catalogue_file())?)
+    }
+
+    /// The configured destinations, known to the catalogue.
+    pub fn targets(&self, catalogue: &mut Catalogue) -> Result<Vec<Target>> {
+        if self.config.destination.is_empty() {
+            return Err(Error::NoDestination);
+        }
+        self.config.destination.iter().map(|config| self.target(config, catalogue)).collect()
+    }
+
+    fn target(&self, config: &DestinationConfig, catalogue: &mut Catalogue) -> Result<Target> {
+        let node = match &config.node {
+            NodeOrPath::Node(node) => node.clone(),
+            NodeOrPath::Path(path) => return Err(Error::FolderDestination(path.clone())),
+        };
+        let timeouts = &self.config.timeouts;
+        let options = Options::default().with_timeouts(Timeouts {
+            connect: timeouts.connect(),
+            associate: timeouts.associate(),
+            idle: timeouts.idle(),
+            ..Timeouts::default()
+        });
+        let name = config.label();
+        let id = catalogue.add_destination(&name, &node.to_string())?;
+        let settings = PacsSettings { node, aet: self.config.aet.clone(), options, service: Retrieve::CGet };
+        let associations = config.associations.unwrap_or(self.config.pace.limits.associations);
+        Ok(Target { id, name, archive: Arc::new(Pacs::new(settings)), associations })
+    }
+}
+
+/// The catalogue's key for the transfer that the job is for.
+const TRANSFER: &str = "transfer";
+
+/// The transfer that the job is for, once a volume was seen.
+pub fn transfer(reader: &Reader) -> Result<Option<Uuid>> {
+    reader.job(TRANSFER)?.map(|text| text.parse().map_err(Error::Identity)).transpose()
+}
+
+/// Binds the job to a volume's transfer, or refuses a volume of another one.
+pub fn bind(catalogue: &mut Catalogue, medium: &str, found: Uuid) -> Result<()> {
+    match transfer(catalogue)? {
+        None => Ok(catalogue.set_job(TRANSFER, &found.to_string())?),
+        Some(expected) if expected == found => Ok(()),
+        Some(expected) => Err(Error::OtherTransfer { medium: medium.to_owned(), found, expected }),
+    }
+}
+
+/// Waits for a thread of a command.
+pub fn joined<T>(handle: thread::ScopedJoinHandle<'_, Result<T>>, part: &'static str) -> Result<T> {
+    handle.join().unwrap_or(Err(Error::Crashed(part)))
+}

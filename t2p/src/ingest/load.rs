@@ -1,0 +1,368 @@
+//! Loads segments from a volume into the spool, every digest checked on the way. What is damaged stays behind, with its
+//! reason; everything else goes on.
+
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use catalogue::load::LoadedSegment;
+use catalogue::register::{ObjectRow, VolumeContents};
+use catalogue::segments::{NewSegment, SegmentRow};
+use catalogue::volumes::NewVolume;
+use catalogue::{Catalogue, Dataset, InstanceId, Level, SegmentState, StudyRow, VolumeId, VolumeState};
+use job::{Counter, Journal, Monitor, Stop};
+use manifest::{EarlierVolume, Study};
+use medium::Address;
+use volume::{Entry, IndexReader, Listed, ObjectSink, ObjectState, SegmentCheck, SegmentPlan, Volume};
+
+use super::spool::Spool;
+use crate::context::bind;
+use crate::error::{Error, Result};
+
+const TICK: std::time::Duration = std::time::Duration::from_millis(100);
+const BUFFER_BYTES: usize = 1024 * 1024;
+
+/// The loading stage.
+pub struct Load {
+    pub journal: Arc<Journal>,
+    pub spool: Arc<Spool>,
+    pub monitor: Arc<dyn Monitor>,
+    pub stop: Stop,
+    /// Whether a segment waits for room in the spool.
+    pub waiting: AtomicBool,
+}
+
+impl Load {
+    /// Loads what is still needed of one volume. Returns what the operator should know of it.
+    pub fn volume(&self, address: &Address) -> Result<Vec<String>> {
+        let mut volume = Volume::open(address)?;
+        let identity = volume.identity;
+        let id = {
+            let mut catalogue = self.journal.lock();
+            bind(&mut catalogue, &volume.address, identity.transfer)?;
+            catalogue.register_volume(&NewVolume {
+                uuid: identity.volume,
+                sequence: identity.sequence,
+                copy: identity.copy,
+                medium: volume.address.clone(),
+            })?
+        };
+        let mut remarks = Vec::new();
+        if self.is_done(identity.volume)? {
+            remarks
+                .push(format!("{address}: volume {} was ingested before; nothing to do", identity.sequence));
+            return Ok(remarks);
+        }
+        self.monitor.phase(&format!("load volume {}", identity.sequence));
+        let mut index = volume.index()?;
+        if let Some(index) = &index {
+            remarks.extend(self.note_earlier(address, &index.earlier)?);
+        }
+        self.describe(id, &volume)?;
+        let clean = self.segments(id, &mut volume, index.as_mut())?;
+        if self.stop.requested() {
+            return Ok(remarks);
+        }
+        volume.finish()?;
+        if let Some(state) = index.and_then(|index| index.state) {
+            self.note_state(identity.sequence, &state)?;
+        }
+        remarks.extend(volume.findings().iter().map(|finding| format!("{address}: {finding}")));
+        if !volume.is_complete() {
+            remarks.push(format!("{address}: the volume is not complete: it has no sound trailer"));
+        }
+        for remark in &remarks {
+            self.journal.event(Level::Warning, "volume", remark.clone())?;
+        }
+        if clean && volume.is_complete() && volume.findings().is_empty() {
+            self.journal.lock().volume_verified(id, "every digest, while it was loaded")?;
+        }
+        Ok(remarks)
+    }
+
+    fn is_done(&self, uuid: uuid::Uuid) -> Result<bool> {
+        Ok(self.journal.lock().volume(uuid)?.is_some_and(|row| row.state == VolumeState::Done))
+    }
+
+    /// Volumes that this one's index knows and that were not seen yet are noted, so that they can be missed.
+    fn note_earlier(&self, address: &Address, earlier: &[EarlierVolume]) -> Result<Vec<String>> {
+        let mut remarks = Vec::new();
+        let mut catalogue = self.journal.lock();
+        for EarlierVolume { sequence, volume, .. } in earlier {
+            if catalogue.volume(*volume)?.is_none() {
+                let unseen = NewVolume { uuid: *volume, sequence: *sequence, copy: 1, medium: String::new() };
+                catalogue.register_volume(&unseen)?;
+                remarks.push(format!("{address}: volume {sequence} of the set, {volume}, comes before it and was not ingested yet"));
+            }
+        }
+        Ok(remarks)
+    }
+
+    fn describe(&self, id: VolumeId, volume: &Volume) -> Result<()> {
+        let Some(trailer) = &volume.trailer else { return Ok(()) };
+        let mut files: Vec<String> = vec![manifest::LABEL.to_owned()];
+        files.extend(trailer.segments.iter().map(|segment| segment.name.clone()));
+        files.extend([trailer.index.name.clone(), manifest::TRAILER.to_owned()]);
+        let contents = VolumeContents {
+            files: &files,
+            index_blake3: Some(&trailer.index.blake3.0),
+            bytes: trailer.segments.iter().map(|segment| segment.bytes).sum::<u64>() + trailer.index.bytes,
+            last: trailer.last,
+        };
+        Ok(self.journal.lock().describe_volume(id, &contents)?)
+    }
+
+    /// Keeps the newest word on how far the whole transfer is.
+    fn note_state(&self, sequence: u32, state: &manifest::TransferState) -> Result<()> {
+        let mut catalogue = self.journal.lock();
+        let known = catalogue.job("transfer_state_of_volume")?.and_then(|text| text.parse::<u32>().ok());
+        if known.is_none_or(|known| sequence >= known) {
+            catalogue.set_job("transfer_state", &serde_json::to_string(state).unwrap_or_default())?;
+            catalogue.set_job("transfer_state_of_volume", &sequence.to_string())?;
+        }
+        Ok(())
+    }
+
+    /// Loads every segment that is not here yet. `false` when any was not intact.
+    fn segments(
+        &self,
+        id: VolumeId,
+        volume: &mut Volume,
+        mut index: Option<&mut IndexReader>,
+    ) -> Result<bool> {
+        let (mut done, mut clean) = (0, true);
+        while let Some(plan) = volume.next_plan(index.as_deref_mut(), done)? {
+            done += 1;
+            if self.stop.requested() {
+                return Ok(clean);
+            }
+            // Known before it is loaded, so that a missing segment's objects are missed.
+            if let Listed::Index(indexed) = &plan.listed {
+                let row = self.register(id, &plan, &indexed.segment, &indexed.frames, &indexed.entries)?;
+                if matches!(row.state, SegmentState::Loaded | SegmentState::Done) {
+                    continue;
+                }
+            } else if self.is_here(plan.number)? {
+                continue;
+            }
+            if !self.wait_for_room(plan_bytes(&plan))? {
+                return Ok(clean);
+            }
+            clean &= self.segment(id, volume, plan)?;
+        }
+        Ok(clean)
+    }
+
+    fn is_here(&self, number: u32) -> Result<bool> {
+        let row = self.journal.lock().segment(u64::from(number))?;
+        Ok(row.is_some_and(|row| matches!(row.state, SegmentState::Loaded | SegmentState::Done)))
+    }
+
+    fn register(
+        &self,
+        volume: VolumeId,
+        plan: &SegmentPlan,
+        segment: &manifest::Segment,
+        frames: &[manifest::Frame],
+        entries: &[Entry],
+    ) -> Result<SegmentRow> {
+        let new = NewSegment {
+            number: u64::from(segment.number),
+            file: segment.name.clone(),
+            bytes: segment.bytes,
+            blake3: segment.blake3.0,
+            plain_bytes: segment.tar_bytes,
+            plain_blake3: segment.tar_blake3.0,
+            objects: u64::from(segment.objects),
+            frames: serde_json::to_string(frames).unwrap_or_default(),
+        };
+        let mut catalogue = self.journal.lock();
+        let id = catalogue.register_segment(volume, u64::from(plan.file.number), &new)?;
+        register_objects(&mut catalogue, id, entries)?;
+        catalogue.segment(new.number)?.ok_or(Error::NothingIngested)
+    }
+
+    /// Waits until the spool has room; `false` when asked to stop.
+    fn wait_for_room(&self, bytes: u64) -> Result<bool> {
+        while !self.spool.has_room(bytes) {
+            if self.stop.requested() {
+                return Ok(false);
+            }
+            self.waiting.store(true, Ordering::Relaxed);
+            std::thread::sleep(TICK);
+        }
+        self.waiting.store(false, Ordering::Relaxed);
+        Ok(true)
+    }
+
+    fn segment(&self, id: VolumeId, volume: &mut Volume, plan: SegmentPlan) -> Result<bool> {
+        let number = u64::from(plan.number);
+        let known_from_index = matches!(plan.listed, Listed::Index(_));
+        let file = self.spool.create(number)?;
+        let mut sink = SpoolSink {
+            out: BufWriter::with_capacity(BUFFER_BYTES, file),
+            end: 0,
+            begun: 0,
+            offsets: Vec::new(),
+            monitor: self.monitor.as_ref(),
+        };
+        let plan_copy = plan.clone();
+        let check = volume.read_segment(plan, &mut sink).map_err(disk_full(self.spool.path(number)))?;
+        if !known_from_index {
+            let Some(segment) = found_segment(&check) else {
+                self.tell(&check)?;
+                return Ok(false);
+            };
+            self.register(id, &plan_copy, &segment, &[], &check.entries)?;
+        }
+        let path = self.spool.path(number);
+        let file = sink.out.into_inner().map_err(|error| Error::file("write", &path)(error.into_error()))?;
+        file.sync_all().map_err(Error::file("sync", &path))?;
+        self.spool.sync_names()?;
+        self.spool.grow(sink.end);
+        self.record(&check, &sink.offsets)?;
+        self.tell(&check)?;
+        Ok(check.findings.is_empty() && check.harmed.is_empty())
+    }
+
+    /// Records which objects are in the spool and which are harmed.
+    fn record(&self, check: &SegmentCheck, offsets: &[Option<u64>]) -> Result<()> {
+        let mut catalogue = self.journal.lock();
+        let row = catalogue.segment(u64::from(check.number))?.ok_or(Error::NothingIngested)?;
+        let mut ids: Vec<InstanceId> = Vec::with_capacity(check.entries.len());
+        catalogue.each_object_of_segment(row.id, |packed| {
+            ids.push(packed.object.id);
+            Ok::<_, catalogue::Error>(())
+        })?;
+        let loaded: Vec<(InstanceId, u64)> =
+            ids.iter().zip(offsets).filter_map(|(id, offset)| offset.map(|offset| (*id, offset))).collect();
+        let damaged: Vec<(InstanceId, String)> = check
+            .harmed
+            .iter()
+            .filter_map(|(at, why)| ids.get(*at).map(|id| (*id, format!("damaged on the volume: {why}"))))
+            .collect();
+        Ok(catalogue.load_segment(row.id, &LoadedSegment { loaded: &loaded, damaged: &damaged })?)
+    }
+
+    fn tell(&self, check: &SegmentCheck) -> Result<()> {
+        if check.findings.is_empty() && check.harmed.is_empty() {
+            return Ok(());
+        }
+        let harmed = check.harmed.len();
+        let words = check.health.words();
+        let message = format!(
+            "{}: {words}, {harmed} of {} objects harmed; {}",
+            check.name,
+            check.entries.len(),
+            check.findings.join("; ")
+        );
+        self.monitor.finding(&message);
+        Ok(self.journal.event(Level::Error, "segment-damaged", message)?)
+    }
+}
+
+fn plan_bytes(plan: &SegmentPlan) -> u64 {
+    match &plan.listed {
+        Listed::Index(indexed) => indexed.segment.tar_bytes,
+        Listed::Segment(entry) => entry.as_ref().map_or(0, |entry| entry.bytes.saturating_mul(2)),
+    }
+}
+
+/// A segment that no index lists, as it was found.
+fn found_segment(check: &SegmentCheck) -> Option<manifest::Segment> {
+    let blake3 = check.blake3?;
+    Some(manifest::Segment {
+        number: check.number,
+        file: 0,
+        name: check.name.clone(),
+        bytes: check.bytes,
+        blake3,
+        tar_bytes: check.entries.iter().map(|entry| entry.object.bytes).sum(),
+        tar_blake3: blake3,
+        objects: check.entries.len() as u32,
+    })
+}
+
+fn register_objects(catalogue: &mut Catalogue, id: catalogue::SegmentId, entries: &[Entry]) -> Result<()> {
+    let studies = entries
+        .chunk_by(|a, b| Arc::ptr_eq(&a.study, &b.study))
+        .filter_map(|chunk| chunk.first().map(|first| study_row(&first.study)));
+    catalogue.register_objects(id, studies, entries.iter().map(object_row))?;
+    Ok(())
+}
+
+fn study_row(study: &Study) -> StudyRow {
+    let Study { uid, patient_id, patient_name, date, time, accession, description } = study.clone();
+    StudyRow {
+        uid: uid.unwrap_or_default(),
+        patient_id,
+        patient_name,
+        study_date: date,
+        study_time: time,
+        accession,
+        modalities: None,
+        description,
+        claimed_instances: None,
+    }
+}
+
+fn object_row(entry: &Entry) -> ObjectRow {
+    let Entry { study, series, object } = entry;
+    ObjectRow {
+        study_uid: study.uid.clone().unwrap_or_default(),
+        series_uid: series.uid.clone().unwrap_or_default(),
+        modality: series.modality.clone(),
+        sop_instance: object.sop_instance.clone().unwrap_or_default(),
+        sop_class: object.sop_class.clone(),
+        source_ref: object.source.clone().map(String::into_bytes),
+        transfer_syntax: object.transfer_syntax.clone(),
+        bytes: object.bytes,
+        blake3: object.blake3.0,
+        dataset: Some(Dataset { offset: object.dataset_offset, blake3: object.dataset_blake3.0 }),
+        findings: (!object.findings.is_empty()).then(|| object.findings.join("; ")),
+        member: object.member.clone(),
+        tar_offset: object.tar_offset,
+        listed: true,
+    }
+}
+
+/// Tells a full disk from other trouble.
+fn disk_full(path: std::path::PathBuf) -> impl FnOnce(volume::Error) -> Error {
+    move |error| match error {
+        volume::Error::Io { source, .. } if source.kind() == std::io::ErrorKind::StorageFull => {
+            Error::file("write", path)(source)
+        }
+        other => other.into(),
+    }
+}
+
+/// Writes intact objects one behind the other.
+struct SpoolSink<'a> {
+    out: BufWriter<File>,
+    end: u64,
+    begun: u64,
+    /// Where each object begins; `None` for those that are not intact.
+    offsets: Vec<Option<u64>>,
+    monitor: &'a dyn Monitor,
+}
+
+impl ObjectSink for SpoolSink<'_> {
+    fn begin(&mut self, _: &Entry) -> Result<(), volume::Error> {
+        self.begun = self.end;
+        Ok(())
+    }
+
+    fn data(&mut self, bytes: &[u8]) -> Result<(), volume::Error> {
+        self.out.write_all(bytes).map_err(volume::Error::io("write the spool"))?;
+        self.end += bytes.len() as u64;
+        self.monitor.count(Counter::Bytes, bytes.len() as u64);
+        Ok(())
+    }
+
+    fn end(&mut self, _: &Entry, state: &ObjectState) -> Result<(), volume::Error> {
+        // What was written of a damaged object stays in the file, and nothing points to it.
+        self.offsets.push((*state == ObjectState::Intact).then_some(self.begun));
+        Ok(())
+    }
+}

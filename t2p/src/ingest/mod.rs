@@ -1,0 +1,237 @@
+//! Ingest: loads volumes and delivers what is on them, both at the same time, joined by the spool.
+//!
+//! ```text
+//! volumes -> load (check) -> spool: objects of whole segments -> deliver -> destinations
+//! ```
+
+mod deliver;
+mod load;
+mod spool;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use catalogue::balance::Stage;
+use catalogue::deliver::Settled;
+use catalogue::{Catalogue, Level, VolumeState};
+use job::{Counter, Journal, Stop};
+use medium::Address;
+use pace::{Pace, SystemClock};
+
+use self::deliver::Deliver;
+use self::load::Load;
+use self::spool::Spool;
+use crate::context::{Context, Target, joined};
+use crate::error::{Error, Result};
+
+const SAMPLE_EVERY: Duration = Duration::from_secs(2);
+
+/// What came of an ingest besides what the catalogue tells.
+#[derive(Debug, Default)]
+pub struct Ingested {
+    /// What the operator should know of the volumes.
+    pub remarks: Vec<String>,
+    /// Volumes that could not be read at all, with the reason.
+    pub unreadable: Vec<String>,
+}
+
+/// Loads `media` one after the other and delivers to every target until all is offered or the run is stopped.
+pub fn run(
+    context: &Context,
+    mut catalogue: Catalogue,
+    targets: &[Target],
+    media: &[Address],
+    again: bool,
+) -> Result<(Catalogue, Ingested)> {
+    let limit_bytes = context.config.spool.limit_bytes.bytes();
+    let spool = Arc::new(Spool::recover(context.job.spool(), limit_bytes, &mut catalogue)?);
+    let journal = Arc::new(Journal::new(catalogue));
+    let ingested = run_stages(context, &journal, &spool, targets, media, again)?;
+    let catalogue = Arc::into_inner(journal).ok_or(Error::Crashed("a stage has not ended"))?;
+    Ok((catalogue.into_inner(), ingested))
+}
+
+fn run_stages(
+    context: &Context,
+    journal: &Arc<Journal>,
+    spool: &Arc<Spool>,
+    targets: &[Target],
+    media: &[Address],
+    again: bool,
+) -> Result<Ingested> {
+    // Ends the other stages when one fails, or when the operator asks for it.
+    let stop = context.stop.child();
+    let loaded = AtomicBool::new(false);
+    let load = Load {
+        journal: journal.clone(),
+        spool: spool.clone(),
+        monitor: context.monitor.clone(),
+        stop: stop.clone(),
+        waiting: AtomicBool::new(false),
+    };
+    let deliveries: Vec<Deliver<'_>> = targets
+        .iter()
+        .map(|target| {
+            Deliver::new(
+                target,
+                journal.clone(),
+                spool.clone(),
+                Arc::new(pace(context, journal, target)),
+                context.monitor.clone(),
+                context.config.retry.clone(),
+                stop.clone(),
+                &loaded,
+                again,
+            )
+        })
+        .collect();
+    let running =
+        Running { load: &load, deliveries: &deliveries, journal, spool, stop: &stop, loaded: &loaded };
+    running.all(media)
+}
+
+struct Running<'a> {
+    load: &'a Load,
+    deliveries: &'a [Deliver<'a>],
+    journal: &'a Journal,
+    spool: &'a Spool,
+    stop: &'a Stop,
+    loaded: &'a AtomicBool,
+}
+
+impl Running<'_> {
+    fn all(&self, media: &[Address]) -> Result<Ingested> {
+        thread::scope(|scope| {
+            let loading = scope.spawn(|| {
+                let ingested = self.guard(self.load_all(media));
+                self.loaded.store(true, Ordering::Release);
+                ingested
+            });
+            let delivering: Vec<_> = self
+                .deliveries
+                .iter()
+                .map(|deliver| scope.spawn(move || self.guard(deliver.work())))
+                .collect();
+            let kept = self
+                .keep_house(&|| loading.is_finished() && delivering.iter().all(|stage| stage.is_finished()));
+            let delivered: Vec<Result<()>> =
+                delivering.into_iter().map(|stage| joined(stage, "deliver")).collect();
+            let ingested = joined(loading, "load");
+            delivered.into_iter().collect::<Result<Vec<()>>>().and(kept).and(ingested)
+        })
+    }
+
+    fn guard<T>(&self, result: Result<T>) -> Result<T> {
+        if result.is_err() {
+            self.stop.request();
+        }
+        result
+    }
+
+    /// A volume that cannot be read does not keep the others from being loaded.
+    fn load_all(&self, media: &[Address]) -> Result<Ingested> {
+        let mut ingested = Ingested::default();
+        for address in media {
+            if self.stop.requested() {
+                break;
+            }
+            match self.load.volume(address) {
+                Ok(remarks) => ingested.remarks.extend(remarks),
+                Err(error @ (Error::Volume(_) | Error::OtherTransfer { .. })) => {
+                    let message = match &error {
+                        Error::Volume(_) => format!("{address}: {error}"),
+                        _ => error.to_string(),
+                    };
+                    self.load.monitor.finding(&message);
+                    self.journal.event(Level::Error, "volume-unreadable", message.clone())?;
+                    ingested.unreadable.push(message);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(ingested)
+    }
+
+    /// While the stages work: frees the spool of what every destination has taken, and notes how far they are.
+    fn keep_house(&self, done: &dyn Fn() -> bool) -> Result<()> {
+        let before = self.journal.last_sample("deliver")?;
+        let sample = || -> Result<()> {
+            let sent =
+                |counter: &dyn Fn(&Deliver<'_>) -> u64| self.deliveries.iter().map(counter).sum::<u64>();
+            let instances = sent(&|deliver| deliver.instances.load(Ordering::Relaxed));
+            let bytes = sent(&|deliver| deliver.bytes.load(Ordering::Relaxed));
+            Ok(self.journal.sample("deliver", before.0 + instances, before.1 + bytes)?)
+        };
+        sample()?;
+        let mut last = Instant::now();
+        let mut was_stuck = false;
+        while !done() {
+            thread::sleep(Duration::from_millis(50));
+            if last.elapsed() >= SAMPLE_EVERY {
+                self.guard(self.free().and_then(|()| sample()))?;
+                last = Instant::now();
+                // Twice in a row, because what was just freed lets the next segment in.
+                let stuck = self.is_stuck();
+                if stuck && was_stuck {
+                    return self.guard(Err(Error::SpoolStuck));
+                }
+                was_stuck = stuck;
+            }
+        }
+        self.free()?;
+        sample()
+    }
+
+    /// Whether the spool is full of objects that no destination takes.
+    fn is_stuck(&self) -> bool {
+        let waiting = self.load.waiting.load(Ordering::Relaxed);
+        waiting && self.deliveries.iter().all(|deliver| deliver.idle.load(Ordering::Relaxed))
+    }
+
+    /// Deletes spool files that nobody needs any more; the catalogue learns it afterwards, so that a crash between the
+    /// two leads to nothing worse than looking for a file that is gone.
+    fn free(&self) -> Result<()> {
+        let free = self.journal.lock().segments_to_free(Settled::Accepted)?;
+        for row in free {
+            self.spool.delete(row.segment.number)?;
+            self.journal.lock().segment_done(row.id)?;
+        }
+        let mut catalogue = self.journal.lock();
+        for row in catalogue.volumes()? {
+            let seen = matches!(row.state, VolumeState::Known | VolumeState::Verified);
+            if seen && !row.files.is_empty() && catalogue.is_volume_settled(row.id)? {
+                catalogue.volume_done(row.id)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The pace of one destination, its changes logged.
+fn pace(context: &Context, journal: &Arc<Journal>, target: &Target) -> Pace {
+    let config = &context.config.pace;
+    let (journal, side) = (journal.clone(), target.name.clone());
+    let log = Box::new(move |change: pace::PaceChange| {
+        tracing::info!(signal = change.signal, "pace");
+        if let Err(error) = journal.pace(&side, &change) {
+            tracing::error!(%error, "a change of pace could not be recorded");
+        }
+    });
+    let mut limits = config.limits;
+    limits.associations = limits.associations.max(target.associations);
+    Pace::new(limits, config.calendar(), Arc::new(SystemClock::new()), log)
+}
+
+/// Shows the operator where the job stands before it goes on.
+pub fn announce(context: &Context, catalogue: &Catalogue, targets: &[Target]) -> Result<()> {
+    context.monitor.phase("ingest");
+    for target in targets {
+        let tally = catalogue.balance(Stage::Deliver(target.id))?.instances;
+        context.monitor.set_total(Counter::Listed, tally.listed);
+        context.monitor.set_total(Counter::Done, tally.done);
+        context.monitor.set_total(Counter::Failed, tally.failed);
+    }
+    Ok(())
+}

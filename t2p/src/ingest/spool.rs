@@ -1,0 +1,107 @@
+//! The spool at the destination's side: of each loaded segment a file with its objects one behind the other.
+
+use std::collections::HashSet;
+use std::fs::{self, File};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use catalogue::{Catalogue, SegmentState};
+
+use crate::error::{Error, Result};
+
+/// The spool directory.
+pub struct Spool {
+    dir: PathBuf,
+    limit_bytes: u64,
+    used_bytes: AtomicU64,
+}
+
+/// Objects of one segment.
+pub fn file_name(segment: u64) -> String {
+    format!("segment-{segment:06}.objects")
+}
+
+impl Spool {
+    /// Opens the spool and brings it and the catalogue into agreement: what the catalogue does not know is deleted, and
+    /// segments whose file is gone must be loaded again.
+    pub fn recover(dir: PathBuf, limit_bytes: u64, catalogue: &mut Catalogue) -> Result<Self> {
+        const PAGE: usize = 100;
+        let mut keep = HashSet::new();
+        for state in [SegmentState::Loaded, SegmentState::Damaged] {
+            let mut after = 0;
+            loop {
+                let page = catalogue.segments_in(state, after, PAGE)?;
+                let Some(last) = page.last() else { break };
+                after = last.segment.number;
+                for row in page {
+                    let name = file_name(row.segment.number);
+                    if dir.join(&name).exists() {
+                        keep.insert(name);
+                    } else {
+                        catalogue.reload_segment(row.id)?;
+                    }
+                }
+            }
+        }
+        let spool = Self { dir, limit_bytes, used_bytes: AtomicU64::new(0) };
+        spool.sweep(&keep)?;
+        Ok(spool)
+    }
+
+    fn sweep(&self, keep: &HashSet<String>) -> Result<()> {
+        for entry in fs::read_dir(&self.dir).map_err(Error::file("list", &self.dir))? {
+            let entry = entry.map_err(Error::file("list", &self.dir))?;
+            let path = entry.path();
+            if entry.file_name().to_str().is_some_and(|name| keep.contains(name)) {
+                self.grow(entry.metadata().map_err(Error::file("look at", &path))?.len());
+            } else {
+                fs::remove_file(&path).map_err(Error::file("delete", &path))?;
+            }
+        }
+        Ok(())
+    }
+
+    pub fn path(&self, segment: u64) -> PathBuf {
+        self.dir.join(file_name(segment))
+    }
+
+    /// A new, empty file for a segment's objects.
+    pub fn create(&self, segment: u64) -> Result<File> {
+        let path = self.path(segment);
+        let file = File::options().write(true).create(true).truncate(true).mode(0o600).open(&path);
+        file.map_err(Error::file("make", path))
+    }
+
+    /// Makes names in the spool durable.
+    pub fn sync_names(&self) -> Result<()> {
+        File::open(&self.dir).and_then(|dir| dir.sync_all()).map_err(Error::file("sync", &self.dir))
+    }
+
+    /// Deletes a segment's objects; that they are gone already is no error.
+    pub fn delete(&self, segment: u64) -> Result<()> {
+        let path = self.path(segment);
+        let bytes = fs::metadata(&path).map_or(0, |found| found.len());
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                Err(Error::file("delete", path)(error))
+            }
+            _ => {
+                let less = |used: u64| Some(used.saturating_sub(bytes));
+                // The closure never declines.
+                let _ = self.used_bytes.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
+                Ok(())
+            }
+        }
+    }
+
+    pub fn grow(&self, bytes: u64) {
+        self.used_bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// Whether `bytes` more may be loaded. An empty spool takes any segment.
+    pub fn has_room(&self, bytes: u64) -> bool {
+        let used = self.used_bytes.load(Ordering::Relaxed);
+        used == 0 || used.saturating_add(bytes) <= self.limit_bytes
+    }
+}
