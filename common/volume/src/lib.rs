@@ -6,6 +6,7 @@
 //! ```
 //! `docs/VOLUME-FORMAT.md` is the exact specification.
 
+mod check;
 mod error;
 mod frame;
 mod index;
@@ -19,6 +20,7 @@ mod writer;
 #[cfg(test)]
 mod testing;
 
+pub use check::{HarmedObject, SegmentSummary, Summary, check};
 pub use error::Error;
 pub use index::{IndexReader, IndexWriter, IndexedSegment};
 pub use reader::{Identity, Listed, SegmentCheck, SegmentHealth, SegmentPlan, Volume};

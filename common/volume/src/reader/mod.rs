@@ -21,7 +21,7 @@ mod segment;
 pub use segment::{Listed, SegmentCheck, SegmentHealth, SegmentPlan};
 
 /// Which volume of which transfer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 pub struct Identity {
     /// The transfer.
     pub transfer: Uuid,

@@ -29,7 +29,8 @@ pub enum Listed {
 }
 
 /// How a segment was found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum SegmentHealth {
     /// Every byte is as it was written.
     Intact,
