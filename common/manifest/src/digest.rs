@@ -1,6 +1,7 @@
 //! BLAKE3 digests, written as 64 lower-case hexadecimal digits wherever people or `b3sum` see them.
 
 use std::fmt;
+use std::io::{self, Write};
 use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -82,6 +83,48 @@ impl Digester {
     }
 }
 
+/// A digester takes bytes like a file does.
+impl Write for Digester {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Passes bytes on and digests what was taken.
+pub struct DigestingWriter<W> {
+    out: W,
+    digester: Digester,
+}
+
+impl<W: Write> DigestingWriter<W> {
+    /// Passes bytes on to `out`.
+    pub fn new(out: W) -> Self {
+        Self { out, digester: Digester::default() }
+    }
+
+    /// What has passed so far.
+    pub fn digester(&self) -> &Digester {
+        &self.digester
+    }
+}
+
+impl<W: Write> Write for DigestingWriter<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.out.write(bytes)?;
+        self.digester.update(bytes.get(..written).unwrap_or_default());
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -103,5 +146,13 @@ mod tests {
         digester.update(b"c");
         assert_eq!(digester.digest(), Digest::of(b"abc"));
         assert_eq!(digester.bytes(), 3);
+    }
+
+    #[test]
+    fn a_writer_digests_what_was_taken_and_no_more() {
+        let mut short = [0; 5];
+        let mut writer = DigestingWriter::new(short.as_mut_slice());
+        assert_eq!(writer.write(b"hello, world").unwrap(), 5);
+        assert_eq!(writer.digester().digest(), Digest::of(b"hello"));
     }
 }

@@ -10,7 +10,7 @@ mod lines;
 mod names;
 mod trailer;
 
-pub use digest::{Digest, Digester};
+pub use digest::{Digest, Digester, DigestingWriter};
 pub use error::Error;
 pub use label::{Codec, Encryption, Label};
 pub use lines::{

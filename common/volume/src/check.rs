@@ -124,7 +124,9 @@ impl Summary {
                 segment.objects
             ));
             lines.extend(segment.findings.iter().map(|finding| format!("  {finding}")));
-            lines.extend(segment.harmed_objects.iter().map(|object| format!("  {}: {}", object.member, object.why)));
+            lines.extend(
+                segment.harmed_objects.iter().map(|object| format!("  {}: {}", object.member, object.why)),
+            );
         }
         if !self.complete {
             lines.push("the volume is not complete: it has no sound trailer".to_owned());

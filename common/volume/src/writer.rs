@@ -4,8 +4,8 @@ use std::io::{Read, Write};
 
 use jiff::Timestamp;
 use manifest::{
-    Digest, Digester, EarlierVolume, INDEX, IndexEntry, IndexHead, LABEL, Label, SegmentEntry, TRAILER,
-    Trailer, TransferState, segment_name,
+    Digest, Digester, DigestingWriter, EarlierVolume, INDEX, IndexEntry, IndexHead, LABEL, Label,
+    SegmentEntry, TRAILER, Trailer, TransferState, segment_name,
 };
 use medium::{Address, FileWriter, MediumWriter, Settings};
 
@@ -181,11 +181,11 @@ impl VolumeWriter {
     ) -> Result<IndexEntry, Error> {
         let number = self.medium.next_file();
         let mut file = FileWriter::begin(self.medium.as_mut(), INDEX)?;
-        let mut digesting = Digesting { out: &mut file, digester: Digester::default() };
+        let mut digesting = DigestingWriter::new(&mut file);
         let mut index = IndexWriter::new(&mut digesting as &mut dyn Write, head, earlier)?;
         write_objects(&mut index)?;
         index.finish(state)?;
-        let (bytes, blake3) = (digesting.digester.bytes(), digesting.digester.digest());
+        let (bytes, blake3) = (digesting.digester().bytes(), digesting.digester().digest());
         file.finish()?;
         Ok(IndexEntry { file: number, name: INDEX.to_owned(), bytes, blake3 })
     }
@@ -236,21 +236,4 @@ fn copy_checked(
     }
     file.finish()?;
     Ok(())
-}
-
-struct Digesting<'a, 'b> {
-    out: &'a mut FileWriter<'b>,
-    digester: Digester,
-}
-
-impl Write for Digesting<'_, '_> {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        let written = self.out.write(bytes)?;
-        self.digester.update(bytes.get(..written).unwrap_or_default());
-        Ok(written)
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
 }

@@ -1,10 +1,9 @@
 //! Reads a volume: who it is, what should be on it, and segment by segment what really is.
 
 use std::collections::BTreeSet;
-use std::fs::File;
 use std::io::Seek;
 
-use manifest::{Digester, FileKind, INDEX, Label, SegmentEntry, Trailer, segment_name};
+use manifest::{DigestingWriter, FileKind, INDEX, Label, SegmentEntry, Trailer, segment_name};
 use medium::{Address, FileEntry, FileId, FileReader, MediumReader};
 use uuid::Uuid;
 
@@ -119,9 +118,9 @@ impl Volume {
         let file = self.index_file.clone().ok_or_else(missing)?;
         let mut copy = tempfile::tempfile().map_err(Error::io("make a temporary file for the index"))?;
         let mut source = FileReader::open(self.medium.as_mut(), &file)?.ok_or_else(missing)?;
-        let mut digesting = DigestingFile { file: &mut copy, digester: Digester::default() };
+        let mut digesting = DigestingWriter::new(&mut copy);
         std::io::copy(&mut source, &mut digesting).map_err(medium_or_io("read the index"))?;
-        let found = digesting.digester.digest();
+        let found = digesting.digester().digest();
         if let Some(expected) = self.trailer.as_ref().map(|trailer| trailer.index.blake3)
             && found != expected
         {
@@ -204,22 +203,5 @@ impl Volume {
             self.findings.push(missing);
         }
         Ok(())
-    }
-}
-
-struct DigestingFile<'a> {
-    file: &'a mut File,
-    digester: Digester,
-}
-
-impl std::io::Write for DigestingFile<'_> {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        let written = self.file.write(bytes)?;
-        self.digester.update(bytes.get(..written).unwrap_or_default());
-        Ok(written)
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        self.file.flush()
     }
 }
