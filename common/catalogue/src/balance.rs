@@ -80,17 +80,29 @@ impl Reader {
     pub fn each_study_balance<E: From<Error>>(
         &self,
         stage: Stage,
+        visit: impl FnMut(StudyBalance) -> Result<(), E>,
+    ) -> Result<(), E> {
+        self.each_study_balance_between(stage, StudyId(i64::MIN), StudyId(i64::MAX), visit)
+    }
+
+    /// As [`Self::each_study_balance`] for the studies after `after` up to `last`.
+    pub(crate) fn each_study_balance_between<E: From<Error>>(
+        &self,
+        stage: Stage,
+        after: StudyId,
+        last: StudyId,
         mut visit: impl FnMut(StudyBalance) -> Result<(), E>,
     ) -> Result<(), E> {
         // Both parts come from their keys almost in this order, so that no more than a study's rows are sorted.
         const COUNTS: &str = "SELECT s.id, s.uid, s.listing, t.state, NULL, t.instances
-            FROM study s LEFT JOIN tally t ON t.study_id = s.id
+            FROM study s LEFT JOIN tally t ON t.study_id = s.id WHERE s.id > ?2 AND s.id <= ?3
             UNION ALL
             SELECT d.study_id, s.uid, s.listing, d.instance_state, d.state, d.instances
-            FROM delivery_tally d CROSS JOIN study s ON s.id = d.study_id WHERE d.destination_id = ?
+            FROM delivery_tally d CROSS JOIN study s ON s.id = d.study_id
+            WHERE d.destination_id = ?1 AND d.study_id > ?2 AND d.study_id <= ?3
             ORDER BY 1, 5";
         let mut current: Option<Counted> = None;
-        each(&self.conn, COUNTS, [stage.destination()], counts, |row| {
+        each(&self.conn, COUNTS, params![stage.destination(), after, last], counts, |row| {
             if current.as_ref().is_none_or(|counted| counted.id != row.id)
                 && let Some(counted) = current.replace(Counted::from(&row))
             {

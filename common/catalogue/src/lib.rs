@@ -7,7 +7,7 @@
 //! - [`plan`] what the transfer must carry; [`capture`], [`intake`], [`pack`], [`write`](mod@write) its way to a volume
 //! - [`register`], [`load`], [`deliver`], [`answers`], [`audit`] its way from a volume into the destinations
 //! - [`segments`], [`volumes`] what both ends know of them
-//! - [`balance`], [`reasons`] what reports tell; [`events`] what happened when
+//! - [`balance`], [`reasons`], [`standing`] what reports tell; [`events`] what happened when
 
 pub mod answers;
 mod attempts;
@@ -31,6 +31,7 @@ pub mod register;
 mod rows;
 mod schema;
 pub mod segments;
+pub mod standing;
 mod states;
 mod study;
 mod tally;

@@ -89,7 +89,8 @@ impl Reader {
         mut visit: impl FnMut(Conflict) -> Result<(), E>,
     ) -> Result<(), E> {
         // The first query reads the index alone; few UIDs need their rows looked at.
-        const SHARED: &str = "SELECT sop_instance FROM instance GROUP BY sop_instance HAVING count(*) > 1";
+        const SHARED: &str = "SELECT sop_instance FROM instance WHERE sop_instance <> ''
+            GROUP BY sop_instance HAVING count(*) > 1";
         const DATASETS: &str = "SELECT count(*), count(DISTINCT ifnull(dataset_blake3, blake3)) FROM instance
             WHERE sop_instance = ? AND blake3 IS NOT NULL";
         each(

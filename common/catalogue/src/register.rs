@@ -1,5 +1,6 @@
 //! Registering: what volumes hold, learnt from them alone.
 
+use jiff::Timestamp;
 use rusqlite::{Connection, params};
 
 use crate::connection::Catalogue;
@@ -11,6 +12,7 @@ use crate::rows::{change, first};
 use crate::segments::{self, NewSegment};
 use crate::states::{SegmentState, VolumeState};
 use crate::study::{self, SeriesFinder, StudyRow};
+use crate::time::Millis;
 use crate::volumes::{self, NewVolume, files_json};
 use crate::write::place;
 
@@ -58,6 +60,8 @@ pub struct VolumeContents<'a> {
     pub bytes: u64,
     /// True for the last volume of its set.
     pub last: bool,
+    /// When it was sealed; none when it never was.
+    pub sealed_at: Option<Timestamp>,
 }
 
 impl Catalogue {
@@ -80,8 +84,15 @@ impl Catalogue {
         self.quick(|tx| {
             change(
                 tx,
-                "UPDATE volume SET files = ?, index_blake3 = ?, bytes = ?, last = ? WHERE id = ?",
-                params![files_json(contents.files), contents.index_blake3, contents.bytes, contents.last, id],
+                "UPDATE volume SET files = ?, index_blake3 = ?, bytes = ?, last = ?, sealed_at = ? WHERE id = ?",
+                params![
+                    files_json(contents.files),
+                    contents.index_blake3,
+                    contents.bytes,
+                    contents.last,
+                    contents.sealed_at.map(Millis),
+                    id
+                ],
             )?;
             Ok(())
         })

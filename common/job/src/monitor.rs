@@ -29,6 +29,12 @@ pub trait Monitor: Send + Sync {
     /// Adds to a counter.
     fn count(&self, counter: Counter, more: u64);
 
+    /// Takes back what was counted: a failure that was made good, for example.
+    fn uncount(&self, counter: Counter, less: u64);
+
+    /// Something that the operator may want to see pass by.
+    fn note(&self, text: &str);
+
     /// Something that the operator should know, and that does not stop the work.
     fn finding(&self, text: &str);
 }
@@ -43,6 +49,10 @@ impl Monitor for Void {
     fn set_total(&self, _: Counter, _: u64) {}
 
     fn count(&self, _: Counter, _: u64) {}
+
+    fn uncount(&self, _: Counter, _: u64) {}
+
+    fn note(&self, _: &str) {}
 
     fn finding(&self, _: &str) {}
 }

@@ -101,6 +101,17 @@ impl Monitor for Progress {
         self.tally.add(counter, more);
     }
 
+    fn uncount(&self, counter: Counter, less: u64) {
+        self.tally.take_back(counter, less);
+    }
+
+    fn note(&self, text: &str) {
+        tracing::info!(note = text);
+        if let Some(display) = &self.display {
+            display.note(text);
+        }
+    }
+
     fn finding(&self, text: &str) {
         tracing::warn!(finding = text);
         let number = self.tally.add_finding();

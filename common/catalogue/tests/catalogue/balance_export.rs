@@ -167,10 +167,22 @@ impl Run {
     }
 
     fn capture(&mut self, instance: usize) {
+        let Some(row) = self.model.rows.get(instance) else { return };
+        if !matches!(row.state, InstanceState::Pending | InstanceState::Failed) {
+            return;
+        }
+        let twin = self.model.rows.iter().find(|twin| {
+            let same = twin.study == row.study && twin.number == row.number && twin.id != row.id;
+            same && held(twin) && twin.seed == 1 && row.state == InstanceState::Pending
+        });
+        let (id, twin) = (row.id, twin.map(|twin| twin.id));
+        let result = self.lab.capture(captured(CaptureKey::Instance(id), self.intake, 0, 1));
         let Some(row) = self.model.rows.get_mut(instance) else { return };
-        if matches!(row.state, InstanceState::Pending | InstanceState::Failed) {
-            let result = self.lab.capture(captured(CaptureKey::Instance(row.id), self.intake, 0, 1));
-            assert_eq!(result, (CaptureOutcome::Captured, row.id));
+        if let Some(twin) = twin {
+            assert_eq!(result, (CaptureOutcome::Copy, twin));
+            row.state = InstanceState::Excluded;
+        } else {
+            assert_eq!(result, (CaptureOutcome::Captured, id));
             (row.state, row.seed) = (InstanceState::Captured, 1);
         }
     }
@@ -180,10 +192,8 @@ impl Run {
         let id = *id;
         let (outcome, row) = self.lab.capture(captured(key(id, study, instance), self.intake, 0, seed));
         let mut same = self.model.rows.iter_mut().filter(|row| row.study == id && row.number == instance);
-        let held = |row: &Row| {
-            matches!(row.state, InstanceState::Captured | InstanceState::Packed | InstanceState::Written)
-        };
         match outcome {
+            CaptureOutcome::Copy => panic!("only a file of a folder can be a copy of another"),
             CaptureOutcome::Duplicate => assert!(same.any(|row| held(row) && row.seed == seed)),
             CaptureOutcome::Excluded => assert!(same.any(|row| row.state == InstanceState::Excluded)),
             CaptureOutcome::Captured => {
@@ -277,4 +287,8 @@ proptest! {
         }
         prop_assert_eq!(run.lab.catalogue.recount().unwrap(), 0);
     }
+}
+
+fn held(row: &Row) -> bool {
+    matches!(row.state, InstanceState::Captured | InstanceState::Packed | InstanceState::Written)
 }

@@ -22,6 +22,9 @@ pub trait Display: Debug + Send + Sync {
     /// One finding, counted from 1.
     fn finding(&self, number: u64, text: &str);
 
+    /// Something worth a line of its own, and no finding.
+    fn note(&self, text: &str);
+
     /// A phase is over, with this as its last state; the first one has no name and no counts.
     fn end_phase(&self, snapshot: &Snapshot);
 
@@ -74,6 +77,10 @@ impl Display for Terminal {
         if let Some(text) = finding_text(number, text) {
             self.bar.println(text);
         }
+    }
+
+    fn note(&self, text: &str) {
+        self.bar.println(text);
     }
 
     fn end_phase(&self, snapshot: &Snapshot) {
@@ -130,6 +137,10 @@ impl<W: Write + Debug + Send> Display for Plain<W> {
         if let Some(text) = finding_text(number, text) {
             self.print(text);
         }
+    }
+
+    fn note(&self, text: &str) {
+        self.print(text.to_owned());
     }
 
     fn end_phase(&self, snapshot: &Snapshot) {

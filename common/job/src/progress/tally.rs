@@ -89,6 +89,12 @@ impl Tally {
         *count = count.saturating_add(more);
     }
 
+    pub fn take_back(&self, counter: Counter, less: u64) {
+        let mut counts = self.counts();
+        let count = counts.counter(counter);
+        *count = count.saturating_sub(less);
+    }
+
     /// The number of this finding, from 1.
     pub fn add_finding(&self) -> u64 {
         let mut counts = self.counts();

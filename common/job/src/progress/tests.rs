@@ -19,6 +19,16 @@ fn tally() -> (Tally, Arc<TurnableClock>) {
 }
 
 #[test]
+fn a_failure_made_good_is_done_and_no_longer_failed() {
+    let (tally, _) = tally();
+    tally.set(Counter::Listed, 3);
+    tally.add(Counter::Failed, 2);
+    tally.take_back(Counter::Failed, 1);
+    tally.add(Counter::Done, 1);
+    assert_eq!(line(&tally.snapshot()), "fetch: 3 listed = 1 done + 0 excluded + 1 failed + 1 pending");
+}
+
+#[test]
 fn a_line_has_balance_bytes_rate_and_time_left() {
     let (tally, clock) = tally();
     for (counter, count) in [(Counter::Listed, 12_000), (Counter::BytesExpected, 6_000_000_000)] {

@@ -1,0 +1,99 @@
+//! How the list of what must be carried came about: a line for each query that found studies, and one for each kind of
+//! query that was sent for every study.
+
+use catalogue::plan::QueryRow;
+use catalogue::{Error, Reader};
+
+use super::Facts;
+use super::subject::Subject;
+use crate::{PlanProof, PlanQuery};
+
+/// Queries with a line of their own, and as many again that did not end well.
+const MOST: usize = 200;
+
+const FOLDER: &str = "Every file below the source folder was looked at: what is a DICOM object was listed, what is not is \
+    listed with its reason.";
+const PACS: &str = "C-FIND at STUDY level by the selection, then at SERIES and IMAGE level for each study. A list counts \
+    as whole only if the source ended it with Success; what its counters claim is not used.";
+const VOLUMES: &str =
+    "The list is what the volumes themselves name, object by object, in their indexes and manifests.";
+const NONE: &str = "Nothing was listed yet.";
+
+/// The proof of the plan; at the receiving end, the volumes are the plan.
+pub fn proof(
+    reader: &Reader,
+    facts: &Facts,
+    subject: Subject,
+    claimed_instances: Option<u64>,
+) -> Result<PlanProof, Error> {
+    let mut queries = Queries::default();
+    reader.each_query(|query| {
+        queries.add(&query);
+        Ok::<_, Error>(())
+    })?;
+    let method = match (subject, queries.folder, queries.total) {
+        (Subject::Ingest(_) | Subject::Audit(_), _, _) => VOLUMES,
+        (Subject::Export, _, 0) => NONE,
+        (Subject::Export, true, _) => FOLDER,
+        (Subject::Export, false, _) => PACS,
+    };
+    Ok(PlanProof {
+        method: method.to_owned(),
+        selection: facts.selection.clone(),
+        queries: queries.rows(),
+        claimed_instances,
+    })
+}
+
+#[derive(Default)]
+struct Queries {
+    total: u64,
+    folder: bool,
+    single: Vec<PlanQuery>,
+    ended_badly: Vec<PlanQuery>,
+    /// One line a level.
+    summed: Vec<PlanQuery>,
+}
+
+impl Queries {
+    fn add(&mut self, query: &QueryRow) {
+        self.total += 1;
+        let is_folder = query.level == "FOLDER";
+        self.folder |= is_folder;
+        let finds_studies = is_folder || query.level == "STUDY";
+        if query.status != 0 && self.ended_badly.len() < MOST {
+            let note = format!("ended with status {:04X}H: not whole", query.status);
+            self.ended_badly.push(single(query, note));
+        } else if finds_studies && self.single.len() < MOST {
+            self.single.push(single(query, String::new()));
+        } else {
+            self.sum(query);
+        }
+    }
+
+    fn sum(&mut self, query: &QueryRow) {
+        let text = format!("{}, queries of this level together", query.level);
+        match self.summed.iter_mut().find(|row| row.query == text) {
+            Some(row) => {
+                row.count += 1;
+                row.matches = row.matches.saturating_add(query.rows);
+            }
+            None => self.summed.push(PlanQuery {
+                at: query.at,
+                query: text,
+                count: 1,
+                matches: query.rows,
+                note: String::new(),
+            }),
+        }
+    }
+
+    fn rows(self) -> Vec<PlanQuery> {
+        [self.single, self.summed, self.ended_badly].concat()
+    }
+}
+
+fn single(query: &QueryRow, note: String) -> PlanQuery {
+    let text = format!("{} {}", query.level, query.keys);
+    PlanQuery { at: query.at, query: text.trim_end().to_owned(), count: 1, matches: query.rows, note }
+}

@@ -1,0 +1,142 @@
+//! The volumes as the catalogue knows them, with what is on them and what is wrong with them.
+
+use std::path::Path;
+
+use catalogue::standing::HarmedSegment;
+use catalogue::volumes::VolumeRow as Known;
+use catalogue::{Error, Reader, VolumeState as State};
+use manifest::Digest;
+
+use super::subject::Subject;
+use crate::human::{count, text};
+use crate::{DamagedSegment, Program, Verified, VolumeRow, VolumeState};
+
+/// Damaged segments that a report describes.
+const MOST_DAMAGE: usize = 2000;
+
+/// All volumes that were written or seen.
+#[derive(Default)]
+pub struct Volumes {
+    pub rows: Vec<VolumeRow>,
+    pub damage: Vec<DamagedSegment>,
+    /// Sequence and id of volumes that an index names and nobody saw.
+    pub unseen: Vec<(u32, String)>,
+    /// Whether the last volume of the set is among those written or seen.
+    pub last_seen: bool,
+}
+
+impl Volumes {
+    /// Reads all volumes and counts what is on them.
+    pub fn read(reader: &Reader, subject: Subject) -> Result<Self, Error> {
+        let mut volumes = Self::default();
+        if subject.program() == Program::T2p {
+            volumes.damage = reader.harmed_segments(MOST_DAMAGE)?.into_iter().map(damaged).collect();
+        }
+        for known in reader.volumes()? {
+            // Seen volumes have a medium; at the exporting end all have one.
+            if known.volume.medium.is_empty() {
+                volumes.unseen.push((known.volume.sequence, known.volume.uuid.to_string()));
+                continue;
+            }
+            volumes.last_seen |= known.last;
+            let row = volumes.row(reader, &known)?;
+            volumes.rows.push(row);
+        }
+        Ok(volumes)
+    }
+
+    fn row(&self, reader: &Reader, known: &Known) -> Result<VolumeRow, Error> {
+        let (mut segments, mut objects) = (0, 0);
+        reader.each_segment_of_volume(known.id, |_, segment| {
+            segments += 1;
+            objects += segment.segment.objects;
+            Ok::<_, Error>(())
+        })?;
+        let id = known.volume.uuid.to_string();
+        let harmed = self.damage.iter().filter(|segment| segment.volume == id).count() as u64;
+        let verified =
+            known.verified_at.map(|at| Verified { at, how: known.verified_how.clone().unwrap_or_default() });
+        Ok(VolumeRow {
+            sequence: known.volume.sequence,
+            id,
+            medium: medium(&known.volume.medium),
+            copy: known.volume.copy,
+            state: state(known.state, harmed),
+            segments,
+            objects,
+            bytes: known.bytes,
+            sealed_at: known.sealed_at,
+            verified,
+            index_blake3: known.index_blake3.map(|blake3| Digest(blake3).to_string()).unwrap_or_default(),
+            findings: findings(known, harmed),
+        })
+    }
+
+    /// Volumes that were read back or loaded with every digest right.
+    pub fn verified(&self) -> u64 {
+        self.rows.iter().filter(|row| row.verified.is_some()).count() as u64
+    }
+}
+
+fn state(state: State, harmed: u64) -> VolumeState {
+    match state {
+        _ if harmed > 0 => VolumeState::Damaged,
+        State::Labelling | State::Open => VolumeState::Open,
+        State::Sealed => VolumeState::Sealed,
+        State::Abandoned => VolumeState::Damaged,
+        State::Known | State::Verified | State::Done => VolumeState::Arrived,
+    }
+}
+
+fn findings(known: &Known, harmed: u64) -> Vec<String> {
+    let mut findings = Vec::new();
+    if harmed > 0 {
+        findings.push(format!("{} of its segments are damaged, see below", count(harmed)));
+    }
+    match known.state {
+        State::Abandoned => findings.push(
+            "given up without index and trailer; what was committed on it can be read all the same".into(),
+        ),
+        State::Known if known.index_blake3.is_none() => {
+            findings.push("no sound trailer was found on it".into());
+        }
+        _ => {}
+    }
+    findings
+}
+
+/// What kind of medium, and its name without the folders above it.
+fn medium(address: &str) -> String {
+    let name = text(address.rsplit('/').next().unwrap_or(address), 80);
+    if address.starts_with("/dev/") {
+        format!("tape {name}")
+    } else if Path::new(address).extension().is_some_and(|end| end == "tap") {
+        format!("virtual tape {name}")
+    } else {
+        format!("directory {name}")
+    }
+}
+
+fn damaged(segment: HarmedSegment) -> DamagedSegment {
+    DamagedSegment {
+        volume: segment.volume.map(|volume| volume.to_string()).unwrap_or_default(),
+        segment: u32::try_from(segment.number).unwrap_or(u32::MAX),
+        finding: segment
+            .reason
+            .unwrap_or_else(|| "not whole, though all its objects could be read".to_owned()),
+        objects: segment.harmed,
+        examples: segment.examples,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::medium;
+
+    #[test]
+    fn media_are_named_without_their_folders() {
+        assert_eq!(medium("/srv/job/vol-0001.tap"), "virtual tape vol-0001.tap");
+        assert_eq!(medium("/dev/nst0"), "tape nst0");
+        assert_eq!(medium("disk-1"), "directory disk-1");
+    }
+}

@@ -1,0 +1,19 @@
+//! The data model of a report: plain data that `p2t` and `t2p` fill and every rendering reads.
+
+mod balance;
+mod evidence;
+mod pace;
+mod report;
+mod rows;
+mod verdict;
+mod volume;
+
+pub use balance::{Balance, Equation};
+pub use evidence::{Check, CheckRow, Outcome};
+pub use pace::{Allowance, PaceRow, RateSample, Stage};
+pub use report::{
+    EventRow, InstanceScope, Kind, Overall, PlanProof, PlanQuery, Program, Report, Severity, TransferInfo,
+};
+pub use rows::{Conflict, ConflictObject, InstanceRow, StudyRow};
+pub use verdict::{ReasonGroup, Verdict, VerdictCount};
+pub use volume::{DamagedSegment, MissingVolume, Verified, VolumeRow, VolumeState};
