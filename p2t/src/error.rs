@@ -37,14 +37,15 @@ pub enum Error {
     #[error("the media are full: {used}; put a blank one in and run `p2t export --to MEDIUM` to continue")]
     MediaFull { used: String },
     #[error(
-        "a segment of {bytes} bytes does not fit on an empty volume; make volumes larger or segments smaller"
-    )]
-    SegmentTooLarge { bytes: u64 },
-    #[error(
         "the disk of the spool {path} is full: free some room there, or move the job to a larger disk, and run the \
          same command again"
     )]
     SpoolFull { path: PathBuf, source: io::Error },
+    #[error(
+        "there is no room for objects in the spool {path}: more than {needed} must be free on its disk, and \
+         `limit_bytes` under [spool] must not be used up; make room and run the same command again"
+    )]
+    SpoolTooSmall { path: PathBuf, needed: job::ByteSize },
     #[error("cannot {action} {path}: {source}")]
     File { action: &'static str, path: PathBuf, source: io::Error },
     #[error(
@@ -84,9 +85,11 @@ impl Error {
             Self::PlanUnfinished { .. }
             | Self::MediaFull { .. }
             | Self::SpoolFull { .. }
+            | Self::SpoolTooSmall { .. }
             | Self::SourceDown { .. }
             | Self::SpoolDamaged
             | Self::Crashed(_)
+            | Self::Catalogue(catalogue::Error::DiskFull(_))
             | Self::Archive(archive::Error::Stopped) => ExitCode::Incomplete,
             Self::Job(error) => error.exit_code(),
             _ => ExitCode::Failed,

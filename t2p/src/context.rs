@@ -9,6 +9,7 @@ use dimse::{Options, Timeouts};
 use job::config::{DestinationConfig, Retrieve};
 use job::{Common, JobDir, JobLock, Monitor, NodeOrPath, Program, Progress, Stop, T2pConfig};
 use uuid::Uuid;
+use volume::Identity;
 
 use crate::error::{Error, Result};
 
@@ -80,6 +81,8 @@ impl Context {
 
 /// The catalogue's key for the transfer that the job is for.
 const TRANSFER: &str = "transfer";
+/// The catalogue's key for the volume set, for the report.
+const VOLUME_SET: &str = "volume_set";
 
 /// The transfer that the job is for, once a volume was seen.
 pub fn transfer(reader: &Reader) -> Result<Option<Uuid>> {
@@ -87,9 +90,13 @@ pub fn transfer(reader: &Reader) -> Result<Option<Uuid>> {
 }
 
 /// Binds the job to a volume's transfer, or refuses a volume of another one.
-pub fn bind(catalogue: &mut Catalogue, medium: &str, found: Uuid) -> Result<()> {
+pub fn bind(catalogue: &mut Catalogue, medium: &str, identity: Identity) -> Result<()> {
+    let found = identity.transfer;
     match transfer(catalogue)? {
-        None => Ok(catalogue.set_job(TRANSFER, &found.to_string())?),
+        None => {
+            catalogue.set_job(VOLUME_SET, &identity.volume_set.to_string())?;
+            Ok(catalogue.set_job(TRANSFER, &found.to_string())?)
+        }
         Some(expected) if expected == found => Ok(()),
         Some(expected) => Err(Error::OtherTransfer { medium: medium.to_owned(), found, expected }),
     }

@@ -28,7 +28,7 @@ pub enum Error {
     #[error("nothing was ingested yet; run `t2p ingest MEDIUM` first")]
     NothingIngested,
     #[error(
-        "{medium} belongs to transfer {found}; this job is for transfer {expected}: make a job for it with `t2p init`"
+        "{medium} belongs to another transfer, {found}; this job is for transfer {expected}: make a job for it with `t2p init`"
     )]
     OtherTransfer { medium: String, found: Uuid, expected: Uuid },
     #[error(
@@ -48,6 +48,11 @@ pub enum Error {
          the same command again"
     )]
     DestinationDown { attempts: u32, source: archive::Error },
+    #[error(
+        "the destination takes nothing any more: {why}; nothing is lost: see that it is well and run the same command \
+         again"
+    )]
+    DestinationStuck { why: String },
     #[error("a part of the program crashed: {0}; nothing is lost, run the same command again")]
     Crashed(&'static str),
     #[error("the transfer id in the catalogue is damaged: {0}")]
@@ -75,7 +80,9 @@ impl Error {
             Self::SpoolFull { .. }
             | Self::SpoolStuck
             | Self::DestinationDown { .. }
+            | Self::DestinationStuck { .. }
             | Self::Crashed(_)
+            | Self::Catalogue(catalogue::Error::DiskFull(_))
             | Self::Archive(archive::Error::Stopped) => ExitCode::Incomplete,
             Self::Job(error) => error.exit_code(),
             _ => ExitCode::Failed,

@@ -1,9 +1,9 @@
 //! DCMTK's `dcmqrscp`: a PACS that nobody tuned, filled through its own indexing tool so that files stay as they are.
 //!
-//! It sends every object of a SOP class in the first context accepted for that class, whatever the object is in, and so
-//! can serve one transfer syntax a class. `one_syntax_a_class` picks what it can serve unchanged.
+//! It sends every object of a SOP class in one context accepted for that class, whatever the object is in: in one
+//! association it can serve one compressed transfer syntax a class, and recodes what is not compressed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -76,29 +76,62 @@ fn settings(database: &Path, port: u16, receivers: &[(&str, u16)]) -> String {
     )
 }
 
-/// DCMTK's association profiles: each SOP class in the transfer syntax of its objects, both ways and in both roles.
+/// DCMTK's association profiles: each SOP class in the transfer syntaxes that its objects are sent in.
 fn contexts(files: &[PathBuf]) -> String {
-    let classes: BTreeMap<String, String> = files.iter().map(|path| class_and_syntax(path)).collect();
+    let classes = syntaxes_of_classes(files);
     let mut text = String::from("[[TransferSyntaxes]]\n[Native]\nTransferSyntax1 = 1.2.840.10008.1.2\n");
     text += "TransferSyntax2 = 1.2.840.10008.1.2.1\n";
-    for syntax in classes.values() {
-        write!(text, "[{}]\nTransferSyntax1 = {syntax}\n", name(syntax)).expect("a string takes text");
+    for (class, syntaxes) in &classes {
+        writeln!(text, "[{}]", name(class)).expect("a string takes text");
+        numbered(&mut text, "TransferSyntax", syntaxes.iter().cloned());
     }
-    let storage: Vec<String> =
-        classes.iter().map(|(class, syntax)| format!("{class}\\{}", name(syntax))).collect();
+    let storage: Vec<String> = classes.keys().map(|class| format!("{class}\\{}", name(class))).collect();
     let services = SERVICES.iter().map(|service| format!("{service}\\Native"));
     text += "[[PresentationContexts]]\n[Accept]\n";
     numbered(&mut text, "PresentationContext", services.chain(storage.iter().cloned()));
     text += "[Propose]\n";
     numbered(&mut text, "PresentationContext", storage.iter().cloned());
-    text += "[[SCUSCPRoleSelection]]\n[Both]\n";
-    numbered(&mut text, "Role", classes.keys().map(|class| format!("{class}\\BOTH")));
-    text += "[[Profiles]]\n[Accept]\nPresentationContexts = Accept\nSCUSCPRoleSelection = Both\n";
+    text += "[[SCPSCURoleSelection]]\n[Get]\n";
+    numbered(&mut text, "Role", classes.keys().map(|class| format!("{class}\\SCP")));
+    text += "[[Profiles]]\n[Accept]\nPresentationContexts = Accept\nSCPSCURoleSelection = Get\n";
     text + "[Propose]\nPresentationContexts = Propose\n"
 }
 
-fn name(syntax: &str) -> String {
-    format!("T{}", syntax.replace('.', ""))
+fn name(class: &str) -> String {
+    format!("T{}", class.replace('.', ""))
+}
+
+/// Of a class in several syntaxes, dcmqrscp sends everything uncompressed as Explicit VR Little Endian, if it may.
+fn syntaxes_of_classes(files: &[PathBuf]) -> BTreeMap<String, BTreeSet<String>> {
+    let mut classes: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for (class, syntax) in files.iter().map(|path| class_and_syntax(path)) {
+        classes.entry(class).or_default().insert(syntax);
+    }
+    for syntaxes in classes.values_mut().filter(|syntaxes| syntaxes.len() > 1) {
+        *syntaxes = syntaxes.iter().map(|syntax| sent_as(syntax).to_owned()).collect();
+    }
+    classes
+}
+
+fn sent_as(syntax: &str) -> &str {
+    if UNCOMPRESSED.contains(&syntax) { UNCOMPRESSED[0] } else { syntax }
+}
+
+/// The files in groups in each of which every SOP class is sent in one syntax, so that one association serves a group.
+pub fn layers(files: &[PathBuf]) -> Vec<Vec<PathBuf>> {
+    let mut syntaxes: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    let mut layers: Vec<Vec<PathBuf>> = Vec::new();
+    for path in files {
+        let (class, syntax) = class_and_syntax(path);
+        let (known, syntax) = (syntaxes.entry(class).or_default(), sent_as(&syntax).to_owned());
+        let at = known.iter().position(|other| *other == syntax).unwrap_or_else(|| {
+            known.push(syntax);
+            known.len() - 1
+        });
+        layers.resize(layers.len().max(at + 1), Vec::new());
+        layers[at].push(path.clone());
+    }
+    layers
 }
 
 /// Of these files, those in the rarest transfer syntax of their SOP class, so that as many syntaxes as possible are served.
@@ -116,6 +149,9 @@ pub fn one_syntax_a_class(files: &[PathBuf]) -> Vec<PathBuf> {
     let served = |(class, syntax): &(String, String)| syntax_of_class.get(class) == Some(syntax);
     described.into_iter().filter(|(_, pair)| served(pair)).map(|(path, _)| path).collect()
 }
+
+const UNCOMPRESSED: [&str; 4] =
+    ["1.2.840.10008.1.2.1", "1.2.840.10008.1.2", "1.2.840.10008.1.2.2", "1.2.840.10008.1.2.1.99"];
 
 /// Verification, and find, move and get of the study root model.
 const SERVICES: [&str; 4] = [

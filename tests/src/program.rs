@@ -69,7 +69,14 @@ impl Program {
         finish(self.command(arguments))
     }
 
-    /// The same, not started yet.
+    /// A command on the job as people run it, without `--json`.
+    pub fn run_for_people<S: AsRef<OsStr>>(&self, arguments: &[S]) -> Finished {
+        let mut command = Command::new(binary(self.name));
+        command.args(arguments).arg("--job").arg(&self.job);
+        finish(command)
+    }
+
+    /// A command on the job, with `--json`, not started yet.
     pub fn command<S: AsRef<OsStr>>(&self, arguments: &[S]) -> Command {
         let mut command = Command::new(binary(self.name));
         command.args(arguments).arg("--json").arg("--job").arg(&self.job);

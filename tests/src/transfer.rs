@@ -81,6 +81,11 @@ pub fn new_ingest(dir: &Path, destination: &str) -> Program {
     t2p
 }
 
+/// `t2p` for what needs no job: inspect, verify, extract.
+pub fn without_job(dir: &Path) -> Program {
+    Program::t2p(&dir.join("no-job"))
+}
+
 /// What `medium` named, with numbers for `{seq}`, in order: the volumes that were written.
 pub fn volumes(medium: &Path) -> Vec<PathBuf> {
     let name = medium.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();

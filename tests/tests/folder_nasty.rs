@@ -18,8 +18,10 @@ fn every_file_comes_back_byte_for_byte_or_is_listed_with_a_reason() {
     let p2t = transfer::new_export(&folder.join("export"), &text(&corpus::nasty()), &medium);
     p2t.run(&["plan"]).expect(Exit::Clean);
     // Conflicting SOP Instance UIDs are discrepancies, and every object travels all the same.
-    p2t.run(&["export"]).expect(Exit::Discrepancies);
-    let t2p = transfer::new_ingest(&folder.join("ingest"), &text(&folder.join("unused")));
+    let (exported, peak) = p2t.spawn(&["export"]).finish_with_peak_memory();
+    exported.expect(Exit::Discrepancies);
+    assert!(peak < 256_000_000, "deep nests and long elements held {peak} bytes");
+    let t2p = transfer::without_job(folder);
     transfer::extract(&t2p, &transfer::volumes(&medium), &folder.join("extracted"));
 
     let given = tree::digests(&corpus::nasty());
@@ -35,6 +37,11 @@ fn every_file_comes_back_byte_for_byte_or_is_listed_with_a_reason() {
     assert_eq!(invented, 0, "files came back that were never given");
     assert!(excluded.values().all(|reason| !reason.is_empty()), "a file is excluded without a reason");
     assert_eq!(excluded.keys().cloned().collect::<BTreeSet<_>>(), not_dicom());
+    // Every file is listed; of files with the same bytes one travels, the others are excluded as its copies.
+    let balance = transfer::balance(&p2t);
+    assert_eq!((balance.listed, balance.failed, balance.pending), (given.len() as u64, 0, 0));
+    assert_eq!(balance.done, tree::files(&folder.join("extracted")).len() as u64);
+    assert_eq!(balance.done, returned.len() as u64, "one content travels twice");
 }
 
 /// The files of the nasty corpus that no program could take for a DICOM object with a place in a study.
@@ -45,7 +52,8 @@ fn not_dicom() -> BTreeSet<PathBuf> {
 
 fn is_not_dicom(path: &std::path::Path) -> bool {
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let made = ["11_zero_bytes.dcm", "12_text_file.dcm", "13_preamble_only.dcm"];
+    // The last is a dataset behind a stray byte, which DCMTK and pydicom cannot read either.
+    let made = ["11_zero_bytes.dcm", "12_text_file.dcm", "13_preamble_only.dcm", "no_meta.dcm"];
     let endings = [".txt", ".json", ".gz", ".dump", ".icc", ".bz2", ".py"];
     made.contains(&name.as_str())
         || name == "README"
@@ -82,8 +90,8 @@ fn objects_that_share_a_uid_all_travel_and_are_reported_as_a_conflict() {
     let report = p2t.run(&["report"]).json();
     let conflicts = report["conflicts"].as_array().expect("a report lists conflicts").clone();
     assert_eq!(conflicts.len(), 1, "{conflicts:?}");
-    assert_eq!(conflicts[0]["objects"].as_array().map(Vec::len), Some(3));
-    let t2p = transfer::new_ingest(&folder.join("ingest"), &text(&folder.join("unused")));
+    assert_eq!(conflicts[0]["objects"], 3);
+    let t2p = transfer::without_job(folder);
     transfer::extract(&t2p, &transfer::volumes(&medium), &folder.join("extracted"));
     assert_eq!(tree::contents(&folder.join("extracted")), tree::contents(&source));
 }
@@ -100,7 +108,7 @@ fn a_uid_that_is_a_path_stays_inside_the_target_folder() {
     let p2t = transfer::new_export(&folder.join("export"), &text(&source), &medium);
     p2t.run(&["plan"]).expect(Exit::Clean);
     p2t.run(&["export"]);
-    let t2p = transfer::new_ingest(&folder.join("ingest"), &text(&folder.join("unused")));
+    let t2p = transfer::without_job(folder);
     let before = tree::digests(folder);
     let out = folder.join("deep/er/target");
     transfer::extract(&t2p, &transfer::volumes(&medium), &out);

@@ -45,7 +45,7 @@ fn runs_bounded(program: &Program, arguments: &[String]) -> Finished {
 
 /// Verifies and extracts a forged volume; returns what was written into the target folder.
 fn survive(folder: &Path, volume: &Path) -> Vec<PathBuf> {
-    let t2p = transfer::new_ingest(&folder.join("ingest"), &text(&folder.join("unused")));
+    let t2p = transfer::without_job(folder);
     runs_bounded(&t2p, &["verify".to_owned(), text(volume)]);
     let before = tree::digests(folder);
     let out = folder.join("out/of/the/way");

@@ -76,7 +76,7 @@ impl Export {
     fn content(&self, folder: &Path, number: usize) -> BTreeMap<String, Part10> {
         let volumes = transfer::volumes(&self.medium);
         transfer::each(&self.p2t, "verify", &volumes);
-        let t2p = transfer::new_ingest(&folder.join(format!("look-{number}")), &text(&folder.join("unused")));
+        let t2p = transfer::new_ingest(&folder.join(format!("look-{number}")), "UNUSED@127.0.0.1:1");
         let mut content = BTreeMap::new();
         for (volume, path) in volumes.iter().enumerate() {
             let out = folder.join(format!("content-{number}-{volume}"));

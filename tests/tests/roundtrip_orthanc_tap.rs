@@ -8,14 +8,14 @@ use e2e::orthanc::Orthanc;
 use e2e::part10::Part10;
 use e2e::program::{Exit, Program};
 use e2e::storescp::Storescp;
-use e2e::transfer::{self, Balance, text};
+use e2e::transfer::{self, Balance};
 use e2e::{captured, corpus};
 
-/// Exports the whole corpus from an Orthanc onto virtual tapes of at most 150 MB.
+/// Exports the whole corpus from an Orthanc onto virtual tapes of at most 60 MB.
 fn export(folder: &Path, source: &Orthanc) -> (Program, Vec<std::path::PathBuf>) {
     let medium = folder.join("tape-{seq}.tap");
     let p2t = transfer::new_export(&folder.join("export"), &source.node(), &medium);
-    p2t.configure("media", "volume_bytes", "150 MB");
+    p2t.configure("media", "volume_bytes", "60 MB");
     transfer::export(&p2t);
     let tapes = transfer::volumes(&medium);
     assert!(tapes.len() >= 2, "{} tapes: the test needs several", tapes.len());
@@ -100,7 +100,7 @@ fn c_move_captures_the_same_bytes_as_c_get() {
         p2t.configure("source", "retrieve", retrieve);
         p2t.configure("receiver", "port", i64::from(port));
         transfer::export(&p2t);
-        let t2p = transfer::new_ingest(&folder.join(format!("{retrieve}-in")), &text(&folder.join("unused")));
+        let t2p = transfer::without_job(folder);
         let extracted = folder.join(format!("{retrieve}-out"));
         transfer::extract(&t2p, &transfer::volumes(&medium), &extracted);
         transfer::objects(&extracted)

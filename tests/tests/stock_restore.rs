@@ -46,7 +46,7 @@ const TOOLS: [&str; 7] = ["dd", "zstd", "tar", "b3sum", "mkdir", "mv", "rm"];
 fn export(folder: &Path, medium: &Path) {
     let source = corpus::studies();
     let p2t = transfer::new_export(&folder.join("export"), &text(&source), medium);
-    p2t.configure("media", "volume_bytes", "150 MB");
+    p2t.configure("media", "volume_bytes", "60 MB");
     transfer::export(&p2t);
 }
 

@@ -72,12 +72,11 @@ impl Source for FolderSource {
             }
             let path = Path::new(OsStr::from_bytes(wanted.source_ref.as_deref().unwrap_or_default()));
             match self.take_file(path, wanted.id, intake.as_ref()) {
-                Ok(()) => {}
                 // The path may hold a patient's name; the UID says as well which file it is.
                 Err(Trouble::File(why)) if end.remarks.len() < MAX_REMARKS => {
                     end.remarks.push(format!("the file of instance {}: {why}", wanted.sop_instance));
                 }
-                Err(Trouble::File(_)) => {}
+                Ok(()) | Err(Trouble::File(_)) => {}
                 Err(Trouble::Intake(IntakeError::NotNow(_))) => break,
                 Err(Trouble::Intake(error)) => return Err(Error::Taker(error.into())),
             }

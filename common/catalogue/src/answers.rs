@@ -33,9 +33,11 @@ impl Catalogue {
         })
     }
 
-    /// Records what a destination answered, each an attempt; one quick transaction.
-    pub fn record_store_results(&mut self, destination: DestinationId, batch: &[StoreResult]) -> Result<()> {
+    /// Records what a destination answered, each an attempt; one quick transaction. Returns how many of them had
+    /// failed before.
+    pub fn record_store_results(&mut self, destination: DestinationId, batch: &[StoreResult]) -> Result<u64> {
         self.quick(|tx| {
+            let mut failed_before = 0;
             for result in batch {
                 let to = if result.accepted { DeliveryState::Sent } else { DeliveryState::Failed };
                 let answer = Answer {
@@ -43,9 +45,10 @@ impl Catalogue {
                     comment: result.comment.as_deref(),
                     attempts: 1,
                 };
-                deliver(tx, result.instance_id, destination, to, &answer)?;
+                let before = deliver(tx, result.instance_id, destination, to, &answer)?;
+                failed_before += u64::from(before == Some(DeliveryState::Failed));
             }
-            Ok(())
+            Ok(failed_before)
         })
     }
 
@@ -71,7 +74,9 @@ impl Catalogue {
         to: DeliveryState,
     ) -> Result<()> {
         let answer = Answer { status_code: None, comment: None, attempts: 0 };
-        self.durable(|tx| instances.iter().try_for_each(|id| deliver(tx, *id, destination, to, &answer)))
+        self.durable(|tx| {
+            instances.iter().try_for_each(|id| deliver(tx, *id, destination, to, &answer).map(|_| ()))
+        })
     }
 }
 
@@ -82,13 +87,14 @@ struct Answer<'a> {
     attempts: u32,
 }
 
+/// Moves a delivery to another state and returns the one before.
 fn deliver(
     conn: &Connection,
     id: InstanceId,
     destination: DestinationId,
     to: DeliveryState,
     answer: &Answer<'_>,
-) -> Result<()> {
+) -> Result<Option<DeliveryState>> {
     const FOUND: &str = "SELECT state FROM delivery WHERE instance_id = ? AND destination_id = ?";
     let found: Option<DeliveryState> = first(conn, FOUND, params![id, destination], |row| row.get(0))?;
     if !to.reached_from().contains(&found) {
@@ -111,5 +117,5 @@ fn deliver(
             comment = excluded.comment, attempts = attempts + excluded.attempts, at = excluded.at",
         params![id, destination, to, answer.status_code, answer.comment, answer.attempts, Millis::now()],
     )?;
-    Ok(())
+    Ok(found)
 }

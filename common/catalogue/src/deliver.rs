@@ -129,4 +129,17 @@ impl Reader {
             ],
         )
     }
+
+    /// Segments that are done with and hold objects that a destination still needs: an audit missed them, or the
+    /// destination is new. They must be loaded again.
+    pub fn segments_to_reload(&self) -> Result<Vec<SegmentRow>> {
+        segments::select(
+            &self.conn,
+            "WHERE s.state = ?1 AND EXISTS (SELECT 1 FROM instance i JOIN destination t
+                LEFT JOIN delivery d ON d.instance_id = i.id AND d.destination_id = t.id
+                WHERE i.segment_id = s.id AND i.state = ?2 AND ifnull(d.state = ?3, 1))
+             ORDER BY s.number",
+            params![SegmentState::Done, InstanceState::Loaded, DeliveryState::Pending],
+        )
+    }
 }

@@ -2,14 +2,17 @@
 
 use std::path::PathBuf;
 
+use rusqlite::{ErrorCode, ffi};
+
 /// The catalogue's findings. None of them carries patient data; UIDs are allowed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// `SQLite` refused: the disk is full, the file is damaged, or another writer holds it.
-    #[error(
-        "the catalogue could not be read or written: {0}; check free disk space and that no other process of this job runs"
-    )]
-    Sqlite(#[from] rusqlite::Error),
+    /// No room for the catalogue. What was not recorded is done again.
+    #[error("the disk of the catalogue is full: free some room there and run the same command again ({0})")]
+    DiskFull(#[source] rusqlite::Error),
+    /// `SQLite` refused: the file is damaged, or another writer holds it.
+    #[error("the catalogue could not be read or written: {0}; check that no other process of this job runs")]
+    Sqlite(#[source] rusqlite::Error),
     /// The file could not be made or its mode set.
     #[error("the catalogue file {path} could not be opened: {source}; check that the job directory exists and belongs to you", path = .path.display())]
     File {
@@ -117,5 +120,32 @@ pub enum Error {
     },
 }
 
+impl From<rusqlite::Error> for Error {
+    fn from(error: rusqlite::Error) -> Self {
+        let full = error.sqlite_error().is_some_and(|cause| {
+            // The second is what a full disk does to the shared memory of the WAL.
+            cause.code == ErrorCode::DiskFull || cause.extended_code == ffi::SQLITE_IOERR_SHMSIZE
+        });
+        if full { Self::DiskFull(error) } else { Self::Sqlite(error) }
+    }
+}
+
 /// Result of every operation on the catalogue.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::Connection;
+
+    use super::*;
+
+    #[test]
+    fn a_full_disk_is_told_apart_from_other_trouble() {
+        let conn = Connection::open_in_memory().unwrap();
+        conn.execute_batch("PRAGMA max_page_count = 4; CREATE TABLE t (b)").unwrap();
+        let full = conn.execute("INSERT INTO t VALUES (zeroblob(1000000))", []).unwrap_err();
+        assert!(matches!(Error::from(full), Error::DiskFull(_)));
+        let other = conn.execute("no SQL", []).unwrap_err();
+        assert!(matches!(Error::from(other), Error::Sqlite(_)));
+    }
+}

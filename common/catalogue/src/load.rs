@@ -20,9 +20,11 @@ pub struct LoadedSegment<'a> {
 
 impl Catalogue {
     /// Records a segment that was read, with all its objects, in one durable transaction: after a crash it is either
-    /// loaded or still to be loaded.
-    pub fn load_segment(&mut self, id: SegmentId, found: &LoadedSegment<'_>) -> Result<()> {
+    /// loaded or still to be loaded. Returns how many of them had failed before.
+    pub fn load_segment(&mut self, id: SegmentId, found: &LoadedSegment<'_>) -> Result<u64> {
         self.durable(|tx| {
+            const FAILED: &str = "SELECT count(*) FROM instance WHERE segment_id = ? AND state = ?";
+            let failed_before = first(tx, FAILED, params![id, InstanceState::Failed], |row| row.get(0))?;
             for &(instance, spool_offset) in found.loaded {
                 belongs(tx, instance, id)?;
                 load(tx, instance, spool_offset)?;
@@ -32,7 +34,8 @@ impl Catalogue {
                 fail(tx, *instance, reason)?;
             }
             let state = if found.damaged.is_empty() { SegmentState::Loaded } else { SegmentState::Damaged };
-            advance(tx, id.0, state, &[])
+            advance(tx, id.0, state, &[])?;
+            Ok(failed_before.unwrap_or_default())
         })
     }
 

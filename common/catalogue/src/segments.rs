@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::ids::{SegmentId, VolumeId};
 use crate::object::{Digest, PackedObject, packed_object, select_object};
 use crate::rows::{all, each, first};
-use crate::states::SegmentState;
+use crate::states::{InstanceState, SegmentState};
 use crate::time::Millis;
 
 /// What makes a segment, wherever it is.
@@ -71,6 +71,12 @@ impl Reader {
     pub fn segment_number(&self, id: SegmentId) -> Result<u64> {
         first(&self.conn, "SELECT number FROM segment WHERE id = ?", [id], |row| row.get(0))?
             .ok_or_else(|| Error::Unknown { what: "segment", id: id.to_string() })
+    }
+
+    /// Whether any object of the segment has failed.
+    pub fn has_failures(&self, id: SegmentId) -> Result<bool> {
+        const SQL: &str = "SELECT EXISTS (SELECT 1 FROM instance WHERE segment_id = ? AND state = ?)";
+        Ok(first(&self.conn, SQL, params![id, InstanceState::Failed], |row| row.get(0))?.unwrap_or(false))
     }
 
     /// A segment by its number.

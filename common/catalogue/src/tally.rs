@@ -68,7 +68,8 @@ impl Tally {
         *self.side(to) += count;
     }
 
-    pub(crate) fn add(&mut self, other: &Self) {
+    /// Adds another tally, term by term.
+    pub fn add(&mut self, other: &Self) {
         self.listed += other.listed;
         self.done += other.done;
         self.excluded += other.excluded;

@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::ids::VolumeId;
 use crate::object::Digest;
 use crate::rows::{all, first};
-use crate::states::{SegmentState, VolumeState};
+use crate::states::{InstanceState, SegmentState, VolumeState};
 use crate::time::Millis;
 use crate::transition::advance;
 
@@ -75,6 +75,15 @@ impl Reader {
         let settled =
             first(&self.conn, SQL, params![id, SegmentState::Done], |row| row.get::<_, Option<bool>>(0))?;
         Ok(settled.flatten().unwrap_or(false))
+    }
+
+    /// `t2p`: whether the volume is settled, and no object that lies on it has failed.
+    pub fn is_volume_whole(&self, id: VolumeId) -> Result<bool> {
+        const SQL: &str =
+            "SELECT EXISTS (SELECT 1 FROM placement p JOIN instance i ON i.segment_id = p.segment_id
+            WHERE p.volume_id = ? AND i.state = ?)";
+        let failed = first(&self.conn, SQL, params![id, InstanceState::Failed], |row| row.get::<_, bool>(0))?;
+        Ok(failed == Some(false) && self.is_volume_settled(id)?)
     }
 
     /// The volume of `copy` that was begun and is neither sealed nor abandoned.

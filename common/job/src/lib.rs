@@ -35,4 +35,4 @@ pub use outcome::{Failure, Outcome, conclude};
 pub use pace::ByteSize;
 pub use program::Program;
 pub use progress::Progress;
-pub use stop::Stop;
+pub use stop::{Stop, StopOnPanic};

@@ -48,6 +48,13 @@ impl Stop {
         Self { requested: Arc::default(), ancestors }
     }
 
+    /// Requests the stop should this thread panic before the guard goes: a stage that waits for a dead one would wait
+    /// for ever.
+    #[must_use]
+    pub fn on_panic(&self) -> StopOnPanic<'_> {
+        StopOnPanic(self)
+    }
+
     /// Requests a clean stop.
     pub fn request(&self) {
         self.requested.store(true, Ordering::SeqCst);
@@ -58,6 +65,18 @@ impl Stop {
     pub fn requested(&self) -> bool {
         let mut flags = self.ancestors.iter().chain([&self.requested]);
         flags.any(|flag| flag.load(Ordering::SeqCst))
+    }
+}
+
+/// See [`Stop::on_panic`].
+#[derive(Debug)]
+pub struct StopOnPanic<'a>(&'a Stop);
+
+impl Drop for StopOnPanic<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.request();
+        }
     }
 }
 
@@ -83,6 +102,22 @@ mod tests {
         parent.request();
         assert!(child.requested() && grandchild.requested());
         assert!(parent.child().requested());
+    }
+
+    #[test]
+    fn a_panic_stops_and_a_plain_end_does_not() {
+        let stop = Stop::new();
+        drop(stop.on_panic());
+        assert!(!stop.requested());
+        let panicked = std::thread::scope(|scope| {
+            scope
+                .spawn(|| {
+                    let _guard = stop.on_panic();
+                    panic!("a stage dies");
+                })
+                .join()
+        });
+        assert!(panicked.is_err() && stop.requested());
     }
 
     #[test]

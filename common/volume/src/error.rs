@@ -68,7 +68,11 @@ pub enum Error {
         found: manifest::Digest,
     },
     /// A segment already holds as many objects as the format allows.
-    #[error("a segment holds at most {} objects", manifest::MAX_SEGMENT_OBJECTS)]
+    #[error(
+        "a segment holds at most {} objects, and less where their descriptions are very long; make segments smaller: \
+         `bytes` under [segment]",
+        manifest::MAX_SEGMENT_OBJECTS
+    )]
     SegmentFull,
     /// A frame that breaks the rules of the format.
     #[error("frame at byte {at} of the segment is not valid: {reason}")]

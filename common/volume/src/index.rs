@@ -128,7 +128,7 @@ impl IndexReader {
         let mut entries = Entries::new("the index");
         loop {
             let line = self.lines.next_line()?.ok_or_else(|| inconsistent("it ends inside a segment"))?;
-            match entries.take(line)? {
+            match entries.take(line, self.lines.length())? {
                 None => {}
                 Some(Line::Frame(frame)) if frames.len() < MAX_FRAMES => frames.push(frame),
                 Some(Line::Segment(next)) => {

@@ -42,14 +42,31 @@ pub fn decode(tar: &[u8]) -> Result<Label, Error> {
     Err(Error::bad_tar(at as u64, format!("there is no {LABEL_JSON}")))
 }
 
+/// Whether `tar` is `VOLUME.tar` of the volume that `label` names, or what a power cut may leave of it: its beginning,
+/// with zeros behind it where the disk had not yet been written to.
+pub fn is_beginning(tar: &[u8], label: &Label) -> Result<bool, Error> {
+    if let Ok(found) = decode(tar) {
+        return Ok(found.volume == label.volume);
+    }
+    let whole = encode(label)?;
+    let same = whole.iter().zip(tar).take_while(|(expected, found)| expected == found).count();
+    Ok(tar.len() <= whole.len() && tar.iter().skip(same).all(|byte| *byte == 0))
+}
+
 /// Reads the label of the volume on a medium, and the digest of its `VOLUME.tar`.
 pub fn read(medium: &mut dyn MediumReader) -> Result<(Label, Digest), Error> {
+    let tar = read_bytes(medium)?;
+    Ok((decode(&tar)?, Digest::of(&tar)))
+}
+
+/// `VOLUME.tar` as it lies on the medium, as much of it as a label may have.
+pub fn read_bytes(medium: &mut dyn MediumReader) -> Result<Vec<u8>, Error> {
     let file = FileId { number: 0, name: LABEL.to_owned() };
     let reader = FileReader::open(medium, &file)?;
     let reader = reader.ok_or_else(|| Error::bad_tar(0, format!("there is no {LABEL}")))?;
     let mut tar = Vec::new();
     reader.take(MAX_BYTES).read_to_end(&mut tar).map_err(crate::error::medium_or_io("read the label"))?;
-    Ok((decode(&tar)?, Digest::of(&tar)))
+    Ok(tar)
 }
 
 #[cfg(test)]

@@ -1,13 +1,14 @@
 //! Writes a volume: label, segments, index, trailer. What is durable is decided by [`VolumeWriter::commit`].
 
 use std::io::{Read, Write};
+use std::path::Path;
 
 use jiff::Timestamp;
 use manifest::{
     Digest, Digester, DigestingWriter, EarlierVolume, INDEX, IndexEntry, IndexHead, LABEL, Label,
     SegmentEntry, TRAILER, Trailer, TransferState, segment_name,
 };
-use medium::{Address, FileWriter, MediumWriter, Settings};
+use medium::{Address, FileEntry, FileWriter, MediumWriter, Settings};
 
 use crate::error::medium_or_io;
 use crate::index::IndexWriter;
@@ -58,9 +59,10 @@ impl VolumeWriter {
         Self::begin(medium, label)
     }
 
-    /// Labels a medium whose labelling was cut off before it was committed; the caller must know that nothing
-    /// else is on it.
+    /// Labels a medium whose labelling was cut off before it was committed. Refuses one that holds anything but this
+    /// label or the beginning of it: between two runs somebody may have put another medium in.
     pub fn recreate(address: &Address, settings: &Settings, label: Label) -> Result<Self, Error> {
+        require_label_at_most(address, &label)?;
         let medium = medium::append(address, settings, &[])?;
         Self::begin(medium, label)
     }
@@ -189,6 +191,43 @@ impl VolumeWriter {
         file.finish()?;
         Ok(IndexEntry { file: number, name: INDEX.to_owned(), bytes, blake3 })
     }
+}
+
+/// Refuses a medium on which there is more than `label`, or what a power cut left of it.
+fn require_label_at_most(address: &Address, label: &Label) -> Result<(), Error> {
+    if medium::is_blank(address)? {
+        return Ok(());
+    }
+    let mut medium = medium::open(address)?;
+    let files = medium.files()?;
+    // Zeros that a torn write leaves on a tape look like filemarks, and so like empty files.
+    let is_empty_on_tape = |file: &FileEntry| file.name.is_none() && file.bytes == 0;
+    let only_label = files.iter().enumerate().all(|(at, file)| {
+        is_empty_on_tape(file) || at == 0 && file.name.as_deref().is_none_or(|name| name == LABEL)
+    });
+    if !only_label {
+        return Err(not_blank(address, format!("{} files", files.len())));
+    }
+    let is_ours = match (files.first(), address) {
+        (Some(_), _) => label::is_beginning(&label::read_bytes(medium.as_mut())?, label)?,
+        // Nothing with a name that files of a volume have; what else is in the directory stays.
+        (None, Address::Directory(_)) => true,
+        (None, Address::VirtualTape(path)) => is_shorter_than_a_word(path)?,
+    };
+    if is_ours {
+        return Ok(());
+    }
+    Err(not_blank(address, "data that is not this volume's label".to_owned()))
+}
+
+/// Whether a tape image is so short that it cannot hold anything.
+fn is_shorter_than_a_word(path: &Path) -> Result<bool, Error> {
+    let found = std::fs::metadata(path).map_err(Error::io("look at the medium"))?;
+    Ok(found.len() < 4)
+}
+
+fn not_blank(address: &Address, found: String) -> Error {
+    medium::Error::NotBlank { path: address.path().to_owned(), found }.into()
 }
 
 /// The digest of the label that is on the medium, which must be this one.

@@ -103,19 +103,46 @@ fn without_index_and_trailer_the_segments_still_come_back() {
 }
 
 #[test]
+fn a_long_index_that_breaks_off_leaves_the_segments_manifests() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("volume");
+    let address: Address = path.to_str().unwrap().parse().unwrap();
+    let (packed, expected) = pack(1, &[10; 4000]);
+    write_volume(&address, label(1), &mut [packed]);
+    std::fs::remove_file(path.join("TRAILER.json")).unwrap();
+    let index = std::fs::read(path.join("INDEX.jsonl.zst")).unwrap();
+    // More than one block of zstd is left, so that the beginning can be read.
+    std::fs::write(path.join("INDEX.jsonl.zst"), &index[..index.len() * 3 / 4]).unwrap();
+    let read = read_volume(&address).unwrap();
+    assert!(read.collected.intact == expected);
+    assert!(read.findings.iter().any(|finding| finding.starts_with("INDEX")), "{:?}", read.findings);
+}
+
+#[test]
 fn a_virtual_tape_cut_anywhere_gives_back_the_segments_before_the_cut() {
     let folder = tempfile::tempdir().unwrap();
     let (address, path, expected) = built(folder.path(), "volume.tap");
     let good = std::fs::read(&path).unwrap();
-    for cut in (0..good.len()).step_by(173) {
+    let behind_the_segments = good.len().saturating_sub(3000);
+    let cuts = (0..behind_the_segments).step_by(173).chain((behind_the_segments..good.len()).step_by(19));
+    let mut came_back = 0;
+    for cut in cuts {
         std::fs::write(&path, &good[..cut]).unwrap();
-        let Ok(read) = read_volume(&address) else { continue };
+        let read = match read_volume(&address) {
+            Ok(read) => read,
+            // The label itself is cut.
+            Err(volume::Error::NotAVolume { .. } | volume::Error::Medium(_)) if came_back == 0 => continue,
+            Err(error) => panic!("cut at {cut}: {error}"),
+        };
+        assert!(read.collected.intact.len() >= came_back, "cut at {cut}: a longer tape gave back less");
+        came_back = read.collected.intact.len();
         let volume = volume::Volume::open(&address).unwrap();
         assert!(!volume.is_complete() || !read.findings.is_empty() || cut + 8 >= good.len(), "cut at {cut}");
         for (member, data) in &read.collected.intact {
             assert!(expected[member] == *data, "cut at {cut}: {member}");
         }
     }
+    assert_eq!(came_back, expected.len());
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use catalogue::balance::Stage;
 use catalogue::volumes::VolumeRow;
-use catalogue::{Catalogue, PlanPosition};
+use catalogue::{Catalogue, PlanPosition, Reader};
 use job::{ExitCode, Outcome};
 use serde_json::{Value, json};
 
@@ -25,6 +25,19 @@ pub fn run(context: &Context, arguments: &Export) -> Result<Outcome<Value>> {
     let (mut catalogue, sealed) = export::run(context, catalogue, source, media)?;
     let verified = verify_sealed(context, &mut catalogue, &sealed)?;
     summary(context, &catalogue, &sealed, &verified)
+}
+
+/// SOP Instance UIDs that several objects claim with different bytes, the first thousand.
+pub fn conflicts(catalogue: &Reader) -> Result<Vec<Value>> {
+    const LISTED: usize = 1000;
+    let mut listed = Vec::new();
+    catalogue.each_conflict(|conflict| {
+        if listed.len() < LISTED {
+            listed.push(json!({ "sop_instance": conflict.sop_instance, "objects": conflict.objects }));
+        }
+        Ok::<_, Error>(())
+    })?;
+    Ok(listed)
 }
 
 fn require_plan(catalogue: &Catalogue) -> Result<()> {
@@ -64,9 +77,10 @@ fn summary(
 ) -> Result<Outcome<Value>> {
     let balance = catalogue.balance(Stage::Export)?;
     let (studies, instances) = (balance.studies, balance.instances);
+    let conflicts = conflicts(catalogue)?;
     let code = if instances.pending > 0 || studies.pending > 0 {
         ExitCode::Incomplete
-    } else if instances.failed > 0 || !harmed.is_empty() {
+    } else if instances.failed > 0 || !harmed.is_empty() || !conflicts.is_empty() {
         ExitCode::Discrepancies
     } else {
         ExitCode::Clean
@@ -88,16 +102,20 @@ fn summary(
         instances.pending,
         sealed.len(),
     );
+    if !conflicts.is_empty() {
+        let (count, all) = (conflicts.len(), "all of them travel, `p2t report` lists them");
+        text.push_str(&format!("\n{count} SOP Instance UIDs are claimed by objects that differ; {all}"));
+    }
     text.push_str(match code {
         ExitCode::Incomplete if context.stop.requested() => {
             "\nstopped as asked; run the same command again to go on"
         }
         ExitCode::Incomplete => "\nincomplete; run the same command again to go on",
-        ExitCode::Discrepancies if harmed.is_empty() => "\ndone, with failures; `p2t report` lists them",
+        ExitCode::Discrepancies if harmed.is_empty() => "\ndone, with discrepancies; `p2t report` lists them",
         ExitCode::Discrepancies => "\nA VOLUME IS DAMAGED: see `p2t verify` for it",
         _ => "\ndone",
     });
-    let document =
-        json!({ "studies": studies, "instances": instances, "volumes": volumes, "damaged_volumes": harmed });
+    let document = json!({ "studies": studies, "instances": instances, "volumes": volumes, "damaged_volumes": harmed,
+                "conflicts": conflicts });
     Ok(Outcome::clean(document, text).with_exit_code(code))
 }

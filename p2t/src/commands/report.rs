@@ -1,11 +1,90 @@
 //! `p2t report`: writes the audit report of the export.
 
-use job::Outcome;
-use serde_json::Value;
+use catalogue::Reader;
+use job::{ExitCode, NodeOrPath, Outcome};
+use manifest::Digest;
+use report::Overall;
+use report::filled::{self, Facts};
+use serde_json::{Value, json};
 
 use crate::context::Context;
-use crate::error::Result;
+use crate::error::{Error, Result};
 
-pub fn run(_context: &Context) -> Result<Outcome<Value>> {
-    Ok(Outcome::clean(Value::Null, ""))
+pub fn run(context: &Context) -> Result<Outcome<Value>> {
+    let reader = context.reader()?;
+    let written = filled::export(&reader, &facts(context)?, &context.job.reports())?;
+    let code = match written.verdict {
+        Overall::Clean => ExitCode::Clean,
+        Overall::Discrepancies | Overall::Failed => ExitCode::Discrepancies,
+        Overall::Incomplete => ExitCode::Incomplete,
+    };
+    let text = format!(
+        "report: {}\n  also {}\n  and  {}\n  and  {}",
+        written.html.display(),
+        written.json.display(),
+        written.csv_studies.display(),
+        written.csv_instances.display()
+    );
+    let document = json!({
+        "verdict": written.verdict,
+        "html": written.html,
+        "json": written.json,
+        "studies_csv": written.csv_studies,
+        "instances_csv": written.csv_instances,
+        "conflicts": super::export::conflicts(&reader)?,
+        "excluded_files": excluded_files(&reader)?,
+    });
+    Ok(Outcome::clean(document, text).with_exit_code(code))
+}
+
+/// Listed files that are no DICOM objects, with the reason, the first ten thousand; the report's CSV has all.
+fn excluded_files(reader: &Reader) -> Result<Vec<Value>> {
+    const LISTED: usize = 10_000;
+    let listed = reader.oddities(0, LISTED)?;
+    Ok(listed
+        .iter()
+        .map(|file| json!({ "path": String::from_utf8_lossy(&file.source_ref), "reason": file.reason }))
+        .collect())
+}
+
+fn facts(context: &Context) -> Result<Facts> {
+    let path = context.job.config_file();
+    let config = std::fs::read(&path).map_err(Error::file("read", &path))?;
+    Ok(Facts {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        source: context.config.source.node.as_ref().map(NodeOrPath::to_string).unwrap_or_default(),
+        destinations: Vec::new(),
+        operator: job::operator(),
+        config_digest: Digest::of(&config).to_string(),
+        time_zone: jiff::tz::TimeZone::system().iana_name().unwrap_or("UTC").to_owned(),
+        selection: selection(context),
+    })
+}
+
+/// The selection in words; of patients and accession numbers only how many, because they identify people.
+fn selection(context: &Context) -> String {
+    let selection = &context.config.selection;
+    let mut words = Vec::new();
+    if let Some(from) = selection.study_date_from {
+        words.push(format!("studies from {from}"));
+    }
+    if let Some(to) = selection.study_date_to {
+        words.push(format!("studies to {to}"));
+    }
+    if !selection.modalities.is_empty() {
+        words.push(format!("modalities {}", selection.modalities.join(", ")));
+    }
+    for (count, what) in [
+        (selection.patient_ids.len(), "patients"),
+        (selection.accession_numbers.len(), "accession numbers"),
+        (selection.study_uids.len(), "studies by UID"),
+    ] {
+        if count > 0 {
+            words.push(format!("{count} {what}"));
+        }
+    }
+    if selection.csv.is_some() {
+        words.push("a list in a CSV file".to_owned());
+    }
+    if words.is_empty() { "everything".to_owned() } else { words.join("; ") }
 }

@@ -16,7 +16,7 @@ pub fn run(context: &Context) -> Result<Outcome<Value>> {
     let rate = recent_rate(&reader)?;
     let volumes = reader.volumes()?;
     let (studies, instances) = (balance.studies, balance.instances);
-    let mut text = format!(
+    let mut lines = vec![format!(
         "studies    listed {} = done {} + excluded {} + failed {} + pending {}\n\
          instances  listed {} = written {} + excluded {} + failed {} + pending {}\n\
          spool      {segments} sealed segments, {}",
@@ -31,17 +31,19 @@ pub fn run(context: &Context) -> Result<Outcome<Value>> {
         instances.failed,
         instances.pending,
         ByteSize(segment_bytes),
-    );
+    )];
     if let Some(rate) = rate {
         let left = if rate > 0.0 { instances.pending as f64 / rate } else { f64::INFINITY };
-        text.push_str(&format!("\nrate       {rate:.1} instances/s"));
-        if left.is_finite() && instances.pending > 0 {
-            text.push_str(&format!(", about {:.1} hours left", left / 3600.0));
-        }
+        let about = if left.is_finite() && instances.pending > 0 {
+            format!(", about {:.1} hours left", left / 3600.0)
+        } else {
+            String::new()
+        };
+        lines.push(format!("rate       {rate:.1} instances/s{about}"));
     }
     for row in &volumes {
-        text.push_str(&format!(
-            "\nvolume {:>4} {:?} {} on {}",
+        lines.push(format!(
+            "volume {:>4} {:?} {} on {}",
             row.volume.sequence,
             row.state,
             ByteSize(row.bytes),
@@ -59,7 +61,7 @@ pub fn run(context: &Context) -> Result<Outcome<Value>> {
             "state": row.state, "bytes": row.bytes, "last": row.last,
         })).collect::<Vec<_>>(),
     });
-    Ok(Outcome::clean(document, text))
+    Ok(Outcome::clean(document, lines.join("\n")))
 }
 
 /// Instances a second over the last samples of writing.

@@ -1,8 +1,8 @@
 //! Fetches the studies of the plan, on as many associations as the pace allows.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use archive::{Intake, Outlook, Retrieve, Source};
 use catalogue::capture::PendingInstance;
@@ -10,7 +10,8 @@ use catalogue::{InstanceId, Level, PlanPosition, PlannedStudy};
 use job::config::RetryConfig;
 use pace::Admission;
 
-use super::capture::{Capture, StudyIntake};
+use super::capture::Capture;
+use super::object::StudyIntake;
 use crate::error::{Error, Result};
 
 /// Studies read from the plan at once.
@@ -36,6 +37,8 @@ struct Queue {
     busy: usize,
     /// Failures in a row to reach the source at all.
     outages: u32,
+    /// Nothing is asked for before this.
+    rest_until: Option<Instant>,
     done: bool,
 }
 
@@ -70,9 +73,8 @@ impl Fetch {
             }
             match self.next()? {
                 Next::Study(study) => {
-                    let fetched = self.fetch(&study);
-                    self.queue().busy -= 1;
-                    fetched?;
+                    let _busy = Busy(self);
+                    self.fetch(&study)?;
                 }
                 Next::Wait => self.rest(TICK),
                 Next::Done => break,
@@ -81,7 +83,12 @@ impl Fetch {
         self.capture.take_failure().map_or(Ok(()), Err)
     }
 
-    fn queue(&self) -> std::sync::MutexGuard<'_, Queue> {
+    /// Whether a study is being fetched at this moment.
+    pub fn is_busy(&self) -> bool {
+        self.queue().busy > 0
+    }
+
+    fn queue(&self) -> MutexGuard<'_, Queue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -91,6 +98,9 @@ impl Fetch {
         loop {
             if queue.done {
                 return Ok(Next::Done);
+            }
+            if queue.rest_until.is_some_and(|until| Instant::now() < until) {
+                return Ok(Next::Wait);
             }
             if let Some(study) = queue.page.pop_front() {
                 if study.attempts < self.retry.attempts {
@@ -115,10 +125,7 @@ impl Fetch {
             }
             queue.round += 1;
             queue.after = PlanPosition::default();
-            let pause = self.pause(queue.round);
-            drop(queue);
-            self.rest(pause);
-            return Ok(Next::Wait);
+            queue.rest_until = Some(Instant::now() + self.pause(queue.round));
         }
     }
 
@@ -141,14 +148,15 @@ impl Fetch {
         let whole = study.attempts == 0
             && wanted.len() < INSTANCES_AT_ONCE
             && self.capture.shared.lock().instances_past_pending(study.id)? == 0;
-        let intake: Arc<dyn Intake> =
-            Arc::new(StudyIntake { capture: self.capture.clone(), study_id: study.id });
+        let intake = Arc::new(StudyIntake::new(self.capture.clone(), study.id));
+        let taking: Arc<dyn Intake> = intake.clone();
         let request = Retrieve { study_uid: &study.study.uid, wanted: &wanted, whole };
-        let end = self.source.retrieve(request, &intake, &|| self.capture.must_stop());
+        let end =
+            self.source.retrieve(request, &taking, &|| self.capture.must_stop() || intake.has_refused());
         // Whatever came is kept, however the retrieval ended.
         self.capture.flush()?;
         let missing = self.pending(study)?.len();
-        if self.capture.must_stop() || !self.capture.spool.has_room() {
+        if self.capture.must_stop() || intake.has_refused() {
             return Ok(());
         }
         match end {
@@ -189,11 +197,17 @@ impl Fetch {
         Ok(self.capture.shared.event(Level::Warning, "fetch", message)?)
     }
 
-    /// The source is not to be reached: that is no study's fault. Waits, longer each time, then gives the run up.
+    /// The source is not to be reached: that is no study's fault. All workers wait, longer each time, then the run is
+    /// given up.
     fn outage(&self, source: archive::Error) -> Result<()> {
         let outages = {
             let mut queue = self.queue();
+            // What other workers meet before the pause has begun to be kept is the same outage.
+            if queue.rest_until.is_some_and(|until| Instant::now() < until) {
+                return Ok(());
+            }
             queue.outages += 1;
+            queue.rest_until = Some(Instant::now() + self.pause(queue.outages));
             queue.outages
         };
         self.capture.monitor.finding(&source.to_string());
@@ -201,7 +215,6 @@ impl Fetch {
         if outages >= self.retry.attempts {
             return Err(Error::SourceDown { attempts: outages, source });
         }
-        self.rest(self.pause(outages));
         Ok(())
     }
 
@@ -219,5 +232,15 @@ impl Fetch {
             std::thread::sleep(nap);
             left -= nap;
         }
+    }
+}
+
+/// A worker that fetches a study. The others wait for it at the end of a round, and so must learn of its end even
+/// when it panics.
+struct Busy<'a>(&'a Fetch);
+
+impl Drop for Busy<'_> {
+    fn drop(&mut self) {
+        self.0.queue().busy -= 1;
     }
 }

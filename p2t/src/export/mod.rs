@@ -10,20 +10,21 @@ mod capture;
 mod describe;
 mod fetch;
 mod index;
+mod object;
 mod pack;
 mod spool;
+mod watch;
 mod write;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
-use std::time::{Duration, Instant};
 
 use archive::Source;
 use catalogue::Catalogue;
 use catalogue::balance::Stage;
 use catalogue::volumes::VolumeRow;
-use job::{Counter, Journal, Stop};
+use job::{Counter, Journal, P2tConfig, Stop};
 use medium::Settings;
 use pace::{Pace, SystemClock};
 use volume::SegmentOptions;
@@ -32,6 +33,7 @@ use self::capture::Capture;
 use self::fetch::Fetch;
 use self::pack::Pack;
 use self::spool::Spool;
+use self::watch::Watch;
 use self::write::Write;
 use crate::context::{Context, Ids};
 use crate::error::{Error, Result};
@@ -39,7 +41,6 @@ use crate::media::Media;
 
 /// Memory is bounded by the number of frames under compression.
 const MAX_WORKERS: usize = 6;
-const SAMPLE_EVERY: Duration = Duration::from_secs(2);
 
 /// Runs the export until it is done or stopped; returns the catalogue and the volumes sealed in this run.
 pub fn run(
@@ -65,7 +66,12 @@ fn run_stages(
     let config = &context.config;
     // Ends the other stages when one fails, or when the operator asks for it.
     let stop = context.stop.child();
-    let spool = Arc::new(Spool::recover(context.job.spool(), config.spool.limit_bytes.bytes(), shared)?);
+    let spool = Arc::new(Spool::recover(
+        context.job.spool(),
+        config.spool.limit_bytes.bytes(),
+        segment_bytes(config),
+        shared,
+    )?);
     let pace = Arc::new(pace(context, shared));
     announce(context, shared)?;
     let capture = Arc::new(Capture::new(
@@ -75,12 +81,12 @@ fn run_stages(
         context.monitor.clone(),
         stop.clone(),
     ));
-    let fetch = Fetch::new(source, capture.clone(), config.retry.clone());
+    let fetch = Fetch::new(source, capture, config.retry);
     let pack = Pack {
         shared: shared.clone(),
         spool: spool.clone(),
         ids,
-        segment_bytes: config.segment.bytes.bytes(),
+        segment_bytes: segment_bytes(config),
         options: SegmentOptions {
             frame_bytes: config.segment.frame_bytes.bytes() as usize,
             zstd_level: config.segment.zstd_level,
@@ -105,13 +111,12 @@ fn run_stages(
         bytes: AtomicU64::new(0),
     };
     let workers = most_associations(context);
-    let running = Running { fetch: &fetch, capture: &capture, pack: &pack, write: &write, stop: &stop };
+    let running = Running { fetch: &fetch, pack: &pack, write: &write, stop: &stop };
     running.all(workers, shared)
 }
 
 struct Running<'a> {
     fetch: &'a Fetch,
-    capture: &'a Capture,
     pack: &'a Pack,
     write: &'a Write,
     stop: &'a Stop,
@@ -120,28 +125,53 @@ struct Running<'a> {
 impl Running<'_> {
     /// Runs every stage on threads of its own. The first error stops the others and is returned.
     fn all(&self, workers: u16, shared: &Journal) -> Result<Vec<VolumeRow>> {
+        let watch = Watch::new(shared, self.fetch, self.write)?;
         thread::scope(|scope| {
-            let writing = scope.spawn(|| self.guard(self.write.work()));
+            let writing = scope.spawn(|| {
+                let _guard = self.stop.on_panic();
+                self.guard(self.write.work())
+            });
             let packing = scope.spawn(|| {
-                let packed = self.guard(self.pack.work());
-                self.write.packed.store(true, Ordering::Release);
-                packed
+                let _guard = self.stop.on_panic();
+                let _over = Over(&self.write.packed);
+                self.guard(self.pack.work())
             });
             let fetching = scope.spawn(|| {
-                let fetchers: Vec<_> = (0..workers)
-                    .map(|number| scope.spawn(move || self.guard(self.fetch.work(number))))
-                    .collect();
-                let fetched = fetchers.into_iter().map(|worker| joined(worker, "fetch")).collect::<Vec<_>>();
-                let closed = self.guard(self.capture.close());
-                self.pack.fetched.store(true, Ordering::Release);
-                fetched.into_iter().collect::<Result<Vec<()>>>().and(closed)
+                let _guard = self.stop.on_panic();
+                let _over = Over(&self.pack.fetched);
+                self.guard(self.fetch_all(workers))
             });
-            let sampled = self.sample_until(shared, &|| writing.is_finished());
+            let watched = self.guard(watch.until(&|| writing.is_finished()));
             let fetched = joined(fetching, "fetch");
             let packed = joined(packing, "pack");
             let sealed = joined(writing, "write");
-            fetched.and(packed).and(sampled).and(sealed)
+            fetched.and(packed).and(watched).and(sealed)
         })
+    }
+
+    fn fetch_all(&self, workers: u16) -> Result<()> {
+        let capture = &self.fetch.capture;
+        let over = AtomicBool::new(false);
+        let fetched = thread::scope(|scope| {
+            let keeping = scope.spawn(|| {
+                let _guard = self.stop.on_panic();
+                capture.keep_up(&over);
+                Ok(())
+            });
+            let fetchers: Vec<_> = (0..workers)
+                .map(|number| {
+                    scope.spawn(move || {
+                        let _guard = self.stop.on_panic();
+                        self.guard(self.fetch.work(number))
+                    })
+                })
+                .collect();
+            let fetched = fetchers.into_iter().map(|worker| joined(worker, "fetch")).collect::<Vec<_>>();
+            over.store(true, Ordering::Release);
+            fetched.into_iter().collect::<Result<Vec<()>>>().and(joined(keeping, "capture"))
+        });
+        let closed = capture.close();
+        fetched.and(capture.take_failure().map_or(Ok(()), Err)).and(closed)
     }
 
     fn guard<T>(&self, result: Result<T>) -> Result<T> {
@@ -150,29 +180,14 @@ impl Running<'_> {
         }
         result
     }
+}
 
-    /// Notes from time to time how far the stages have come, for the plot in the report.
-    fn sample_until(&self, shared: &Journal, done: &dyn Fn() -> bool) -> Result<()> {
-        let before = [("fetch", shared.last_sample("fetch")?), ("write", shared.last_sample("write")?)];
-        let sample = || -> Result<()> {
-            let now = [
-                (self.capture.objects.load(Ordering::Relaxed), self.capture.bytes.load(Ordering::Relaxed)),
-                (self.write.objects.load(Ordering::Relaxed), self.write.bytes.load(Ordering::Relaxed)),
-            ];
-            before.iter().zip(now).try_for_each(|((stage, (objects, bytes)), (more, more_bytes))| {
-                Ok(shared.sample(stage, objects + more, bytes + more_bytes)?)
-            })
-        };
-        sample()?;
-        let mut last = Instant::now();
-        while !done() {
-            thread::sleep(Duration::from_millis(50));
-            if last.elapsed() >= SAMPLE_EVERY {
-                sample()?;
-                last = Instant::now();
-            }
-        }
-        sample()
+/// Tells the next stage that this one has ended, in whatever way.
+struct Over<'a>(&'a AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Release);
     }
 }
 
@@ -191,6 +206,14 @@ fn pace(context: &Context, shared: &Arc<Journal>) -> Pace {
         }
     });
     Pace::new(config.limits, config.calendar(), Arc::new(SystemClock::new()), log)
+}
+
+/// How many bytes of objects go into a segment: as configured, but several must fit on a volume, or much of each
+/// volume stays empty.
+fn segment_bytes(config: &P2tConfig) -> u64 {
+    const PER_VOLUME: u64 = 8;
+    let most = config.media.volume_bytes.map_or(u64::MAX, |bytes| bytes.bytes() / PER_VOLUME);
+    config.segment.bytes.bytes().min(most).max(config.segment.frame_bytes.bytes().min(most)).max(1)
 }
 
 /// The most associations that any window allows: so many workers are started.

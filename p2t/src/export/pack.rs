@@ -20,7 +20,7 @@ use super::spool::{Spool, UNFINISHED};
 use crate::context::Ids;
 use crate::error::{Error, Result};
 
-const TICK: Duration = Duration::from_millis(100);
+const TICK: Duration = Duration::from_millis(20);
 
 /// The packing stage.
 pub struct Pack {

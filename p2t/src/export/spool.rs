@@ -19,13 +19,15 @@ use crate::error::{Error, Result};
 pub const UNFINISHED: &str = ".part";
 /// An intake grows no further than this, so that its room is soon free again.
 pub const INTAKE_BYTES: u64 = 256 << 20;
-/// The disk is never filled to the last byte: catalogue and logs live there too.
+/// The disk is never filled to the last byte: catalogue and logs may live there too.
 const RESERVE_BYTES: u64 = 64 << 20;
 
 /// The spool directory and what is in it.
 pub struct Spool {
     dir: PathBuf,
     limit_bytes: u64,
+    /// What must stay free on the disk.
+    reserve_bytes: u64,
     used_bytes: AtomicU64,
     captured_bytes: AtomicU64,
 }
@@ -39,8 +41,9 @@ pub struct IntakeFile {
 
 impl Spool {
     /// Opens the spool and brings it and the catalogue into agreement after whatever ended the last run: what the
-    /// catalogue does not know is deleted, and what is lost becomes pending again.
-    pub fn recover(dir: PathBuf, limit_bytes: u64, shared: &Journal) -> Result<Self> {
+    /// catalogue does not know is deleted, and what is lost becomes pending again. Room for one more segment of
+    /// `segment_bytes` is kept: a spool full of objects is only emptied by packing them.
+    pub fn recover(dir: PathBuf, limit_bytes: u64, segment_bytes: u64, shared: &Journal) -> Result<Self> {
         let mut catalogue = shared.lock();
         let mut keep = HashSet::new();
         let mut captured_bytes = 0;
@@ -69,7 +72,13 @@ impl Spool {
             shared.event(Level::Warning, "spool-lost", message)?;
         }
         let used_bytes = sweep(&dir, &keep)?;
-        Ok(Self { dir, limit_bytes, used_bytes: used_bytes.into(), captured_bytes: captured_bytes.into() })
+        Ok(Self {
+            dir,
+            limit_bytes,
+            reserve_bytes: RESERVE_BYTES.saturating_add(segment_bytes),
+            used_bytes: used_bytes.into(),
+            captured_bytes: captured_bytes.into(),
+        })
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
@@ -127,7 +136,12 @@ impl Spool {
     /// Whether there is room for more objects, by the limit and by what the disk has free.
     pub fn has_room(&self) -> bool {
         let free = job::free_bytes(&self.dir).unwrap_or(u64::MAX);
-        self.used_bytes.load(Ordering::Relaxed) < self.limit_bytes && free > RESERVE_BYTES
+        self.used_bytes.load(Ordering::Relaxed) < self.limit_bytes && free > self.reserve_bytes
+    }
+
+    /// The error for a spool without room that nothing will make.
+    pub fn too_small(&self) -> Error {
+        Error::SpoolTooSmall { path: self.dir.clone(), needed: self.reserve_bytes.into() }
     }
 
     pub fn count_captured(&self, bytes: u64) {

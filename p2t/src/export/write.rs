@@ -12,7 +12,7 @@ use catalogue::segments::SegmentRow;
 use catalogue::volumes::{NewVolume, VolumeRow};
 use catalogue::write::Commit;
 use catalogue::{Catalogue, Level, SegmentState, VolumeId, VolumeState};
-use job::{Journal, Monitor, Stop};
+use job::{Counter, Journal, Monitor, Stop};
 use manifest::{Codec, Digest, EarlierVolume, LABEL, Label, SegmentEntry, TransferState};
 use medium::{Address, Settings};
 use uuid::Uuid;
@@ -24,7 +24,7 @@ use crate::context::Ids;
 use crate::error::{Error, Result};
 use crate::media::Media;
 
-const TICK: Duration = Duration::from_millis(100);
+const TICK: Duration = Duration::from_millis(20);
 /// The first and, in this version, only copy.
 const COPY: u32 = 1;
 
@@ -73,14 +73,15 @@ impl Write {
                 Some(volume) => volume,
                 None => self.begin()?,
             };
-            if !volume.writer.fits(&file, volume.frames) {
-                if volume.empty {
-                    return Err(Error::SegmentTooLarge { bytes: file.bytes });
-                }
+            if !volume.writer.fits(&file, volume.frames) && !volume.empty {
                 sealed.push(self.seal(volume, false)?);
                 volume = self.begin()?;
             }
-            self.write(&mut volume, &segment, &file)?;
+            if volume.writer.fits(&file, volume.frames) {
+                self.write(&mut volume, &segment, &file)?;
+            } else {
+                self.give_up(&segment)?;
+            }
             current = Some(volume);
         }
         if let Some(volume) = current
@@ -98,8 +99,10 @@ impl Write {
         let address: Address = row.volume.medium.parse()?;
         let label = self.label(&row.volume, row.created_at);
         if row.state == VolumeState::Labelling {
-            let writer = VolumeWriter::recreate(&address, &self.settings, label)?;
-            return self.labelled(row.id, writer).map(Some);
+            return match VolumeWriter::recreate(&address, &self.settings, label) {
+                Ok(writer) => self.labelled(row.id, writer).map(Some),
+                Err(error) => self.abandon(&row, &error).map(|()| None),
+            };
         }
         let (mut segments, mut objects, mut frames) = (Vec::new(), 0, 0);
         self.shared.lock().each_segment_of_volume(row.id, |file, segment| {
@@ -120,6 +123,15 @@ impl Write {
         Ok(Some(Current { id: row.id, writer, files: row.files, frames, empty }))
     }
 
+    /// Gives up a volume whose label cannot be written: nothing is on it, so the next one takes its place.
+    fn abandon(&self, row: &VolumeRow, error: &volume::Error) -> Result<()> {
+        self.shared.lock().abandon_volume(row.id)?;
+        let NewVolume { sequence, medium, .. } = &row.volume;
+        let message = format!("volume {sequence} on {medium} could not be labelled and is given up: {error}");
+        self.monitor.finding(&message);
+        Ok(self.shared.event(Level::Warning, "volume-abandoned", message)?)
+    }
+
     /// Labels the next blank medium.
     fn begin(&self) -> Result<Current> {
         let volumes = self.shared.lock().volumes()?;
@@ -130,7 +142,7 @@ impl Write {
         let id = self.shared.lock().begin_volume(&volume)?;
         let created_at =
             self.shared.lock().volume(volume.uuid)?.map(|row| row.created_at).unwrap_or_default();
-        self.monitor.phase(&format!("volume {sequence} on {address}"));
+        self.monitor.note(&format!("volume {sequence} is written to {address}"));
         let writer = VolumeWriter::create(&address, &self.settings, self.label(&volume, created_at))?;
         self.labelled(id, writer)
     }
@@ -175,7 +187,28 @@ impl Write {
         )?;
         self.objects.fetch_add(segment.segment.objects, Ordering::Relaxed);
         self.bytes.fetch_add(file.bytes, Ordering::Relaxed);
+        self.monitor.count(Counter::Done, segment.segment.objects);
         self.spool.delete(&segment.segment.file)
+    }
+
+    /// A segment that fits on no volume holds an object that is too large for any: its objects fail, and the others
+    /// go on.
+    fn give_up(&self, segment: &SegmentRow) -> Result<()> {
+        let mut catalogue = self.shared.lock();
+        let mut instances = Vec::new();
+        catalogue.each_object_of_segment(segment.id, |packed| {
+            instances.push(packed.object.id);
+            Ok::<_, Error>(())
+        })?;
+        catalogue.release_segment(segment.id)?;
+        let reason = format!("a segment of {} bytes does not fit on an empty volume", segment.segment.bytes);
+        instances.iter().try_for_each(|id| catalogue.fail_instance(*id, &reason))?;
+        drop(catalogue);
+        self.spool.delete(&segment.segment.file)?;
+        let message = format!("{} instances failed: {reason}; make volumes larger", instances.len());
+        self.monitor.count(Counter::Failed, instances.len() as u64);
+        self.monitor.finding(&message);
+        Ok(self.shared.event(Level::Error, "too-large", message)?)
     }
 
     /// Writes index and trailer.
@@ -196,7 +229,7 @@ impl Write {
             "volume {} on {} is complete: {objects} objects in {segments} segments",
             row.volume.sequence, row.volume.medium
         );
-        self.monitor.finding(&message);
+        self.monitor.note(&message);
         self.shared.event(Level::Info, "volume-sealed", message)?;
         Ok(row)
     }

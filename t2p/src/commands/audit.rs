@@ -8,11 +8,15 @@ use catalogue::{Catalogue, DeliveryState, InstanceId, InstanceState, PlanPositio
 use job::{Counter, ExitCode, Outcome};
 use serde_json::{Value, json};
 
+use super::arrival::Arrival;
 use super::report;
 use crate::context::{Context, Target};
 use crate::error::{Error, Result};
 
 const STUDIES: usize = 100;
+/// Discrepancies that are printed, and those that the document holds; the report's CSV has all.
+const PRINTED: usize = 20;
+const LISTED: usize = 1000;
 
 pub fn run(context: &Context) -> Result<Outcome<Value>> {
     let (_lock, mut catalogue) = context.writer()?;
@@ -125,6 +129,27 @@ impl Judged {
     }
 }
 
+/// The first verdicts that are not DELIVERED.
+fn discrepancies(catalogue: &Catalogue, target: &Target) -> Result<Vec<VerdictRow>> {
+    let mut listed = Vec::new();
+    catalogue.each_verdict(target.id, |row| {
+        if row.verdict != Verdict::Delivered && listed.len() < LISTED {
+            listed.push(row);
+        }
+        Ok::<_, Error>(())
+    })?;
+    Ok(listed)
+}
+
+fn word(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Delivered => "DELIVERED",
+        Verdict::Missing => "MISSING",
+        Verdict::Extra => "EXTRA",
+        Verdict::Failed => "FAILED",
+    }
+}
+
 fn summary(context: &Context, catalogue: &Catalogue, targets: &[Target]) -> Result<Outcome<Value>> {
     let mut lines = Vec::new();
     let mut documents = Vec::new();
@@ -140,27 +165,34 @@ fn summary(context: &Context, catalogue: &Catalogue, targets: &[Target]) -> Resu
             "{}: DELIVERED {delivered}, MISSING {missing}, EXTRA {extra}, FAILED {failed}",
             target.name
         ));
-        documents.push(json!({ "name": target.name, "delivered": delivered, "missing": missing,
-                               "extra": extra, "failed": failed }));
+        let listed = discrepancies(catalogue, target)?;
+        lines.extend(listed.iter().take(PRINTED).map(|row| {
+            let reason = row.reason.as_deref().unwrap_or_default();
+            format!("  {} {} in study {}: {reason}", word(row.verdict), row.sop_instance, row.study_uid)
+        }));
+        let documented: Vec<Value> = listed
+            .iter()
+            .map(|row| {
+                json!({ "study": row.study_uid, "sop_instance": row.sop_instance, "verdict": word(row.verdict),
+                        "reason": row.reason })
+            })
+            .collect();
+        documents
+            .push(json!({ "name": target.name, "delivered": delivered, "missing": missing, "extra": extra,
+                               "failed": failed, "discrepancies": documented }));
     }
-    let unseen: Vec<u32> = catalogue
-        .volumes()?
-        .iter()
-        .filter(|row| row.volume.medium.is_empty())
-        .map(|row| row.volume.sequence)
-        .collect();
-    if !unseen.is_empty() {
-        clean = false;
-        let numbers = unseen.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-        lines.push(format!("volumes that did not arrive: {numbers}"));
-    }
+    let arrival = Arrival::of(&catalogue.volumes()?);
+    clean &= arrival.is_whole();
+    lines.extend(arrival.lines());
     let written = report::write(context, catalogue)?;
     lines.extend(written.iter().map(|written| format!("report: {}", written.html.display())));
-    let code = if clean { ExitCode::Clean } else { ExitCode::Discrepancies };
+    let code = if clean { report::worst(&written) } else { ExitCode::Discrepancies };
     let document = json!({
         "destinations": documents,
-        "missing_volumes": unseen,
-        "reports": written.iter().map(|written| json!({ "html": written.html, "json": written.json })).collect::<Vec<_>>(),
+        "missing_volumes": arrival.missing,
+        "damaged_volumes": arrival.damaged,
+        "more_volumes_follow": arrival.more_follow,
+        "reports": written.iter().map(report::document).collect::<Vec<_>>(),
     });
     Ok(Outcome::clean(document, lines.join("\n")).with_exit_code(code))
 }

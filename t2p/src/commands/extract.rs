@@ -98,22 +98,9 @@ fn digest(path: &Path) -> Result<Option<Digest>> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(Error::file("open", path)(error)),
     };
-    let mut digesting = Digesting(Digester::default());
-    std::io::copy(&mut file, &mut digesting).map_err(Error::file("read", path))?;
-    Ok(Some(digesting.0.digest()))
-}
-
-struct Digesting(Digester);
-
-impl Write for Digesting {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.update(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
+    let mut digester = Digester::default();
+    std::io::copy(&mut file, &mut digester).map_err(Error::file("read", path))?;
+    Ok(Some(digester.digest()))
 }
 
 impl ObjectSink for FileSink<'_> {

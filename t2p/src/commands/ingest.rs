@@ -13,7 +13,6 @@ use crate::ingest::{self, Ingested};
 pub fn run(context: &Context, arguments: &Ingest) -> Result<Outcome<Value>> {
     let (_lock, mut catalogue) = context.writer()?;
     let targets = context.targets(&mut catalogue)?;
-    ingest::announce(context, &catalogue, &targets)?;
     let (catalogue, ingested) =
         ingest::run(context, catalogue, &targets, &arguments.media, arguments.retry_failed)?;
     summary(context, &catalogue, &targets, &ingested)
@@ -51,7 +50,7 @@ fn summary(
     }
     let code = if pending > 0 {
         ExitCode::Incomplete
-    } else if failed > 0 || !ingested.unreadable.is_empty() || loaded.failed > 0 {
+    } else if failed > 0 || ingested.unsound > 0 || !ingested.unreadable.is_empty() {
         ExitCode::Discrepancies
     } else {
         ExitCode::Clean
@@ -74,6 +73,7 @@ fn summary(
         "destinations": destinations,
         "remarks": ingested.remarks,
         "unreadable_volumes": ingested.unreadable,
+        "unsound_volumes": ingested.unsound,
     });
     Ok(Outcome::clean(document, lines.join("\n")).with_exit_code(code))
 }

@@ -24,32 +24,30 @@ pub fn run(arguments: &OneMedium) -> Result<Outcome<Value>> {
         (earlier, state) = (std::mem::take(&mut index.earlier), index.state);
     }
     let identity = volume.identity;
-    let mut text = format!(
+    let mut lines = vec![format!(
         "volume {} (copy {}) of transfer {}\n  volume id   {}\n  volume set  {}",
         identity.sequence, identity.copy, identity.transfer, identity.volume, identity.volume_set
-    );
+    )];
     if let Some(label) = &volume.label {
-        text.push_str(&format!("\n  written by  {} on {}", label.creator, label.created_at));
+        lines.push(format!("  written by  {} on {}", label.creator, label.created_at));
     }
     match &volume.trailer {
         Some(trailer) => {
             let bytes: u64 = trailer.segments.iter().map(|segment| segment.bytes).sum();
-            text.push_str(&format!(
-                "\n  sealed      {}\n  holds       {studies} studies, {} objects, {} segments, {}",
+            lines.push(format!(
+                "  sealed      {}\n  holds       {studies} studies, {} objects, {} segments, {}",
                 trailer.sealed_at,
                 trailer.objects,
                 trailer.segments.len(),
                 ByteSize(bytes)
             ));
             if trailer.last {
-                text.push_str("\n  the last volume of the transfer");
+                lines.push("  the last volume of the transfer".to_owned());
             }
         }
-        None => text.push_str("\n  NOT COMPLETE: there is no sound trailer"),
+        None => lines.push("  NOT COMPLETE: there is no sound trailer".to_owned()),
     }
-    for finding in volume.findings() {
-        text.push_str(&format!("\n  {finding}"));
-    }
+    lines.extend(volume.findings().iter().map(|finding| format!("  {finding}")));
     let sound = volume.is_complete() && volume.findings().is_empty();
     let document = json!({
         "identity": identity,
@@ -62,5 +60,5 @@ pub fn run(arguments: &OneMedium) -> Result<Outcome<Value>> {
         "findings": volume.findings(),
     });
     let code = if sound { ExitCode::Clean } else { ExitCode::Discrepancies };
-    Ok(Outcome::clean(document, text).with_exit_code(code))
+    Ok(Outcome::clean(document, lines.join("\n")).with_exit_code(code))
 }

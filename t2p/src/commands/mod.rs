@@ -1,5 +1,6 @@
 //! One module for each command: what it does and what it says.
 
+mod arrival;
 mod audit;
 mod extract;
 mod ingest;

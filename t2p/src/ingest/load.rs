@@ -29,18 +29,28 @@ pub struct Load {
     pub spool: Arc<Spool>,
     pub monitor: Arc<dyn Monitor>,
     pub stop: Stop,
+    /// How many destinations every object goes to.
+    pub destinations: u64,
     /// Whether a segment waits for room in the spool.
     pub waiting: AtomicBool,
 }
 
+/// What loading a volume came to.
+pub struct Loaded {
+    /// What the operator should know of it.
+    pub remarks: Vec<String>,
+    /// Whether every byte was as it was written, as far as it was read.
+    pub sound: bool,
+}
+
 impl Load {
-    /// Loads what is still needed of one volume. Returns what the operator should know of it.
-    pub fn volume(&self, address: &Address) -> Result<Vec<String>> {
+    /// Loads what is still needed of one volume.
+    pub fn volume(&self, address: &Address) -> Result<Loaded> {
         let mut volume = Volume::open(address)?;
         let identity = volume.identity;
         let id = {
             let mut catalogue = self.journal.lock();
-            bind(&mut catalogue, &volume.address, identity.transfer)?;
+            bind(&mut catalogue, &volume.address, identity)?;
             catalogue.register_volume(&NewVolume {
                 uuid: identity.volume,
                 sequence: identity.sequence,
@@ -49,20 +59,24 @@ impl Load {
             })?
         };
         let mut remarks = Vec::new();
-        if self.is_done(identity.volume)? {
+        let was_done = self.was_done(identity.volume)?;
+        if was_done && self.journal.lock().is_volume_whole(id)? {
             remarks
                 .push(format!("{address}: volume {} was ingested before; nothing to do", identity.sequence));
-            return Ok(remarks);
+            return Ok(Loaded { remarks, sound: true });
         }
-        self.monitor.phase(&format!("load volume {}", identity.sequence));
+        self.monitor.note(&format!("volume {} is loaded from {address}", identity.sequence));
         let mut index = volume.index()?;
         if let Some(index) = &index {
             remarks.extend(self.note_earlier(address, &index.earlier)?);
         }
         self.describe(id, &volume)?;
-        let clean = self.segments(id, &mut volume, index.as_mut())?;
+        let Segments { read, clean } = self.segments(id, &mut volume, index.as_mut())?;
         if self.stop.requested() {
-            return Ok(remarks);
+            return Ok(Loaded { remarks, sound: clean });
+        }
+        if read == 0 {
+            remarks.push(format!("{address}: volume {} is loaded already", identity.sequence));
         }
         volume.finish()?;
         if let Some(state) = index.and_then(|index| index.state) {
@@ -75,13 +89,14 @@ impl Load {
         for remark in &remarks {
             self.journal.event(Level::Warning, "volume", remark.clone())?;
         }
-        if clean && volume.is_complete() && volume.findings().is_empty() {
+        let sound = clean && volume.is_complete() && volume.findings().is_empty();
+        if sound && !was_done {
             self.journal.lock().volume_verified(id, "every digest, while it was loaded")?;
         }
-        Ok(remarks)
+        Ok(Loaded { remarks, sound })
     }
 
-    fn is_done(&self, uuid: uuid::Uuid) -> Result<bool> {
+    fn was_done(&self, uuid: uuid::Uuid) -> Result<bool> {
         Ok(self.journal.lock().volume(uuid)?.is_some_and(|row| row.state == VolumeState::Done))
     }
 
@@ -109,6 +124,7 @@ impl Load {
             index_blake3: Some(&trailer.index.blake3.0),
             bytes: trailer.segments.iter().map(|segment| segment.bytes).sum::<u64>() + trailer.index.bytes,
             last: trailer.last,
+            sealed_at: Some(trailer.sealed_at),
         };
         Ok(self.journal.lock().describe_volume(id, &contents)?)
     }
@@ -124,39 +140,53 @@ impl Load {
         Ok(())
     }
 
-    /// Loads every segment that is not here yet. `false` when any was not intact.
+    /// Loads every segment that is not here yet.
     fn segments(
         &self,
         id: VolumeId,
         volume: &mut Volume,
         mut index: Option<&mut IndexReader>,
-    ) -> Result<bool> {
-        let (mut done, mut clean) = (0, true);
+    ) -> Result<Segments> {
+        let (mut done, mut segments) = (0, Segments { read: 0, clean: true });
         while let Some(plan) = volume.next_plan(index.as_deref_mut(), done)? {
             done += 1;
             if self.stop.requested() {
-                return Ok(clean);
+                break;
             }
             // Known before it is loaded, so that a missing segment's objects are missed.
             if let Listed::Index(indexed) = &plan.listed {
                 let row = self.register(id, &plan, &indexed.segment, &indexed.frames, &indexed.entries)?;
-                if matches!(row.state, SegmentState::Loaded | SegmentState::Done) {
+                if !self.is_wanted(&row)? {
+                    volume.pass_over(&plan);
                     continue;
                 }
-            } else if self.is_here(plan.number)? {
+            } else if let Some(row) = self.known(plan.number)?
+                && !self.is_wanted(&row)?
+            {
+                volume.pass_over(&plan);
                 continue;
             }
-            if !self.wait_for_room(plan_bytes(&plan))? {
-                return Ok(clean);
+            if !self.wait_for_room(plan_bytes(&plan)) {
+                break;
             }
-            clean &= self.segment(id, volume, plan)?;
+            segments.read += 1;
+            segments.clean &= self.segment(id, volume, plan)?;
         }
-        Ok(clean)
+        Ok(segments)
     }
 
-    fn is_here(&self, number: u32) -> Result<bool> {
-        let row = self.journal.lock().segment(u64::from(number))?;
-        Ok(row.is_some_and(|row| matches!(row.state, SegmentState::Loaded | SegmentState::Done)))
+    fn known(&self, number: u32) -> Result<Option<SegmentRow>> {
+        Ok(self.journal.lock().segment(u64::from(number))?)
+    }
+
+    /// Whether a segment is to be read. One that is done with, and was harmed where it came from, may be whole here.
+    fn is_wanted(&self, row: &SegmentRow) -> Result<bool> {
+        let mut catalogue = self.journal.lock();
+        let harmed = row.state == SegmentState::Done && catalogue.has_failures(row.id)?;
+        if harmed {
+            catalogue.reload_segment(row.id)?;
+        }
+        Ok(harmed || !matches!(row.state, SegmentState::Loaded | SegmentState::Done))
     }
 
     fn register(
@@ -179,21 +209,22 @@ impl Load {
         };
         let mut catalogue = self.journal.lock();
         let id = catalogue.register_segment(volume, u64::from(plan.file.number), &new)?;
-        register_objects(&mut catalogue, id, entries)?;
+        let listed = register_objects(&mut catalogue, id, entries)?;
+        self.monitor.count(Counter::Listed, listed.new * self.destinations);
         catalogue.segment(new.number)?.ok_or(Error::NothingIngested)
     }
 
     /// Waits until the spool has room; `false` when asked to stop.
-    fn wait_for_room(&self, bytes: u64) -> Result<bool> {
+    fn wait_for_room(&self, bytes: u64) -> bool {
         while !self.spool.has_room(bytes) {
             if self.stop.requested() {
-                return Ok(false);
+                return false;
             }
             self.waiting.store(true, Ordering::Relaxed);
             std::thread::sleep(TICK);
         }
         self.waiting.store(false, Ordering::Relaxed);
-        Ok(true)
+        true
     }
 
     fn segment(&self, id: VolumeId, volume: &mut Volume, plan: SegmentPlan) -> Result<bool> {
@@ -205,7 +236,6 @@ impl Load {
             end: 0,
             begun: 0,
             offsets: Vec::new(),
-            monitor: self.monitor.as_ref(),
         };
         let plan_copy = plan.clone();
         let check = volume.read_segment(plan, &mut sink).map_err(disk_full(self.spool.path(number)))?;
@@ -242,7 +272,11 @@ impl Load {
             .iter()
             .filter_map(|(at, why)| ids.get(*at).map(|id| (*id, format!("damaged on the volume: {why}"))))
             .collect();
-        Ok(catalogue.load_segment(row.id, &LoadedSegment { loaded: &loaded, damaged: &damaged })?)
+        let found = LoadedSegment { loaded: &loaded, damaged: &damaged };
+        let failed_before = catalogue.load_segment(row.id, &found)?;
+        self.monitor.uncount(Counter::Failed, failed_before * self.destinations);
+        self.monitor.count(Counter::Failed, damaged.len() as u64 * self.destinations);
+        Ok(())
     }
 
     fn tell(&self, check: &SegmentCheck) -> Result<()> {
@@ -260,6 +294,13 @@ impl Load {
         self.monitor.finding(&message);
         Ok(self.journal.event(Level::Error, "segment-damaged", message)?)
     }
+}
+
+/// What was read of a volume's segments.
+struct Segments {
+    read: usize,
+    /// Whether all that were read are intact.
+    clean: bool,
 }
 
 fn plan_bytes(plan: &SegmentPlan) -> u64 {
@@ -284,12 +325,15 @@ fn found_segment(check: &SegmentCheck) -> Option<manifest::Segment> {
     })
 }
 
-fn register_objects(catalogue: &mut Catalogue, id: catalogue::SegmentId, entries: &[Entry]) -> Result<()> {
+fn register_objects(
+    catalogue: &mut Catalogue,
+    id: catalogue::SegmentId,
+    entries: &[Entry],
+) -> Result<catalogue::plan::Listed> {
     let studies = entries
         .chunk_by(|a, b| Arc::ptr_eq(&a.study, &b.study))
         .filter_map(|chunk| chunk.first().map(|first| study_row(&first.study)));
-    catalogue.register_objects(id, studies, entries.iter().map(object_row))?;
-    Ok(())
+    Ok(catalogue.register_objects(id, studies, entries.iter().map(object_row))?)
 }
 
 fn study_row(study: &Study) -> StudyRow {
@@ -338,16 +382,15 @@ fn disk_full(path: std::path::PathBuf) -> impl FnOnce(volume::Error) -> Error {
 }
 
 /// Writes intact objects one behind the other.
-struct SpoolSink<'a> {
+struct SpoolSink {
     out: BufWriter<File>,
     end: u64,
     begun: u64,
     /// Where each object begins; `None` for those that are not intact.
     offsets: Vec<Option<u64>>,
-    monitor: &'a dyn Monitor,
 }
 
-impl ObjectSink for SpoolSink<'_> {
+impl ObjectSink for SpoolSink {
     fn begin(&mut self, _: &Entry) -> Result<(), volume::Error> {
         self.begun = self.end;
         Ok(())
@@ -356,7 +399,6 @@ impl ObjectSink for SpoolSink<'_> {
     fn data(&mut self, bytes: &[u8]) -> Result<(), volume::Error> {
         self.out.write_all(bytes).map_err(volume::Error::io("write the spool"))?;
         self.end += bytes.len() as u64;
-        self.monitor.count(Counter::Bytes, bytes.len() as u64);
         Ok(())
     }
 

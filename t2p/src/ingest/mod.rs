@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use catalogue::balance::Stage;
+use catalogue::balance::{Stage, Tally};
 use catalogue::deliver::Settled;
 use catalogue::{Catalogue, Level, VolumeState};
 use job::{Counter, Journal, Stop};
@@ -35,6 +35,8 @@ pub struct Ingested {
     pub remarks: Vec<String>,
     /// Volumes that could not be read at all, with the reason.
     pub unreadable: Vec<String>,
+    /// How many volumes were read and are damaged or cut off.
+    pub unsound: usize,
 }
 
 /// Loads `media` one after the other and delivers to every target until all is offered or the run is stopped.
@@ -47,6 +49,7 @@ pub fn run(
 ) -> Result<(Catalogue, Ingested)> {
     let limit_bytes = context.config.spool.limit_bytes.bytes();
     let spool = Arc::new(Spool::recover(context.job.spool(), limit_bytes, &mut catalogue)?);
+    announce(context, &catalogue, targets)?;
     let journal = Arc::new(Journal::new(catalogue));
     let ingested = run_stages(context, &journal, &spool, targets, media, again)?;
     let catalogue = Arc::into_inner(journal).ok_or(Error::Crashed("a stage has not ended"))?;
@@ -69,6 +72,7 @@ fn run_stages(
         spool: spool.clone(),
         monitor: context.monitor.clone(),
         stop: stop.clone(),
+        destinations: targets.len() as u64,
         waiting: AtomicBool::new(false),
     };
     let deliveries: Vec<Deliver<'_>> = targets
@@ -80,7 +84,7 @@ fn run_stages(
                 spool.clone(),
                 Arc::new(pace(context, journal, target)),
                 context.monitor.clone(),
-                context.config.retry.clone(),
+                context.config.retry,
                 stop.clone(),
                 &loaded,
                 again,
@@ -114,8 +118,9 @@ impl Running<'_> {
                 .iter()
                 .map(|deliver| scope.spawn(move || self.guard(deliver.work())))
                 .collect();
-            let kept = self
-                .keep_house(&|| loading.is_finished() && delivering.iter().all(|stage| stage.is_finished()));
+            let kept = self.keep_house(&|| {
+                loading.is_finished() && delivering.iter().all(thread::ScopedJoinHandle::is_finished)
+            });
             let delivered: Vec<Result<()>> =
                 delivering.into_iter().map(|stage| joined(stage, "deliver")).collect();
             let ingested = joined(loading, "load");
@@ -138,7 +143,10 @@ impl Running<'_> {
                 break;
             }
             match self.load.volume(address) {
-                Ok(remarks) => ingested.remarks.extend(remarks),
+                Ok(loaded) => {
+                    ingested.remarks.extend(loaded.remarks);
+                    ingested.unsound += usize::from(!loaded.sound);
+                }
                 Err(error @ (Error::Volume(_) | Error::OtherTransfer { .. })) => {
                     let message = match &error {
                         Error::Volume(_) => format!("{address}: {error}"),
@@ -224,14 +232,20 @@ fn pace(context: &Context, journal: &Arc<Journal>, target: &Target) -> Pace {
     Pace::new(limits, config.calendar(), Arc::new(SystemClock::new()), log)
 }
 
-/// Shows the operator where the job stands before it goes on.
-pub fn announce(context: &Context, catalogue: &Catalogue, targets: &[Target]) -> Result<()> {
-    context.monitor.phase("ingest");
+/// Shows the operator where the job stands before it goes on, for all destinations together.
+fn announce(context: &Context, catalogue: &Catalogue, targets: &[Target]) -> Result<()> {
+    let mut all = Tally::default();
     for target in targets {
-        let tally = catalogue.balance(Stage::Deliver(target.id))?.instances;
-        context.monitor.set_total(Counter::Listed, tally.listed);
-        context.monitor.set_total(Counter::Done, tally.done);
-        context.monitor.set_total(Counter::Failed, tally.failed);
+        all.add(&catalogue.balance(Stage::Deliver(target.id))?.instances);
+    }
+    context.monitor.phase("ingest");
+    for (counter, total) in [
+        (Counter::Listed, all.listed),
+        (Counter::Done, all.done),
+        (Counter::Excluded, all.excluded),
+        (Counter::Failed, all.failed),
+    ] {
+        context.monitor.set_total(counter, total);
     }
     Ok(())
 }

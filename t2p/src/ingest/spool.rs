@@ -24,9 +24,12 @@ pub fn file_name(segment: u64) -> String {
 
 impl Spool {
     /// Opens the spool and brings it and the catalogue into agreement: what the catalogue does not know is deleted, and
-    /// segments whose file is gone must be loaded again.
+    /// segments whose file is gone must be loaded again if anybody needs it.
     pub fn recover(dir: PathBuf, limit_bytes: u64, catalogue: &mut Catalogue) -> Result<Self> {
         const PAGE: usize = 100;
+        for row in catalogue.segments_to_reload()? {
+            catalogue.reload_segment(row.id)?;
+        }
         let mut keep = HashSet::new();
         for state in [SegmentState::Loaded, SegmentState::Damaged] {
             let mut after = 0;

@@ -1,6 +1,7 @@
 //! A PACS that speaks DIMSE, as source and as destination.
 
 mod contexts;
+mod get;
 mod list;
 mod receive;
 mod retrieve;

@@ -50,13 +50,13 @@ impl Receiver for Arrivals {
     fn begin(&self, incoming: &Incoming) -> Result<Box<dyn dimse::Intake + '_>, Refusal> {
         let Incoming { sop_class, sop_instance, transfer_syntax, sender_aet, .. } = incoming;
         let meta = dataset::file_meta(sop_class, sop_instance, transfer_syntax, sender_aet);
-        let mut object = self.intake.begin(meta.len() as u64).map_err(refuse)?;
+        let mut object = self.intake.begin(meta.len() as u64).map_err(|error| refuse(&error))?;
         object.write(&meta).map_err(|error| Refusal::out_of_resources(error.kind().to_string()))?;
         Ok(Box::new(Arriving { arrivals: self, object, head: Vec::new(), incoming: incoming.clone() }))
     }
 }
 
-fn refuse(error: IntakeError) -> Refusal {
+fn refuse(error: &IntakeError) -> Refusal {
     tracing::debug!(%error, "an object was refused");
     Refusal::out_of_resources(match error {
         IntakeError::NotNow(reason) => reason,
@@ -96,7 +96,7 @@ impl dimse::Intake for Arriving<'_> {
                 transfer_syntax: Some(incoming.transfer_syntax),
                 findings,
             })
-            .map_err(refuse)?;
+            .map_err(|error| refuse(&error))?;
         arrivals.arrived.lock().unwrap_or_else(PoisonError::into_inner).insert(sop_instance);
         Ok(())
     }

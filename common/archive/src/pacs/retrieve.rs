@@ -9,7 +9,6 @@ use dataset::tags::{SERIES_INSTANCE_UID, SOP_INSTANCE_UID, STUDY_INSTANCE_UID};
 use dimse::{Association, Key, Level, MoveRequest, Proposal, Watch};
 use job::config::Retrieve as Service;
 
-use super::contexts::groups;
 use super::receive::{Arrivals, Receiving};
 use super::{Pacs, PacsSettings};
 use crate::error::Error;
@@ -28,8 +27,14 @@ impl Pacs {
         stop: &dyn Fn() -> bool,
     ) -> Result<RetrieveEnd, Error> {
         let arrivals = Arc::new(Arrivals::new(intake.clone()));
-        let mut fetch =
-            Fetch { pacs: self, study_uid: request.study_uid, arrivals, stop, end: RetrieveEnd::default() };
+        let mut fetch = Fetch {
+            pacs: self,
+            study_uid: request.study_uid,
+            arrivals,
+            stop,
+            failures: false,
+            end: RetrieveEnd::default(),
+        };
         match (self.settings.service, &self.receiver) {
             (Service::CMove, None) => return Err(Error::NoReceiver),
             (Service::CMove, Some(receiver)) => fetch.by_move(receiver, request)?,
@@ -42,7 +47,10 @@ impl Pacs {
                 }) => {
                     fetch.by_move(receiver, request)?;
                 }
-                other => other?,
+                got => {
+                    got?;
+                    fetch.move_the_rest(receiver, request)?;
+                }
             },
         }
         Ok(fetch.end)
@@ -52,35 +60,24 @@ impl Pacs {
 /// One C-GET or C-MOVE at a level with keys.
 type Request<'a, F> = dyn FnMut(&F, Level, &[Key<'_>]) -> Result<dimse::RetrieveEnd, Error> + 'a;
 
-struct Fetch<'a> {
-    pacs: &'a Pacs,
+pub(super) struct Fetch<'a> {
+    pub(super) pacs: &'a Pacs,
     study_uid: &'a str,
-    arrivals: Arc<Arrivals>,
-    stop: &'a dyn Fn() -> bool,
+    pub(super) arrivals: Arc<Arrivals>,
+    pub(super) stop: &'a dyn Fn() -> bool,
+    /// Whether the PACS said of anything that it could not send it.
+    pub(super) failures: bool,
     end: RetrieveEnd,
 }
 
 impl Fetch<'_> {
-    fn by_get(&mut self, request: Retrieve<'_>) -> Result<(), Error> {
-        for thorough in [false, true] {
-            let missing = self.missing(request.wanted);
-            let groups = groups(&missing, thorough);
-            let whole = request.whole && !thorough && groups.len() == 1;
-            for group in &groups {
-                let mut association = self.pacs.associate(&group.proposals)?;
-                let watch = Watch { stop: self.stop, activity: &|| 0 };
-                self.ask(&group.wanted, whole, &mut |fetch, level, keys| {
-                    association
-                        .get(level, keys, fetch.arrivals.as_ref(), &watch)
-                        .map_err(Error::dimse(&fetch.pacs.settings.node))
-                })?;
-                release(association);
-            }
-            if self.missing(request.wanted).is_empty() {
-                break;
-            }
+    /// What the PACS could not send by C-GET may still come by C-MOVE, whose contexts the PACS proposes itself.
+    fn move_the_rest(&mut self, receiver: &Receiving, request: Retrieve<'_>) -> Result<(), Error> {
+        let missing = self.missing(request.wanted);
+        if missing.is_empty() || !self.failures || (self.stop)() {
+            return Ok(());
         }
-        Ok(())
+        self.by_move(receiver, Retrieve { wanted: &missing, whole: false, ..request })
     }
 
     fn by_move(&mut self, receiver: &Receiving, request: Retrieve<'_>) -> Result<(), Error> {
@@ -102,7 +99,7 @@ impl Fetch<'_> {
 
     /// Asks for the whole study, or for instances in lists; then one by one for what the lists did not bring, because
     /// not every PACS takes a list of UIDs.
-    fn ask(
+    pub(super) fn ask(
         &mut self,
         wanted: &[&PendingInstance],
         whole: bool,
@@ -136,7 +133,7 @@ impl Fetch<'_> {
         Ok(())
     }
 
-    fn missing(&self, wanted: &[PendingInstance]) -> Vec<PendingInstance> {
+    pub(super) fn missing(&self, wanted: &[PendingInstance]) -> Vec<PendingInstance> {
         wanted.iter().filter(|instance| !self.arrivals.has(&instance.sop_instance)).cloned().collect()
     }
 
@@ -153,19 +150,27 @@ impl Fetch<'_> {
     }
 
     fn remark(&mut self, end: &dimse::RetrieveEnd, what: &str) {
-        /// A PACS in trouble says the same thing thousands of times.
-        const MOST: usize = 20;
         let failed = end.failed.unwrap_or_default();
-        if (!end.status.is_success() || failed > 0) && self.end.remarks.len() < MOST {
-            let count = |count: Option<u16>| count.map_or_else(|| "?".to_owned(), |count| count.to_string());
-            let comment = end.comment.as_deref().map(|comment| format!(" ({comment})")).unwrap_or_default();
-            self.end.remarks.push(format!(
-                "asked for {what}: status {}{comment}, completed {}, failed {}, warning {}",
-                end.status,
-                count(end.completed),
-                count(end.failed),
-                count(end.warning),
-            ));
+        if end.status.is_success() && failed == 0 {
+            return;
+        }
+        self.failures = true;
+        let count = |count: Option<u16>| count.map_or_else(|| "?".to_owned(), |count| count.to_string());
+        let comment = end.comment.as_deref().map(|comment| format!(" ({comment})")).unwrap_or_default();
+        self.note(format!(
+            "asked for {what}: status {}{comment}, completed {}, failed {}, warning {}",
+            end.status,
+            count(end.completed),
+            count(end.failed),
+            count(end.warning),
+        ));
+    }
+
+    /// Keeps a remark; a PACS in trouble says the same thing thousands of times.
+    pub(super) fn note(&mut self, remark: String) {
+        const MOST: usize = 10;
+        if self.end.remarks.len() < MOST && !self.end.remarks.contains(&remark) {
+            self.end.remarks.push(remark);
         }
     }
 }
@@ -182,7 +187,7 @@ fn lists<'a>(missing: &[&'a PendingInstance], at_once: usize) -> Vec<(&'a str, S
         .collect()
 }
 
-fn release(association: Association) {
+pub(super) fn release(association: Association) {
     if association.is_open()
         && let Err(error) = association.release()
     {

@@ -204,6 +204,25 @@ fn a_spool_file_goes_when_every_destination_has_all_of_it() {
 }
 
 #[test]
+fn a_segment_is_loaded_again_for_what_was_lost_and_for_a_new_destination() {
+    let mut lab = Lab::new();
+    let ids = two_studies(&mut lab);
+    let one = lab.catalogue.add_destination("one", "ONE@a:104").unwrap();
+    let all: Vec<_> = ids.iter().map(|id| answer(*id, true)).collect();
+    lab.catalogue.record_store_results(one, &all).unwrap();
+    let segment = lab.catalogue.segments_to_free(Settled::Accepted).unwrap().remove(0).id;
+    lab.catalogue.segment_done(segment).unwrap();
+    let reload = |lab: &Lab| lab.catalogue.segments_to_reload().unwrap().len();
+    assert_eq!(reload(&lab), 0);
+    lab.catalogue.deliver_again(one, &ids[..1]).unwrap();
+    assert_eq!(reload(&lab), 1);
+    lab.catalogue.record_store_results(one, &all[..1]).unwrap();
+    assert_eq!(reload(&lab), 0);
+    lab.catalogue.add_destination("two", "TWO@b:104").unwrap();
+    assert_eq!(reload(&lab), 1);
+}
+
+#[test]
 fn volumes_are_verified_and_done() {
     let mut lab = Lab::new();
     let id = lab.catalogue.register_volume(&volume(1, 1)).unwrap();
@@ -238,4 +257,16 @@ fn a_later_verdict_replaces_an_earlier_one() {
     assert_eq!(per_study, [(study_uid(1), Verdict::Delivered, 1), (study_uid(1), Verdict::Extra, 1)]);
     lab.catalogue.clear_verdicts(destination).unwrap();
     assert!(lab.catalogue.verdict_counts(destination).unwrap().is_empty());
+}
+
+#[test]
+fn an_answer_tells_whether_the_object_had_failed_before() {
+    let mut lab = Lab::new();
+    let ids = two_studies(&mut lab);
+    let one = lab.catalogue.add_destination("one", "ONE@a:104").unwrap();
+    let mut failed_before =
+        |answers: &[StoreResult]| lab.catalogue.record_store_results(one, answers).unwrap();
+    assert_eq!(failed_before(&[answer(ids[0], false), answer(ids[1], false)]), 0);
+    assert_eq!(failed_before(&[answer(ids[0], true), answer(ids[1], false)]), 2);
+    assert_eq!(failed_before(&[answer(ids[0], true), answer(ids[1], true)]), 1);
 }

@@ -1,7 +1,10 @@
 //! Frames: the independently compressed pieces of a segment.
 
+mod ahead;
 mod decode;
 mod encode;
 
-pub use decode::{FrameSplitter, decode_frame};
+pub use ahead::decode_ahead;
+pub use decode::FrameSplitter;
+use decode::decode_frame;
 pub use encode::FramePipe;

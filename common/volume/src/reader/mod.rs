@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::io::Seek;
 
-use manifest::{DigestingWriter, FileKind, INDEX, Label, SegmentEntry, Trailer, segment_name};
+use manifest::{DigestingWriter, FileKind, INDEX, Label, Trailer, segment_name};
 use medium::{Address, FileEntry, FileId, FileReader, MediumReader};
 use uuid::Uuid;
 
@@ -48,7 +48,8 @@ pub struct Volume {
     files: Vec<FileEntry>,
     index_file: Option<FileId>,
     findings: Vec<String>,
-    seen: Vec<SegmentEntry>,
+    /// Numbers of the segments that were read or passed over.
+    seen: BTreeSet<u32>,
 }
 
 impl Volume {
@@ -84,7 +85,7 @@ impl Volume {
             trailer: trailer.ok(),
             files,
             findings,
-            seen: Vec::new(),
+            seen: BTreeSet::new(),
         })
     }
 
@@ -127,6 +128,10 @@ impl Volume {
             let reason = format!("its digest is {found}, the trailer says {expected}");
             return Err(Error::Inconsistent { what: "the index", reason });
         }
+        // Read to its end first: one that breaks off must not be found out when half of the volume is read.
+        copy.rewind().map_err(Error::io("rewind the index"))?;
+        let mut whole = IndexReader::new(copy.try_clone().map_err(Error::io("open the index again"))?)?;
+        while whole.next_segment()?.is_some() {}
         copy.rewind().map_err(Error::io("rewind the index"))?;
         let index = IndexReader::new(copy)?;
         if index.head.volume != self.identity.volume {
@@ -179,11 +184,16 @@ impl Volume {
         })
     }
 
+    /// Notes that a segment need not be read, because the caller has it.
+    pub fn pass_over(&mut self, plan: &SegmentPlan) {
+        self.seen.insert(plan.number);
+    }
+
     /// Call when all segments were read: adds findings about files that are missing, foreign or unexpected.
     pub fn finish(&mut self) -> Result<(), Error> {
         self.findings.extend(self.medium.findings().iter().map(|finding| format!("medium: {finding}")));
         let Some(trailer) = &self.trailer else { return Ok(()) };
-        let read: BTreeSet<u32> = self.seen.iter().map(|segment| segment.number).collect();
+        let read = &self.seen;
         for file in &self.files {
             let Some(name) = &file.name else { continue };
             // Other names are none of ours: a disk collects files of the systems that it meets.

@@ -114,13 +114,7 @@ impl Volume {
             (true, false) => SegmentHealth::ObjectsIntact,
             (false, _) => SegmentHealth::Damaged,
         };
-        self.seen.push(SegmentEntry {
-            number: check.number,
-            file: plan.file.number,
-            name: plan.file.name,
-            bytes: check.bytes,
-            blake3: reading.blake3,
-        });
+        self.seen.insert(check.number);
         Ok(check)
     }
 

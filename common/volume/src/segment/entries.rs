@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use manifest::{Line, Member, Object, Series, Study};
 
+use super::MAX_LISTING_BYTES;
 use crate::Error;
 
 /// An object with the study and series that it belongs to.
@@ -23,16 +24,23 @@ pub struct Entries {
     study: Arc<Study>,
     series: Arc<Series>,
     listed: Vec<Entry>,
+    /// Length of the lines taken.
+    bytes: usize,
 }
 
 impl Entries {
     /// `what` names the place in errors: `the index` or `the manifest`.
     pub fn new(what: &'static str) -> Self {
-        Self { what, study: Arc::default(), series: Arc::default(), listed: Vec::new() }
+        Self { what, study: Arc::default(), series: Arc::default(), listed: Vec::new(), bytes: 0 }
     }
 
-    /// Takes a study, series or object line; gives any other line back.
-    pub fn take(&mut self, line: Line) -> Result<Option<Line>, Error> {
+    /// Takes a study, series or object line of `bytes` bytes; gives any other line back.
+    pub fn take(&mut self, line: Line, bytes: usize) -> Result<Option<Line>, Error> {
+        self.bytes = self.bytes.saturating_add(bytes);
+        if self.bytes > MAX_LISTING_BYTES {
+            let reason = format!("a segment's objects are described by more than {MAX_LISTING_BYTES} bytes");
+            return Err(Error::Inconsistent { what: self.what, reason });
+        }
         match line {
             Line::Study(study) => {
                 self.study = Arc::new(study);
@@ -67,7 +75,7 @@ impl Entries {
 
     /// The entries so far, in tar order; the next segment can begin.
     pub fn finish(&mut self) -> Vec<Entry> {
-        (self.study, self.series) = Default::default();
+        (self.study, self.series, self.bytes) = Default::default();
         std::mem::take(&mut self.listed)
     }
 }
@@ -79,4 +87,21 @@ pub fn lines_for<'a>(previous: Option<&Entry>, entry: &'a Entry) -> impl Iterato
     let study = (!same_study).then(|| Line::Study(Study::clone(&entry.study)));
     let series = (!same_series).then(|| Line::Series(Series::clone(&entry.series)));
     study.into_iter().chain(series).chain([Line::Object(entry.object.clone())])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_listing_that_would_fill_memory_is_refused() {
+        let study = || Line::Study(Study::default());
+        let mut entries = Entries::new("the index");
+        for _ in 0..2 {
+            assert!(entries.take(study(), MAX_LISTING_BYTES).unwrap().is_none());
+            entries.finish();
+        }
+        entries.take(study(), MAX_LISTING_BYTES).unwrap();
+        assert!(entries.take(study(), 1).is_err());
+    }
 }

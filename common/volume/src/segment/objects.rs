@@ -7,7 +7,7 @@ use manifest::{Digest, Digester, Frame};
 
 use super::Entry;
 use crate::Error;
-use crate::frame::{FrameSplitter, decode_frame};
+use crate::frame::{FrameSplitter, decode_ahead};
 
 /// What became of one object.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,20 +56,19 @@ pub fn read_objects(
     let mut findings = Vec::new();
     let mut whole = true;
     if let Some(frames) = frames {
-        let mut sealed = Vec::new();
-        for frame in checked(frames)? {
-            match read_frame(&mut source, frame, &mut sealed)? {
-                Ok(plain) => {
-                    tar.update(&plain);
-                    objects.plain(frame.tar_at, &plain)?;
-                }
-                Err(error) => {
-                    whole = false;
-                    objects.hole(frame.tar_at, frame.tar_bytes, &error)?;
-                    findings.push(error);
-                }
+        let mut read = |frame: &Frame| read_sealed(&mut source, frame);
+        decode_ahead(checked(frames)?, &mut read, &mut |frame, content| match content {
+            Ok(plain) => {
+                tar.update(&plain);
+                objects.plain(frame.tar_at, &plain)
             }
-        }
+            Err(error) => {
+                whole = false;
+                objects.hole(frame.tar_at, frame.tar_bytes, &error)?;
+                findings.push(error);
+                Ok(())
+            }
+        })?;
     } else {
         let mut splitter = FrameSplitter::new(&mut source);
         loop {
@@ -127,17 +126,15 @@ fn checked(frames: &[Frame]) -> Result<&[Frame], Error> {
     Ok(frames)
 }
 
-fn read_frame(
-    source: &mut impl Read,
-    frame: &Frame,
-    sealed: &mut Vec<u8>,
-) -> Result<Result<Vec<u8>, String>, Error> {
-    sealed.clear();
-    let read = source.take(frame.bytes).read_to_end(sealed).map_err(Error::io("read the segment"))?;
-    Ok(if (read as u64) < frame.bytes {
-        Err(format!("the segment ends inside the frame at byte {}", frame.at))
+/// A frame as it lies in the segment, or why there is none.
+fn read_sealed(source: &mut impl Read, frame: &Frame) -> Result<Result<Vec<u8>, String>, Error> {
+    let mut sealed = Vec::with_capacity(frame.bytes as usize);
+    let read = source.take(frame.bytes).read_to_end(&mut sealed).map_err(Error::io("read the segment"))?;
+    let whole = read as u64 == frame.bytes;
+    Ok(if whole {
+        Ok(sealed)
     } else {
-        decode_frame(frame, sealed).map_err(|error| error.to_string())
+        Err(format!("the segment ends inside the frame at byte {}", frame.at))
     })
 }
 

@@ -4,12 +4,9 @@ use std::io::{BufRead, Read};
 
 use manifest::{Line, SegmentHead, read_line};
 
-use super::{Entries, Entry, MANIFEST};
+use super::{Entries, Entry, MANIFEST, MAX_LISTING_BYTES};
 use crate::frame::FrameSplitter;
 use crate::{Error, tar_header};
-
-/// No manifest of a segment with the most objects allowed can be longer.
-const MAX_MANIFEST_BYTES: u64 = 256 * 1024 * 1024;
 
 /// Walks the tar stream to `MANIFEST.jsonl` and returns what it lists, in tar order.
 pub fn recover_entries(sealed: impl Read) -> Result<(SegmentHead, Vec<Entry>), Error> {
@@ -37,7 +34,7 @@ pub fn recover_entries(sealed: impl Read) -> Result<(SegmentHead, Vec<Entry>), E
 }
 
 fn read_manifest(tar: &mut dyn Read, bytes: u64, at: u64) -> Result<(SegmentHead, Vec<Entry>), Error> {
-    if bytes > MAX_MANIFEST_BYTES {
+    if bytes > MAX_LISTING_BYTES as u64 {
         return Err(Error::bad_tar(at, format!("a {MANIFEST} of {bytes} bytes")));
     }
     let mut lines = Lines::new(std::io::BufReader::new(tar.take(bytes)), "the manifest");
@@ -47,7 +44,7 @@ fn read_manifest(tar: &mut dyn Read, bytes: u64, at: u64) -> Result<(SegmentHead
     };
     let mut entries = Entries::new("the manifest");
     while let Some(line) = lines.next_line()? {
-        if let Some(line) = entries.take(line)? {
+        if let Some(line) = entries.take(line, lines.length())? {
             let reason = format!("a line that does not belong here: {line:?}").chars().take(200).collect();
             return Err(Error::Inconsistent { what: "the manifest", reason });
         }
@@ -66,6 +63,11 @@ impl<R: BufRead> Lines<R> {
     /// Lines of `source`; `what` names it in errors.
     pub fn new(source: R, what: &'static str) -> Self {
         Self { source, what, text: Vec::new() }
+    }
+
+    /// Length of the last line, in bytes.
+    pub fn length(&self) -> usize {
+        self.text.len()
     }
 
     /// The next line, `None` at the end.

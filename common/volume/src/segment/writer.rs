@@ -7,7 +7,7 @@ use manifest::{Digest, Digester, Frame, Line, Object, SegmentHead, Series, Study
 use uuid::Uuid;
 
 use super::entries::lines_for;
-use super::{B3SUMS, Entry, MANIFEST};
+use super::{B3SUMS, Entry, MANIFEST, MAX_LISTING_BYTES};
 use crate::frame::FramePipe;
 use crate::{Error, tar_header};
 
@@ -62,6 +62,8 @@ pub struct SegmentWriter<W> {
 }
 
 const COPY_BYTES: usize = 256 * 1024;
+/// A study, a series and an object line.
+const LONGEST_LINES: usize = 3 * manifest::MAX_LINE_BYTES;
 const ZEROS: [u8; 1024] = [0; 1024];
 
 impl<W: Write + Send + 'static> SegmentWriter<W> {
@@ -95,7 +97,8 @@ impl<W: Write + Send + 'static> SegmentWriter<W> {
         mut object: Object,
         data: &mut dyn Read,
     ) -> Result<u64, Error> {
-        if self.objects as usize >= manifest::MAX_SEGMENT_OBJECTS {
+        let room = MAX_LISTING_BYTES.saturating_sub(self.manifest.len());
+        if self.objects as usize >= manifest::MAX_SEGMENT_OBJECTS || room < LONGEST_LINES {
             return Err(Error::SegmentFull);
         }
         let member_bytes = tar_header::BLOCK + object.bytes + tar_header::padding(object.bytes);

@@ -1,0 +1,151 @@
+//! One object on its way from the source's hands into an intake, digests computed on the way.
+
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use archive::{Intake, IntakeError, IntakeObject, ObjectIdentity};
+use catalogue::capture::{CaptureKey, Captured};
+use catalogue::{Dataset, StudyId};
+use job::Counter;
+use manifest::Digester;
+use pace::Admission;
+
+use super::capture::Capture;
+use super::spool::IntakeFile;
+use crate::error::Error;
+
+const BUFFER_BYTES: usize = 256 << 10;
+
+/// Takes the objects that one study's retrieval brings.
+pub struct StudyIntake {
+    capture: Arc<Capture>,
+    study_id: StudyId,
+    refused: AtomicBool,
+}
+
+impl StudyIntake {
+    pub fn new(capture: Arc<Capture>, study_id: StudyId) -> Self {
+        Self { capture, study_id, refused: AtomicBool::new(false) }
+    }
+
+    /// Whether an object was refused for a reason of ours: then it is not the source's fault that it is missing.
+    pub fn has_refused(&self) -> bool {
+        self.refused.load(Ordering::Relaxed)
+    }
+
+    fn admit(&self) -> Result<IntakeFile, IntakeError> {
+        let capture = &self.capture;
+        if !capture.spool.has_room() {
+            return Err(IntakeError::NotNow("the spool is full"));
+        }
+        match capture.pace.admit_instance(&|| capture.stop.requested()) {
+            Admission::Go => capture.take_intake(),
+            Admission::Closed { .. } => Err(IntakeError::NotNow("outside the allowed times")),
+            Admission::Stopped => Err(IntakeError::NotNow("asked to stop")),
+        }
+    }
+}
+
+impl Intake for StudyIntake {
+    fn begin(&self, dataset_offset: u64) -> Result<Box<dyn IntakeObject + '_>, IntakeError> {
+        let intake = self.admit().inspect_err(|_| self.refused.store(true, Ordering::Relaxed))?;
+        Ok(Box::new(Object {
+            capture: &self.capture,
+            study_id: self.study_id,
+            start: intake.end,
+            intake: Some(intake),
+            buffer: Vec::with_capacity(BUFFER_BYTES),
+            dataset_offset,
+            file: Digester::default(),
+            dataset: Digester::default(),
+        }))
+    }
+}
+
+struct Object<'a> {
+    capture: &'a Capture,
+    study_id: StudyId,
+    /// `None` once the object is finished.
+    intake: Option<IntakeFile>,
+    start: u64,
+    buffer: Vec<u8>,
+    dataset_offset: u64,
+    file: Digester,
+    dataset: Digester,
+}
+
+impl Object<'_> {
+    fn write_out(&mut self) -> io::Result<()> {
+        let Some(intake) = &mut self.intake else { return Ok(()) };
+        let written = intake.file.write_all_at(&self.buffer, intake.end);
+        if let Err(error) = written {
+            let path = self.capture.spool.path("intake");
+            self.capture.fail(Error::file("write", path)(io::Error::new(error.kind(), error.to_string())));
+            return Err(error);
+        }
+        intake.end += self.buffer.len() as u64;
+        self.buffer.clear();
+        Ok(())
+    }
+}
+
+impl IntakeObject for Object<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let capture = self.capture;
+        if capture.pace.take_bytes(bytes.len() as u64, &|| capture.stop.requested()) == Admission::Stopped {
+            return Err(io::Error::other("asked to stop"));
+        }
+        let meta = self.dataset_offset.saturating_sub(self.file.bytes()).min(bytes.len() as u64) as usize;
+        self.file.update(bytes);
+        self.dataset.update(bytes.get(meta..).unwrap_or_default());
+        capture.monitor.count(Counter::Bytes, bytes.len() as u64);
+        for part in bytes.chunks(BUFFER_BYTES) {
+            if self.buffer.len() + part.len() > BUFFER_BYTES {
+                self.write_out()?;
+            }
+            self.buffer.extend_from_slice(part);
+        }
+        Ok(())
+    }
+
+    fn finish(mut self: Box<Self>, identity: ObjectIdentity) -> Result<(), IntakeError> {
+        self.write_out().map_err(|error| IntakeError::Spool(error.into()))?;
+        let Some(intake) = self.intake.take() else { return Ok(()) };
+        let captured = Captured {
+            key: key(self.study_id, &identity),
+            intake_id: intake.id,
+            offset: self.start,
+            bytes: self.file.bytes(),
+            blake3: self.file.digest().0,
+            dataset: Some(Dataset { offset: self.dataset_offset, blake3: self.dataset.digest().0 }),
+            transfer_syntax: identity.transfer_syntax,
+            findings: (!identity.findings.is_empty()).then(|| identity.findings.join("; ")),
+        };
+        self.capture.arrived(captured, intake);
+        Ok(())
+    }
+}
+
+impl Drop for Object<'_> {
+    /// An object that did not arrive whole leaves its intake as it found it.
+    fn drop(&mut self) {
+        if let Some(mut intake) = self.intake.take() {
+            intake.end = self.start;
+            self.capture.give_back(intake);
+        }
+    }
+}
+
+fn key(study_id: StudyId, identity: &ObjectIdentity) -> CaptureKey {
+    match identity.requested {
+        Some(id) => CaptureKey::Instance(id),
+        None => CaptureKey::Uids {
+            study_id,
+            series_uid: identity.series_uid.clone().unwrap_or_default(),
+            sop_instance: identity.sop_instance.clone().unwrap_or_default(),
+            sop_class: identity.sop_class.clone().unwrap_or_default(),
+        },
+    }
+}

@@ -1,0 +1,238 @@
+//! One association's worker: sends objects one after the other, and opens a new association whenever one broke.
+
+use std::collections::BTreeSet;
+use std::sync::atomic::Ordering;
+use std::thread;
+
+use archive::{Delivery, Session};
+use catalogue::Level;
+use crossbeam_channel::{Receiver, RecvTimeoutError};
+use job::Counter;
+use pace::Admission;
+
+use super::batch::{Batch, Pair, Sendable};
+use super::dataset::{Paced, Source};
+use super::trouble::Next;
+use super::{Deliver, TICK};
+use crate::error::{Error, Result};
+
+/// A session with the contexts that it was opened for.
+struct Open {
+    session: Box<dyn Session>,
+    pairs: BTreeSet<Pair>,
+}
+
+/// What the destination said to an object.
+enum Said {
+    /// It took or refused it.
+    Settled,
+    /// It may take it later.
+    NotNow(String),
+}
+
+/// What came of opening a session for a batch.
+enum Opened {
+    Open(Open),
+    /// The destination takes nothing of the batch, for this reason.
+    Refused(String),
+    /// Not now; try again.
+    Later,
+}
+
+impl Deliver<'_> {
+    /// Sends batches until there are no more. Worker `number` (from 0) rests while the pace allows fewer associations.
+    pub(super) fn send_all(&self, number: u16, todo: &Receiver<Batch>) -> Result<()> {
+        let mut open: Option<Open> = None;
+        loop {
+            if number >= self.pace.associations() && !self.stop.requested() {
+                close(open.take());
+                thread::sleep(TICK);
+                if self.produced.load(Ordering::Acquire) && todo.is_empty() {
+                    break;
+                }
+                continue;
+            }
+            match todo.recv_timeout(TICK) {
+                Ok(batch) => {
+                    let reusable = open.take().filter(|open| batch.pairs.is_subset(&open.pairs));
+                    let sent = self.send(batch, reusable);
+                    self.pending.fetch_sub(1, Ordering::AcqRel);
+                    open = sent?;
+                }
+                // An association that nobody needs is not kept open: the destination may have few of them.
+                Err(RecvTimeoutError::Timeout) => close(open.take()),
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+        }
+        close(open);
+        Ok(())
+    }
+
+    /// Sends a batch; returns the session if it is still good.
+    fn send(&self, batch: Batch, mut open: Option<Open>) -> Result<Option<Open>> {
+        let mut source = Source { spool: &self.spool, open: None };
+        let (mut breaks, mut tries) = (0, 0);
+        let mut objects = batch.objects.into_iter().peekable();
+        while let Some(object) = objects.peek() {
+            // No association is held open while none may be used.
+            if self.pace.admission() != Admission::Go {
+                close(open.take());
+            }
+            if !self.may_go() {
+                break;
+            }
+            let mut current = match open.take() {
+                Some(open) => open,
+                None => match self.open(&batch.pairs)? {
+                    Opened::Open(open) => open,
+                    Opened::Later => continue,
+                    Opened::Refused(why) => {
+                        objects
+                            .try_for_each(|object| self.record(object.id, false, None, Some(why.clone())))?;
+                        return Ok(None);
+                    }
+                },
+            };
+            if let Some(refusal) = current.session.refusal(&object.sop_class, &object.transfer_syntax) {
+                self.record(object.id, false, None, Some(refusal))?;
+                objects.next();
+                open = Some(current);
+                continue;
+            }
+            let said = match self.offer(current.session.as_mut(), object, &mut source) {
+                Ok(said) => {
+                    self.outages.store(0, Ordering::Relaxed);
+                    open = Some(current);
+                    said
+                }
+                Err(Error::Archive(_)) if self.stop.requested() => break,
+                Err(Error::Archive(error)) if is_silence(&error) => Said::NotNow(error.to_string()),
+                Err(Error::Archive(error)) => {
+                    tracing::info!(%error, "an association broke");
+                    breaks += 1;
+                    // When the same object breaks every association, it is the object, or what the peer makes of it.
+                    if breaks >= self.retry.attempts {
+                        self.record(object.id, false, None, Some(format!("no answer came: {error}")))?;
+                        breaks = 0;
+                        objects.next();
+                    }
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
+            let Said::NotNow(why) = said else {
+                (breaks, tries) = (0, 0);
+                objects.next();
+                continue;
+            };
+            tries += 1;
+            match self.trouble.judge(batch.study, object.id, tries, &why) {
+                Next::Again => self.rest(self.retry.delay().saturating_mul(tries)),
+                Next::Object => {
+                    self.leave(object, &why)?;
+                    tries = 0;
+                    objects.next();
+                }
+                Next::Study => {
+                    self.leave(object, &why)?;
+                    break;
+                }
+                Next::GiveUp => return Err(Error::DestinationStuck { why }),
+            }
+        }
+        Ok(open)
+    }
+
+    fn open(&self, pairs: &BTreeSet<Pair>) -> Result<Opened> {
+        let proposed: Vec<Pair> = pairs.iter().cloned().collect();
+        match self.target.archive.open(&proposed) {
+            Ok(session) => Ok(Opened::Open(Open { session, pairs: pairs.clone() })),
+            Err(archive::Error::Dimse { source: dimse::Error::NoneAccepted(_, why), .. }) => {
+                let why =
+                    format!("the destination takes none of the SOP classes and transfer syntaxes: {why}");
+                Ok(Opened::Refused(why))
+            }
+            Err(error) => {
+                self.outage(error)?;
+                Ok(Opened::Later)
+            }
+        }
+    }
+
+    /// Whether the next object may be sent; waits for windows and ceilings.
+    fn may_go(&self) -> bool {
+        let stop = || self.stop.requested();
+        loop {
+            match self.pace.admit_instance(&stop) {
+                Admission::Go => return true,
+                Admission::Stopped => return false,
+                Admission::Closed { .. } if self.pace.wait_until_open(&stop) == Admission::Stopped => {
+                    return false;
+                }
+                Admission::Closed { .. } => {}
+            }
+        }
+    }
+
+    /// Says what is left for a later run, and why.
+    fn leave(&self, object: &Sendable, why: &str) -> Result<()> {
+        let message = format!("instance {} is left for now: {why}", object.sop_instance);
+        self.monitor.finding(&message);
+        Ok(self.journal.event(Level::Warning, "destination-busy", message)?)
+    }
+
+    fn offer(&self, session: &mut dyn Session, object: &Sendable, source: &mut Source<'_>) -> Result<Said> {
+        let dataset = source.dataset(object)?;
+        let mut paced = Paced { source: dataset, pace: &self.pace, stop: &self.stop };
+        let delivery = Delivery {
+            sop_class: &object.sop_class,
+            sop_instance: &object.sop_instance,
+            transfer_syntax: &object.transfer_syntax,
+            dataset_bytes: object.dataset_bytes,
+        };
+        let answer = session.store(delivery, &mut paced)?;
+        let comment = answer.comment.map(|comment| format!("status {:04X}: {comment}", answer.status));
+        if answer.transient {
+            return Ok(Said::NotNow(format!(
+                "{}: {}",
+                self.target.archive.describe(),
+                comment.unwrap_or_default()
+            )));
+        }
+        if answer.stored {
+            for (id, why) in self.trouble.over() {
+                self.record(id, false, None, Some(why))?;
+            }
+            self.instances.fetch_add(1, Ordering::Relaxed);
+            self.bytes.fetch_add(object.dataset_bytes, Ordering::Relaxed);
+            self.monitor.count(Counter::Bytes, object.dataset_bytes);
+        }
+        self.record(object.id, answer.stored, Some(answer.status), comment)?;
+        Ok(Said::Settled)
+    }
+
+    /// The destination is not to be reached: waits, longer each time, then gives the run up.
+    fn outage(&self, source: archive::Error) -> Result<()> {
+        let outages = self.outages.fetch_add(1, Ordering::Relaxed) + 1;
+        self.monitor.finding(&source.to_string());
+        self.journal.event(Level::Warning, "destination-down", source.to_string())?;
+        if outages >= self.retry.attempts {
+            return Err(Error::DestinationDown { attempts: outages, source });
+        }
+        self.rest(self.retry.delay().saturating_mul(outages));
+        Ok(())
+    }
+}
+
+/// Whether the destination did not answer in time. One that breaks the connection makes itself heard at least.
+fn is_silence(error: &archive::Error) -> bool {
+    matches!(error, archive::Error::Dimse { source: dimse::Error::TimedOut { .. }, .. })
+}
+
+fn close(open: Option<Open>) {
+    if let Some(Open { session, .. }) = open
+        && let Err(error) = session.close()
+    {
+        tracing::debug!(%error, "an association did not end well");
+    }
+}
