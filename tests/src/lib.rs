@@ -7,6 +7,7 @@ pub mod captured;
 pub mod corpus;
 pub mod dcmqrscp;
 pub mod disk;
+pub mod forge;
 pub mod orthanc;
 pub mod part10;
 pub mod peer;

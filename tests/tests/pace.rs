@@ -17,10 +17,11 @@ const MINUTE: Duration = Duration::from_secs(60);
 /// The start of a run: connecting, querying, and a full bucket.
 const WARM_UP: Duration = Duration::from_secs(3);
 
-/// 400 MB in objects of half a megabyte: more than a minute's worth at the ceiling.
+/// 400 MB: more than a minute's worth at the ceiling. Objects are large, because the proxy acknowledges late as any
+/// ordinary program does, and a server with Nagle's algorithm waits for that after each object.
 fn files(folder: &Path) -> PathBuf {
     let files = folder.join("files");
-    synthetic::write_many(&files, 100, 64, 62_000);
+    synthetic::write_many(&files, 100, 8, 500_000);
     files
 }
 
@@ -39,11 +40,19 @@ fn keeps_the_ceiling(line: &Proxy, passed: fn(&(Duration, u64, u64)) -> u64) {
 }
 
 #[test]
-fn p2t_fetches_at_the_ceiling_within_five_per_cent_over_a_minute() {
+fn both_ends_keep_the_ceiling_within_five_per_cent_over_a_minute() {
     let folder = scratch();
     let folder = folder.path();
+    let files = files(folder);
+    std::thread::scope(|scope| {
+        scope.spawn(|| p2t_fetches_at_the_ceiling(&files, &folder.join("out")));
+        scope.spawn(|| t2p_delivers_at_the_ceiling(&files, &folder.join("in")));
+    });
+}
+
+fn p2t_fetches_at_the_ceiling(files: &Path, folder: &Path) {
     let source = Orthanc::start("SITE_A", &folder.join("a"));
-    source.load(&files(folder));
+    source.load(files);
     let line = Proxy::to(source.dicom_port());
     let node = format!("SITE_A@127.0.0.1:{}", line.port());
     let p2t = transfer::new_export(&folder.join("export"), &node, &folder.join("disk-{seq}"));
@@ -55,12 +64,10 @@ fn p2t_fetches_at_the_ceiling_within_five_per_cent_over_a_minute() {
     running.finish().expect(Exit::Incomplete);
 }
 
-#[test]
-fn t2p_delivers_at_the_ceiling_within_five_per_cent_over_a_minute() {
-    let folder = scratch();
-    let folder = folder.path();
+fn t2p_delivers_at_the_ceiling(files: &Path, folder: &Path) {
+    std::fs::create_dir(folder).expect("a folder can be made");
     let medium = folder.join("disk-{seq}");
-    transfer::export(&transfer::new_export(&folder.join("export"), &text(&files(folder)), &medium));
+    transfer::export(&transfer::new_export(&folder.join("export"), &text(files), &medium));
     let destination = Orthanc::start("SITE_B", &folder.join("b"));
     let line = Proxy::to(destination.dicom_port());
     let t2p = transfer::new_ingest(&folder.join("ingest"), &format!("SITE_B@127.0.0.1:{}", line.port()));

@@ -26,6 +26,8 @@ pub use dir::{JobDir, JobLock};
 pub use disk::free_bytes;
 pub use error::{JobError, NodeError};
 pub use exit::ExitCode;
+/// Bytes for people, as in `21.07 MB`.
+pub use indicatif::DecimalBytes;
 pub use journal::Journal;
 pub use logging::start_log;
 pub use monitor::{Counter, Monitor, Void};

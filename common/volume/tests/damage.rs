@@ -107,7 +107,7 @@ fn a_long_index_that_breaks_off_leaves_the_segments_manifests() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("volume");
     let address: Address = path.to_str().unwrap().parse().unwrap();
-    let (packed, expected) = pack(1, &[10; 4000]);
+    let (packed, expected) = pack(1, &vec![10; 4000]);
     write_volume(&address, label(1), &mut [packed]);
     std::fs::remove_file(path.join("TRAILER.json")).unwrap();
     let index = std::fs::read(path.join("INDEX.jsonl.zst")).unwrap();

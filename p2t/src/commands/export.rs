@@ -93,29 +93,28 @@ fn summary(
                     "state": row.state, "bytes": row.bytes, "last": row.last })
         })
         .collect();
-    let mut text = format!(
-        "listed {} = written {} + excluded {} + failed {} + pending {}  (instances)\n{} volumes sealed in this run",
-        instances.listed,
-        instances.done,
-        instances.excluded,
-        instances.failed,
-        instances.pending,
-        sealed.len(),
-    );
+    let mut lines = vec![
+        format!(
+            "listed {} = written {} + excluded {} + failed {} + pending {}  (instances)",
+            instances.listed, instances.done, instances.excluded, instances.failed, instances.pending
+        ),
+        format!("{} volumes sealed in this run", sealed.len()),
+    ];
     if !conflicts.is_empty() {
         let (count, all) = (conflicts.len(), "all of them travel, `p2t report` lists them");
-        text.push_str(&format!("\n{count} SOP Instance UIDs are claimed by objects that differ; {all}"));
+        lines.push(format!("{count} SOP Instance UIDs are claimed by objects that differ; {all}"));
     }
-    text.push_str(match code {
+    let end = match code {
         ExitCode::Incomplete if context.stop.requested() => {
-            "\nstopped as asked; run the same command again to go on"
+            "stopped as asked; run the same command again to go on"
         }
-        ExitCode::Incomplete => "\nincomplete; run the same command again to go on",
-        ExitCode::Discrepancies if harmed.is_empty() => "\ndone, with discrepancies; `p2t report` lists them",
-        ExitCode::Discrepancies => "\nA VOLUME IS DAMAGED: see `p2t verify` for it",
-        _ => "\ndone",
-    });
+        ExitCode::Incomplete => "incomplete; run the same command again to go on",
+        ExitCode::Discrepancies if harmed.is_empty() => "done, with discrepancies; `p2t report` lists them",
+        ExitCode::Discrepancies => "A VOLUME IS DAMAGED: see `p2t verify` for it",
+        _ => "done",
+    };
+    lines.push(end.to_owned());
     let document = json!({ "studies": studies, "instances": instances, "volumes": volumes, "damaged_volumes": harmed,
                 "conflicts": conflicts });
-    Ok(Outcome::clean(document, text).with_exit_code(code))
+    Ok(Outcome::clean(document, lines.join("\n")).with_exit_code(code))
 }

@@ -5,7 +5,8 @@ use catalogue::balance::Stage;
 use catalogue::plan::{InstanceRow, QueryRow};
 use catalogue::{Catalogue, Level, OddityState, PlanPosition, StudyRow};
 use job::config::SelectionConfig;
-use job::{ByteSize, Counter, ExitCode, Outcome};
+use job::{Counter, DecimalBytes, ExitCode, Outcome, P2tConfig};
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::cli::Plan;
@@ -18,6 +19,8 @@ const GROUP: usize = 500;
 const PAGE: usize = 100;
 /// What zstd makes of typical archives at level 1, in per cent (docs/BENCHMARKS.md); only the forecast rests on it.
 const EXPECTED_PER_CENT: u64 = 60;
+/// The average of migrations on record; for sources that tell no sizes.
+const BYTES_PER_STUDY: u64 = 35_000_000;
 
 pub fn run(context: &Context, arguments: Plan) -> Result<Outcome<Value>> {
     let selection = merge(context.config.selection.clone(), arguments);
@@ -153,40 +156,67 @@ fn enumerate(context: &Context, source: &dyn Source, catalogue: &mut Catalogue) 
 
 fn summary(context: &Context, catalogue: &Catalogue, problem: Option<&str>) -> Result<Outcome<Value>> {
     let balance = catalogue.balance(Stage::Export)?;
-    let bytes = catalogue.planned_bytes()?;
-    let volume_bytes = context.config.media.volume_bytes.map(ByteSize::bytes);
-    let estimated = bytes.map(|bytes| bytes / 100 * EXPECTED_PER_CENT);
-    let volumes = estimated.zip(volume_bytes).map(|(bytes, volume)| bytes.div_ceil(volume.max(1)).max(1));
-    let seconds = bytes
-        .zip(context.config.pace.limits.bytes_per_second)
-        .map(|(bytes, rate)| bytes as f64 / rate as f64);
-    let oddities = catalogue.oddity_reasons(50)?;
     let (studies, instances) = (balance.studies, balance.instances);
-    let unknown = || "unknown".to_owned();
-    let mut lines = vec![format!(
-        "{} studies, {} instances and files listed ({} excluded, {} failed)\nbytes {}, volumes about {}, days at the ceiling {}",
-        studies.listed,
-        instances.listed,
-        instances.excluded,
-        instances.failed,
-        bytes.map_or_else(|| "unknown until fetched".to_owned(), |bytes| ByteSize(bytes).to_string()),
-        volumes.map_or_else(unknown, |volumes| volumes.to_string()),
-        seconds.map_or_else(|| "without ceiling".to_owned(), |seconds| format!("{:.1}", seconds / 86_400.0)),
-    )];
+    let forecast = Forecast::of(&context.config, studies.listed, catalogue.planned_bytes()?);
+    let oddities = catalogue.oddity_reasons(50)?;
+    let mut lines = vec![
+        format!(
+            "{} studies, {} instances and files listed ({} excluded, {} failed)",
+            studies.listed, instances.listed, instances.excluded, instances.failed,
+        ),
+        forecast.text(),
+    ];
     lines.extend(oddities.iter().map(|reason| format!("  {} × {}", reason.count, reason.reason)));
     lines.extend(problem.map(|problem| format!("THE LIST IS NOT WHOLE: {problem}")));
+    let not_carried: Vec<Value> = oddities
+        .iter()
+        .map(|reason| json!({ "reason": reason.reason, "count": reason.count, "examples": reason.examples }))
+        .collect();
     let document = json!({
         "studies": studies,
         "instances": instances,
-        "bytes": bytes,
-        "volumes": volumes,
-        "days": seconds.map(|seconds| seconds / 86_400.0),
-        "not_carried": oddities.iter().map(|reason| json!({
-            "reason": reason.reason, "count": reason.count, "examples": reason.examples,
-        })).collect::<Vec<_>>(),
+        "forecast": forecast,
+        "not_carried": not_carried,
         "problem": problem,
     });
     let code =
         if problem.is_some() || instances.failed > 0 { ExitCode::Discrepancies } else { ExitCode::Clean };
     Ok(Outcome::clean(document, lines.join("\n")).with_exit_code(code))
+}
+
+/// What the export will take.
+#[derive(Serialize)]
+struct Forecast {
+    bytes: u64,
+    /// Whether the source told no sizes, so that `bytes` is a guess by the number of studies.
+    guessed: bool,
+    /// Where volumes have a limit.
+    volumes: Option<u64>,
+    /// Where there is a ceiling on bytes a second.
+    days: Option<f64>,
+}
+
+impl Forecast {
+    fn of(config: &P2tConfig, studies: u64, told: Option<u64>) -> Self {
+        let bytes = told.unwrap_or(studies.saturating_mul(BYTES_PER_STUDY));
+        let on_volumes = bytes / 100 * EXPECTED_PER_CENT;
+        let volumes =
+            config.media.volume_bytes.map(|volume| on_volumes.div_ceil(volume.bytes().max(1)).max(1));
+        let days = config.pace.limits.bytes_per_second.map(|rate| bytes as f64 / rate as f64 / 86_400.0);
+        Self { bytes, guessed: told.is_none(), volumes, days }
+    }
+
+    fn text(&self) -> String {
+        let mut text = format!("about {}", DecimalBytes(self.bytes));
+        if self.guessed {
+            text = format!("{text} (a guess, at 35 MB a study: the source tells no sizes)");
+        }
+        if let Some(volumes) = self.volumes {
+            text = format!("{text}, about {volumes} volumes");
+        }
+        if let Some(days) = self.days {
+            text = format!("{text}, {days:.1} days at the ceiling");
+        }
+        text
+    }
 }

@@ -2,7 +2,7 @@
 
 use catalogue::SegmentState;
 use catalogue::balance::Stage;
-use job::{ByteSize, Outcome};
+use job::{DecimalBytes, Outcome};
 use serde_json::{Value, json};
 
 use crate::context::Context;
@@ -30,7 +30,7 @@ pub fn run(context: &Context) -> Result<Outcome<Value>> {
         instances.excluded,
         instances.failed,
         instances.pending,
-        ByteSize(segment_bytes),
+        DecimalBytes(segment_bytes),
     )];
     if let Some(rate) = rate {
         let left = if rate > 0.0 { instances.pending as f64 / rate } else { f64::INFINITY };
@@ -46,7 +46,7 @@ pub fn run(context: &Context) -> Result<Outcome<Value>> {
             "volume {:>4} {:?} {} on {}",
             row.volume.sequence,
             row.state,
-            ByteSize(row.bytes),
+            DecimalBytes(row.bytes),
             row.volume.medium
         ));
     }

@@ -24,7 +24,7 @@ use archive::Source;
 use catalogue::Catalogue;
 use catalogue::balance::Stage;
 use catalogue::volumes::VolumeRow;
-use job::{Counter, Journal, P2tConfig, Stop};
+use job::{ByteSize, Counter, Journal, P2tConfig, Stop};
 use medium::Settings;
 use pace::{Pace, SystemClock};
 use volume::SegmentOptions;
@@ -103,7 +103,7 @@ fn run_stages(
         media,
         settings: Settings {
             record_bytes: config.media.record_bytes.bytes() as usize,
-            capacity_bytes: config.media.volume_bytes.map(|bytes| bytes.bytes()),
+            capacity_bytes: config.media.volume_bytes.map(ByteSize::bytes),
         },
         stop: stop.clone(),
         packed: false.into(),

@@ -1,6 +1,7 @@
 //! Packs captured objects into sealed segments, while others are still being fetched.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::fs::{self, File};
 use std::io::{Read, Seek, SeekFrom};
 use std::os::unix::fs::OpenOptionsExt;
@@ -175,14 +176,11 @@ impl Sources<'_> {
     fn data(&mut self, captured: &CapturedObject) -> Result<impl Read + use<>> {
         let name = catalogue::intake::file_name(captured.intake_id);
         let path = self.spool.path(&name);
-        let open = || File::open(&path).map_err(Error::file("open", &path));
-        if !self.files.contains_key(&captured.intake_id) {
-            self.files.insert(captured.intake_id, open()?);
-        }
-        let mut file = match self.files.get(&captured.intake_id) {
-            Some(file) => file.try_clone().map_err(Error::file("open", &path))?,
-            None => open()?,
+        let open = match self.files.entry(captured.intake_id) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => new.insert(File::open(&path).map_err(Error::file("open", &path))?),
         };
+        let mut file = open.try_clone().map_err(Error::file("open", &path))?;
         file.seek(SeekFrom::Start(captured.offset)).map_err(Error::file("seek in", &path))?;
         Ok(file.take(captured.object.bytes))
     }

@@ -1,6 +1,6 @@
 //! `t2p inspect`: label, segments and counts, without reading the segments.
 
-use job::{ByteSize, ExitCode, Outcome};
+use job::{DecimalBytes, ExitCode, Outcome};
 use serde_json::{Value, json};
 use volume::Volume;
 
@@ -39,7 +39,7 @@ pub fn run(arguments: &OneMedium) -> Result<Outcome<Value>> {
                 trailer.sealed_at,
                 trailer.objects,
                 trailer.segments.len(),
-                ByteSize(bytes)
+                DecimalBytes(bytes)
             ));
             if trailer.last {
                 lines.push("  the last volume of the transfer".to_owned());

@@ -1,7 +1,7 @@
 //! `t2p status`: how far the job is, also while another process works on it.
 
 use catalogue::balance::Stage;
-use job::{ByteSize, Outcome};
+use job::{DecimalBytes, Outcome};
 use serde_json::{Value, json};
 
 use crate::context::Context;
@@ -46,7 +46,7 @@ pub fn run(context: &Context) -> Result<Outcome<Value>> {
             "volume {:>4} {:?} {} {place}",
             row.volume.sequence,
             row.state,
-            ByteSize(row.bytes)
+            DecimalBytes(row.bytes)
         ));
     }
     let balance = first.unwrap_or(loaded);
