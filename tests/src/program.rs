@@ -96,16 +96,31 @@ impl Program {
 
     /// Sets `key` in a table of the job's configuration file, such as `pace.limits`.
     pub fn configure(&self, table: &str, key: &str, value: impl Into<toml::Value>) {
+        self.change_configuration(|configuration| {
+            let mut inner = configuration;
+            for name in table.split('.') {
+                let entry = inner.entry(name).or_insert_with(|| toml::Table::new().into());
+                inner = entry.as_table_mut().expect("a section is a table");
+            }
+            inner.insert(key.to_owned(), value.into());
+        });
+    }
+
+    /// Gives the job another destination in place of those that it has.
+    pub fn redirect(&self, node: &str) {
+        let mut destination = toml::Table::new();
+        destination.insert("node".to_owned(), node.into());
+        self.change_configuration(|configuration| {
+            configuration.insert("destination".to_owned(), toml::Value::Array(vec![destination.into()]));
+        });
+    }
+
+    fn change_configuration(&self, change: impl FnOnce(&mut toml::Table)) {
         let path = self.job.join(format!("{}.toml", self.name));
         let text =
             std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         let mut configuration: toml::Table = text.parse().expect("init writes a valid configuration");
-        let mut inner = &mut configuration;
-        for name in table.split('.') {
-            let entry = inner.entry(name).or_insert_with(|| toml::Table::new().into());
-            inner = entry.as_table_mut().expect("a section is a table");
-        }
-        inner.insert(key.to_owned(), value.into());
+        change(&mut configuration);
         std::fs::write(&path, configuration.to_string()).expect("the configuration can be written");
     }
 }

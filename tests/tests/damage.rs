@@ -2,6 +2,7 @@
 #![allow(clippy::expect_used, reason = "helpers of tests fail as tests do")]
 
 use std::collections::BTreeSet;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use e2e::disk::scratch;
@@ -137,6 +138,23 @@ fn damage_is_told_to_people_and_to_the_program_that_wrote_the_volume() {
         let said = program.run_for_people(&["verify", &text(&volumes[0])]);
         said.expect(Exit::Discrepancies).says("segment-000001.tar.zst: damaged").says(".dcm: ");
     }
+}
+
+#[test]
+fn bytes_behind_a_segment_are_found_and_harm_nothing() {
+    let folder = scratch();
+    let folder = folder.path();
+    let Transfer { volumes, contents } = transfer_in(folder, "x", "disk-{seq}");
+    let t2p = transfer::without_job(folder);
+    let all = restored(&t2p, &volumes[0], &folder.join("whole"), &contents);
+    let mut segment = std::fs::File::options()
+        .append(true)
+        .open(volumes[0].join("segment-000001.tar.zst"))
+        .expect("a segment can be written");
+    segment.write_all(b"more").expect("a segment can be written");
+    let said = t2p.run_for_people(&["verify", &text(&volumes[0])]);
+    said.expect(Exit::Discrepancies).says("segment-000001.tar.zst: damaged outside its objects");
+    assert_eq!(restored(&t2p, &volumes[0], &folder.join("partial"), &contents), all);
 }
 
 #[test]

@@ -178,6 +178,15 @@ fn giant_lengths_in_an_index_are_refused() {
 }
 
 #[test]
+fn an_object_that_was_swapped_for_another_is_found_by_its_own_digest() {
+    let swap = |forgery: &mut Forgery| {
+        forgery.sealed = zstd::bulk::compress(&vec![8; 4096], 1).expect("zstd works");
+        forgery.frames[0].bytes = forgery.sealed.len() as u64;
+    };
+    survive_forgery(swap, "instead of");
+}
+
+#[test]
 fn objects_that_overlap_are_refused() {
     survive_forgery(|forgery| forgery.objects.push(forgery.objects[0].clone()), "overlaps the one before it");
 }

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use e2e::disk::scratch;
 use e2e::orthanc::Orthanc;
+use e2e::peer::Peer;
 use e2e::program::{Exit, Program};
 use e2e::storescp::Storescp;
 use e2e::synthetic::{self, FRAME, Instance};
@@ -18,8 +19,12 @@ const SMALL_STUDIES: u32 = 200;
 const SMALL_INSTANCES: u32 = 500;
 
 fn runs_within_the_limit(program: &Program, arguments: &[String]) {
+    ends_within_the_limit(program, arguments, Exit::Clean);
+}
+
+fn ends_within_the_limit(program: &Program, arguments: &[String], exit: Exit) {
     let (finished, peak) = program.spawn(arguments).finish_with_peak_memory();
-    finished.expect(Exit::Clean);
+    finished.expect(exit);
     assert!(peak > 0, "the peak was never read");
     assert!(peak < LIMIT, "{arguments:?} held {peak} bytes");
 }
@@ -28,21 +33,31 @@ fn words(text: &str) -> Vec<String> {
     text.split(' ').map(str::to_owned).collect()
 }
 
-/// Every command of a transfer, each within the limit.
-fn transfer_within_the_limit(folder: &Path, source: &str, destination: &str) -> (Program, Program) {
+/// Every command of a transfer, each within the limit, to a peer that only stores. The audit asks another one, which
+/// has nothing: whatever was delivered is missing there, and it must be named.
+fn transfer_within_the_limit(folder: &Path, source: &str, peer: &Storescp) -> (Program, Program) {
     let medium = folder.join("tape-{seq}.tap");
     let p2t = Program::p2t(&folder.join("export"));
     p2t.init(&["--source", source, "--to", &text(&medium)]);
     runs_within_the_limit(&p2t, &words("plan"));
     runs_within_the_limit(&p2t, &words("export"));
     let tapes = transfer::volumes(&medium);
-    let t2p = transfer::new_ingest(&folder.join("ingest"), destination);
+    let t2p = transfer::new_ingest(&folder.join("ingest"), &peer.node());
+    let out = folder.join("out");
     for tape in &tapes {
         runs_within_the_limit(&p2t, &["verify".to_owned(), text(tape)]);
         runs_within_the_limit(&t2p, &["verify".to_owned(), text(tape)]);
+        runs_within_the_limit(&t2p, &["inspect".to_owned(), text(tape)]);
+        runs_within_the_limit(&t2p, &["extract".to_owned(), text(tape), "--out".to_owned(), text(&out)]);
     }
     runs_within_the_limit(&t2p, &transfer::ingest_arguments(&tapes));
+    runs_within_the_limit(&p2t, &words("status"));
     runs_within_the_limit(&p2t, &words("report"));
+    runs_within_the_limit(&t2p, &words("report"));
+    std::fs::create_dir(folder.join("empty")).expect("a folder can be made");
+    let empty = Peer::start(folder, &folder.join("empty"), &[]);
+    t2p.redirect(&empty.node());
+    ends_within_the_limit(&t2p, &words("audit"), Exit::Discrepancies);
     (p2t, t2p)
 }
 
@@ -54,7 +69,7 @@ fn a_two_gigabyte_object_passes_from_a_folder_to_a_peer() {
     let large = folder.join("files/large.dcm");
     Instance { study: 1, series: 1, number: 1 }.write_large(&large, FRAMES);
     let peer = Storescp::start(&folder.join("b"));
-    transfer_within_the_limit(folder, &text(&folder.join("files")), &peer.node());
+    transfer_within_the_limit(folder, &text(&folder.join("files")), &peer);
     let received = tree::files(peer.folder());
     assert_eq!(received.len(), 1);
     assert_eq!(pixel_digest(&received[0]), pixel_digest(&large));
@@ -76,15 +91,17 @@ fn a_two_gigabyte_object_is_captured_from_a_pacs() {
 }
 
 #[test]
-fn a_hundred_thousand_small_objects_pass_from_a_folder_to_a_folder() {
+fn a_hundred_thousand_small_objects_pass_from_a_folder_to_a_peer() {
     let folder = scratch();
     let folder = folder.path();
     let files = folder.join("files");
     synthetic::write_many(&files, SMALL_STUDIES, SMALL_INSTANCES, 512);
-    let (p2t, t2p) = transfer_within_the_limit(folder, &text(&files), &text(&folder.join("arrived")));
+    let peer = Storescp::start(&folder.join("b"));
+    let (p2t, t2p) = transfer_within_the_limit(folder, &text(&files), &peer);
     let count = u64::from(SMALL_STUDIES * SMALL_INSTANCES);
     assert_eq!(transfer::balance(&p2t), transfer::Balance::all_done(count));
     assert_eq!(transfer::balance(&t2p).done, count);
+    assert_eq!(tree::files(peer.folder()).len() as u64, count);
 }
 
 /// Digest of the last frames, which both files must end with whatever their headers are.

@@ -107,15 +107,19 @@ fn p2t_fetches_nothing_outside_its_window() {
     synthetic::write_many(&files, 4, 4, 60_000);
     let source = Orthanc::start("SITE_A", &folder.join("a"));
     source.load(&files);
-    let p2t = transfer::new_export(&folder.join("export"), &source.node(), &folder.join("disk-{seq}"));
+    let line = Proxy::to(source.dicom_port());
+    let node = format!("SITE_A@127.0.0.1:{}", line.port());
+    let p2t = transfer::new_export(&folder.join("export"), &node, &folder.join("disk-{seq}"));
     p2t.run(&["plan"]).expect(Exit::Clean);
     within(&p2t, never_now());
+    let planned = line.downstream();
     let mut running = p2t.spawn(&["export"]);
     sleep(Duration::from_secs(5));
     if running.is_running() {
         running.interrupt();
     }
     running.finish().expect(Exit::Incomplete);
+    assert_eq!(line.downstream(), planned, "the source was asked outside the window");
     assert_eq!(transfer::balance(&p2t).pending, 16);
     within(&p2t, always());
     p2t.run(&["export"]).expect(Exit::Clean);

@@ -29,7 +29,7 @@ class Job:
         return measure(self.command(*words), self.log)
 
     def query(self, sql: str):
-        # A name for a read-only connection: looking must not change what is measured.
+        # Read-only: looking must not change what is measured.
         connection = sqlite3.connect(f"file:{self.folder}/catalogue.sqlite?mode=ro", uri=True)
         try:
             return connection.execute(sql).fetchone()

@@ -31,7 +31,8 @@ impl FromStr for Address {
         if text.is_empty() {
             return Err(Error::NoAddress);
         }
-        if text.starts_with("/dev/") {
+        // /dev/shm is a memory disk.
+        if text.starts_with("/dev/") && !text.starts_with("/dev/shm/") {
             return Err(Error::TapeDevice { address: text.to_owned() });
         }
         let path = PathBuf::from(text);
@@ -59,6 +60,7 @@ mod tests {
         assert_eq!(parse("/mnt/usb").unwrap(), Address::Directory("/mnt/usb".into()));
         assert_eq!(parse("x.tap/").unwrap().to_string(), "x.tap/");
         assert!(matches!(parse(""), Err(Error::NoAddress)));
+        assert!(matches!(parse("/dev/shm/volume"), Ok(Address::Directory(_))));
         let refusal = parse("/dev/nst0").unwrap_err();
         assert!(refusal.to_string().contains("/dev/nst0"), "{refusal}");
     }

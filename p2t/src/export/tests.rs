@@ -1,0 +1,194 @@
+//! The stages on a spool and a catalogue of their own, with a source that is made up.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, mpsc};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use archive::{Intake, Listing, ObjectIdentity, Retrieve, RetrieveEnd, Source, StudyListing};
+use catalogue::plan::InstanceRow;
+use catalogue::{Catalogue, InstanceState, StudyId, StudyRow};
+use job::config::{RetryConfig, SelectionConfig};
+use job::{Journal, Stop, Void};
+use pace::{Calendar, Limits, Pace, SystemClock};
+use tempfile::TempDir;
+
+use super::capture::Capture;
+use super::fetch::Fetch;
+use super::object::StudyIntake;
+use super::spool::{INTAKE_BYTES, Spool};
+use crate::error::Error;
+
+const ASSOCIATIONS: u16 = 4;
+
+struct Lab {
+    /// Held for its end: dropping it removes the job.
+    _dir: TempDir,
+    capture: Arc<Capture>,
+    study: StudyId,
+}
+
+impl Lab {
+    /// A job whose plan is one study with `count` instances.
+    fn new(count: usize) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let mut catalogue = Catalogue::open(&dir.path().join("catalogue.sqlite")).unwrap();
+        let study = StudyRow { uid: "1.2".into(), ..StudyRow::default() };
+        let (study, _) = catalogue.upsert_study(&study).unwrap();
+        catalogue.record_instances(study, (0..count).map(instance)).unwrap();
+        let journal = Arc::new(Journal::new(catalogue));
+        let spool = dir.path().join("spool");
+        std::fs::create_dir(&spool).unwrap();
+        let spool = Arc::new(Spool::recover(spool, u64::MAX, 0, &journal).unwrap());
+        let limits = Limits { associations: ASSOCIATIONS, ..Limits::default() };
+        let pace = Pace::new(limits, Calendar::always(), Arc::new(SystemClock::new()), Box::new(|_| ()));
+        let capture = Capture::new(journal, spool, Arc::new(pace), Arc::new(Void), Stop::new());
+        Self { _dir: dir, capture: Arc::new(capture), study }
+    }
+
+    fn intake(&self) -> StudyIntake {
+        StudyIntake::new(self.capture.clone(), self.study)
+    }
+
+    fn captured(&self) -> u64 {
+        let states = self.capture.shared.lock().instance_states().unwrap();
+        states.iter().find(|(state, _)| *state == InstanceState::Captured).map_or(0, |(_, count)| *count)
+    }
+}
+
+fn uid(number: usize) -> String {
+    format!("1.2.3.{number}")
+}
+
+fn instance(number: usize) -> InstanceRow {
+    InstanceRow {
+        series_uid: "1.2.3".into(),
+        modality: None,
+        sop_instance: uid(number),
+        sop_class: None,
+        source_ref: None,
+        bytes: None,
+    }
+}
+
+fn arrive(intake: &dyn Intake, number: usize) {
+    let mut object = intake.begin(4).unwrap();
+    object.write(b"metadata").unwrap();
+    let identity = ObjectIdentity {
+        series_uid: Some("1.2.3".into()),
+        sop_instance: Some(uid(number)),
+        ..ObjectIdentity::default()
+    };
+    object.finish(identity).unwrap();
+}
+
+#[test]
+fn objects_are_answered_while_an_earlier_group_waits_for_the_disk() {
+    const COUNT: usize = 700;
+    let lab = Lab::new(COUNT);
+    let over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| lab.capture.keep_up(&over));
+        let intake = lab.intake();
+        arrive(&intake, 0);
+        // Stands for a disk that hangs: nothing becomes durable before it is let go.
+        let held = lab.capture.shared.lock();
+        let (answered, all_answered) = mpsc::channel();
+        scope.spawn(move || {
+            (1..COUNT).for_each(|number| arrive(&intake, number));
+            answered.send(()).unwrap();
+        });
+        let in_time = all_answered.recv_timeout(Duration::from_secs(10));
+        drop(held);
+        over.store(true, Ordering::Release);
+        in_time.unwrap();
+    });
+    lab.capture.close().unwrap();
+    assert_eq!(lab.captured(), COUNT as u64);
+}
+
+#[test]
+fn an_intake_that_is_full_is_not_deleted_before_its_objects_are_recorded() {
+    let lab = Lab::new(1);
+    let mut file = lab.capture.spool.open_intake(&mut lab.capture.shared.lock()).unwrap();
+    file.end = INTAKE_BYTES - 1;
+    lab.capture.give_back(file);
+    arrive(&lab.intake(), 0);
+    let path = lab.capture.spool.path(&lab.capture.shared.lock().intakes().unwrap()[0].file_name());
+    lab.capture.spool.delete_packed_intakes(&mut lab.capture.shared.lock()).unwrap();
+    assert!(path.exists());
+    lab.capture.flush().unwrap();
+    let intakes = lab.capture.shared.lock().intakes().unwrap();
+    assert_eq!((intakes.len(), intakes[0].objects, intakes[0].state), (1, 1, catalogue::IntakeState::Closed));
+}
+
+#[test]
+fn an_object_that_breaks_off_leaves_nothing_behind() {
+    let lab = Lab::new(2);
+    lab.capture.give_back(lab.capture.spool.open_intake(&mut lab.capture.shared.lock()).unwrap());
+    let intake = lab.intake();
+    let mut broken = intake.begin(0).unwrap();
+    broken.write(&[1; 600_000]).unwrap();
+    drop(broken);
+    arrive(&intake, 1);
+    lab.capture.close().unwrap();
+    assert_eq!(lab.captured(), 1);
+    assert_eq!(lab.capture.shared.lock().intakes().unwrap()[0].end, 8);
+}
+
+/// A source that is never there.
+struct Down;
+
+impl Source for Down {
+    fn describe(&self) -> String {
+        "DOWN".to_owned()
+    }
+
+    fn list(
+        &self,
+        _: &SelectionConfig,
+        _: &mut dyn Listing,
+        _: &dyn Fn() -> bool,
+    ) -> Result<(), archive::Error> {
+        Ok(())
+    }
+
+    fn list_study(&self, _: &str) -> Result<StudyListing, archive::Error> {
+        Ok(StudyListing::default())
+    }
+
+    fn retrieve(
+        &self,
+        _: Retrieve<'_>,
+        _: &Arc<dyn Intake>,
+        _: &dyn Fn() -> bool,
+    ) -> Result<RetrieveEnd, archive::Error> {
+        Err(archive::Error::Stopped)
+    }
+}
+
+#[test]
+fn a_source_that_is_down_is_given_up_after_the_pauses_however_many_workers_find_it_so() {
+    let lab = Lab::new(1);
+    for study in 3..10 {
+        let mut catalogue = lab.capture.shared.lock();
+        let row = StudyRow { uid: format!("1.{study}"), ..StudyRow::default() };
+        let (id, _) = catalogue.upsert_study(&row).unwrap();
+        catalogue.record_instances(id, [instance(study)]).unwrap();
+    }
+    let retry = RetryConfig { attempts: 2, delay_seconds: 1 };
+    let fetch = Fetch::new(Arc::new(Down), lab.capture.clone(), retry);
+    let started = Instant::now();
+    let ends: Vec<_> = thread::scope(|scope| {
+        let work = |number| {
+            let end = fetch.work(number);
+            lab.capture.stop.request();
+            end
+        };
+        let workers: Vec<_> = (0..ASSOCIATIONS).map(|number| scope.spawn(move || work(number))).collect();
+        workers.into_iter().map(|worker| worker.join().unwrap()).collect()
+    });
+    assert!(started.elapsed() >= Duration::from_secs(1), "{:?}", started.elapsed());
+    let given_up = |end: &Result<(), Error>| matches!(end, Err(Error::SourceDown { attempts: 2, .. }));
+    assert!(ends.iter().any(given_up), "{ends:?}");
+}
