@@ -11,6 +11,9 @@ use medium::{Address, Settings};
 use uuid::Uuid;
 use volume::{Entry, SegmentFile, VolumeWriter};
 
+/// What an honest object has of preamble and File Meta, in bytes.
+const META: usize = 132;
+
 /// A volume of one segment.
 #[derive(Debug, Clone)]
 pub struct Forgery {
@@ -34,7 +37,6 @@ impl Forgery {
             tar_bytes: content.len() as u64,
             codec: Codec::Zstd,
         };
-        let digest = Digest::of(&content);
         let object = Object {
             member: "1.2/1.3/1.4.dcm".into(),
             tar_offset: 0,
@@ -42,9 +44,9 @@ impl Forgery {
             sop_class: Some("1.2.840.10008.5.1.4.1.1.7".into()),
             transfer_syntax: Some("1.2.840.10008.1.2.1".into()),
             bytes: content.len() as u64,
-            blake3: digest,
-            dataset_offset: 0,
-            dataset_blake3: digest,
+            blake3: Digest::of(&content),
+            dataset_offset: META as u64,
+            dataset_blake3: Digest::of(&content[META..]),
             source: None,
             findings: Vec::new(),
         };

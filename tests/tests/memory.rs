@@ -2,8 +2,9 @@
 #![allow(clippy::expect_used, reason = "helpers of tests fail as tests do")]
 
 use std::path::Path;
+use std::time::Instant;
 
-use e2e::disk::scratch;
+use e2e::disk::{self, scratch};
 use e2e::orthanc::Orthanc;
 use e2e::peer::Peer;
 use e2e::program::{Exit, Program};
@@ -23,7 +24,9 @@ fn runs_within_the_limit(program: &Program, arguments: &[String]) {
 }
 
 fn ends_within_the_limit(program: &Program, arguments: &[String], exit: Exit) {
+    let started = Instant::now();
     let (finished, peak) = program.spawn(arguments).finish_with_peak_memory();
+    println!("{arguments:?}: {} MB, {:.1} s", peak / 1_000_000, started.elapsed().as_secs_f64());
     finished.expect(exit);
     assert!(peak > 0, "the peak was never read");
     assert!(peak < LIMIT, "{arguments:?} held {peak} bytes");
@@ -51,7 +54,6 @@ fn transfer_within_the_limit(folder: &Path, source: &str, peer: &Storescp) -> (P
         runs_within_the_limit(&t2p, &["extract".to_owned(), text(tape), "--out".to_owned(), text(&out)]);
     }
     runs_within_the_limit(&t2p, &transfer::ingest_arguments(&tapes));
-    runs_within_the_limit(&p2t, &words("status"));
     runs_within_the_limit(&p2t, &words("report"));
     runs_within_the_limit(&t2p, &words("report"));
     std::fs::create_dir(folder.join("empty")).expect("a folder can be made");
@@ -94,6 +96,8 @@ fn a_two_gigabyte_object_is_captured_from_a_pacs() {
 fn a_hundred_thousand_small_objects_pass_from_a_folder_to_a_peer() {
     let folder = scratch();
     let folder = folder.path();
+    // Making and removing hundreds of thousands of files on a real disk would take most of the time.
+    disk::mount_small(folder, 4_000_000_000);
     let files = folder.join("files");
     synthetic::write_many(&files, SMALL_STUDIES, SMALL_INSTANCES, 512);
     let peer = Storescp::start(&folder.join("b"));

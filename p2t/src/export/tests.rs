@@ -128,7 +128,7 @@ fn an_object_that_breaks_off_leaves_nothing_behind() {
     lab.capture.give_back(lab.capture.spool.open_intake(&mut lab.capture.shared.lock()).unwrap());
     let intake = lab.intake();
     let mut broken = intake.begin(0).unwrap();
-    broken.write(&[1; 600_000]).unwrap();
+    broken.write(&vec![1; 600_000]).unwrap();
     drop(broken);
     arrive(&intake, 1);
     lab.capture.close().unwrap();
