@@ -9,7 +9,7 @@ use job::ExitCode;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error(transparent)]
-    Archive(#[from] archive::Error),
+    Archive(archive::Error),
     #[error(transparent)]
     Catalogue(#[from] catalogue::Error),
     #[error(transparent)]
@@ -64,6 +64,19 @@ pub enum Error {
     FrameTable { segment: u64, source: serde_json::Error },
     #[error("the volume set id in the catalogue is damaged: {0}")]
     Identity(uuid::Error),
+}
+
+impl From<archive::Error> for Error {
+    /// What our own catalogue said to a listing is not the archive's error.
+    fn from(error: archive::Error) -> Self {
+        match error {
+            archive::Error::Taker(cause) => match cause.downcast::<catalogue::Error>() {
+                Ok(error) => Self::Catalogue(*error),
+                Err(cause) => Self::Archive(archive::Error::Taker(cause)),
+            },
+            error => Self::Archive(error),
+        }
+    }
 }
 
 impl Error {

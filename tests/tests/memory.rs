@@ -2,7 +2,6 @@
 #![allow(clippy::expect_used, reason = "helpers of tests fail as tests do")]
 
 use std::path::Path;
-use std::time::Instant;
 
 use e2e::disk::{self, scratch};
 use e2e::orthanc::Orthanc;
@@ -24,9 +23,7 @@ fn runs_within_the_limit(program: &Program, arguments: &[String]) {
 }
 
 fn ends_within_the_limit(program: &Program, arguments: &[String], exit: Exit) {
-    let started = Instant::now();
     let (finished, peak) = program.spawn(arguments).finish_with_peak_memory();
-    println!("{arguments:?}: {} MB, {:.1} s", peak / 1_000_000, started.elapsed().as_secs_f64());
     finished.expect(exit);
     assert!(peak > 0, "the peak was never read");
     assert!(peak < LIMIT, "{arguments:?} held {peak} bytes");

@@ -73,6 +73,21 @@ fn a_full_spool_stops_p2t_which_says_so_and_resumes_when_there_is_room() {
 }
 
 #[test]
+fn a_full_disk_of_the_job_stops_the_plan_which_says_so_and_goes_on_when_there_is_room() {
+    let folder = scratch();
+    let folder = folder.path();
+    let files = folder.join("files");
+    synthetic::write_many(&files, 20, 100, 100);
+    let job = folder.join("export");
+    disk::mount_small(&job, 700_000);
+    let p2t = transfer::new_export(&job, &text(&files), &folder.join("disk-{seq}"));
+    p2t.run(&["plan"]).expect(Exit::Incomplete).says("full");
+    disk::resize(&job, 200_000_000);
+    transfer::export(&p2t);
+    assert_eq!(transfer::balance(&p2t), Balance::all_done(2000));
+}
+
+#[test]
 fn a_full_spool_stops_t2p_which_says_so_and_resumes_when_there_is_room() {
     let folder = scratch();
     let folder = folder.path();

@@ -96,19 +96,32 @@ impl Capture {
     /// Keeps an intake at hand and the disk up with what arrives, until `over`.
     pub fn keep_up(&self, over: &AtomicBool) {
         while !over.load(Ordering::Acquire) {
-            if let Err(error) = self.open_spare().and_then(|()| self.flush_full_group()) {
+            let kept =
+                self.make_room().and_then(|()| self.open_spare()).and_then(|()| self.flush_full_group());
+            if let Err(error) = kept {
                 self.fail(error);
                 return;
             }
+            let room = self.spool.has_room();
             let state = self.state();
-            if !state.idle.is_empty() && !state.group.is_full() {
+            if !state.group.is_full() && (!state.idle.is_empty() || !room) {
                 drop(self.work.wait_timeout(state, TICK).unwrap_or_else(PoisonError::into_inner));
             }
         }
     }
 
+    /// Lets go of intakes that are not full, when the spool has no room: what was packed of them still takes some.
+    pub(super) fn make_room(&self) -> Result<()> {
+        let is_used = |intake: &IntakeFile| intake.end > 0;
+        if self.spool.has_room() || !self.state().idle.iter().any(is_used) {
+            return Ok(());
+        }
+        self.close()?;
+        self.spool.delete_packed_intakes(&mut self.shared.lock())
+    }
+
     fn open_spare(&self) -> Result<()> {
-        if self.state().idle.is_empty() {
+        if self.state().idle.is_empty() && self.spool.has_room() {
             let intake = self.spool.open_intake(&mut self.shared.lock())?;
             self.give_back(intake);
         }

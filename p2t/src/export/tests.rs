@@ -6,7 +6,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use archive::{Intake, Listing, ObjectIdentity, Retrieve, RetrieveEnd, Source, StudyListing};
+use catalogue::pack::{Budget, Member, ObjectCursor, Readiness};
 use catalogue::plan::InstanceRow;
+use catalogue::segments::NewSegment;
 use catalogue::{Catalogue, InstanceState, StudyId, StudyRow};
 use job::config::{RetryConfig, SelectionConfig};
 use job::{Journal, Stop, Void};
@@ -31,6 +33,10 @@ struct Lab {
 impl Lab {
     /// A job whose plan is one study with `count` instances.
     fn new(count: usize) -> Self {
+        Self::with_spool(count, u64::MAX)
+    }
+
+    fn with_spool(count: usize, limit_bytes: u64) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let mut catalogue = Catalogue::open(&dir.path().join("catalogue.sqlite")).unwrap();
         let study = StudyRow { uid: "1.2".into(), ..StudyRow::default() };
@@ -39,7 +45,7 @@ impl Lab {
         let journal = Arc::new(Journal::new(catalogue));
         let spool = dir.path().join("spool");
         std::fs::create_dir(&spool).unwrap();
-        let spool = Arc::new(Spool::recover(spool, u64::MAX, 0, &journal).unwrap());
+        let spool = Arc::new(Spool::recover(spool, limit_bytes, 0, &journal).unwrap());
         let limits = Limits { associations: ASSOCIATIONS, ..Limits::default() };
         let pace = Pace::new(limits, Calendar::always(), Arc::new(SystemClock::new()), Box::new(|_| ()));
         let capture = Capture::new(journal, spool, Arc::new(pace), Arc::new(Void), Stop::new());
@@ -120,6 +126,50 @@ fn an_intake_that_is_full_is_not_deleted_before_its_objects_are_recorded() {
     lab.capture.flush().unwrap();
     let intakes = lab.capture.shared.lock().intakes().unwrap();
     assert_eq!((intakes.len(), intakes[0].objects, intakes[0].state), (1, 1, catalogue::IntakeState::Closed));
+}
+
+#[test]
+fn a_full_spool_is_emptied_of_an_intake_that_is_packed_and_not_full() {
+    let lab = Lab::with_spool(1, 12);
+    lab.capture.give_back(lab.capture.spool.open_intake(&mut lab.capture.shared.lock()).unwrap());
+    let intake = lab.intake();
+    arrive(&intake, 0);
+    lab.capture.flush().unwrap();
+    lab.capture.make_room().unwrap();
+    assert!(lab.capture.spool.has_room());
+    lab.capture.spool.grow(4);
+    assert!(!lab.capture.spool.has_room());
+    pack_all(&lab);
+    lab.capture.make_room().unwrap();
+    assert!(lab.capture.spool.has_room());
+    assert_eq!(lab.capture.shared.lock().intakes().unwrap(), []);
+}
+
+/// Records what is captured as packed.
+fn pack_all(lab: &Lab) {
+    let mut catalogue = lab.capture.shared.lock();
+    let budget = Budget { bytes: u64::MAX, objects: usize::MAX };
+    let captured = catalogue.captured_objects(&mut ObjectCursor::default(), Readiness::Any, budget).unwrap();
+    let members: Vec<Member> = captured
+        .iter()
+        .zip(0..)
+        .map(|(captured, number)| Member {
+            instance_id: captured.object.id,
+            member: format!("member-{number}"),
+            tar_offset: number * 1024,
+        })
+        .collect();
+    let segment = NewSegment {
+        number: 1,
+        file: "segment-000001.tar.zst".to_owned(),
+        bytes: 1,
+        blake3: [0; 32],
+        plain_bytes: 1,
+        plain_blake3: [0; 32],
+        objects: members.len() as u64,
+        frames: "[]".to_owned(),
+    };
+    catalogue.seal_segment(&segment, members).unwrap();
 }
 
 #[test]

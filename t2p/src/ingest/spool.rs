@@ -10,6 +10,9 @@ use catalogue::{Catalogue, SegmentState};
 
 use crate::error::{Error, Result};
 
+/// The disk is never filled to the last byte: catalogue and logs may live there too.
+const RESERVE_BYTES: u64 = 64 << 20;
+
 /// The spool directory.
 pub struct Spool {
     dir: PathBuf,
@@ -102,9 +105,12 @@ impl Spool {
         self.used_bytes.fetch_add(bytes, Ordering::Relaxed);
     }
 
-    /// Whether `bytes` more may be loaded. An empty spool takes any segment.
+    /// Whether `bytes` more may be loaded, by the limit and by what the disk has free. An empty spool takes any segment.
     pub fn has_room(&self, bytes: u64) -> bool {
         let used = self.used_bytes.load(Ordering::Relaxed);
-        used == 0 || used.saturating_add(bytes) <= self.limit_bytes
+        let free = job::free_bytes(&self.dir).unwrap_or(u64::MAX);
+        let fits =
+            used.saturating_add(bytes) <= self.limit_bytes && bytes.saturating_add(RESERVE_BYTES) <= free;
+        used == 0 || fits
     }
 }
