@@ -193,6 +193,19 @@ fn a_source_that_says_success_and_sends_nothing_is_never_done() {
 }
 
 #[test]
+fn a_source_that_sends_nothing_at_first_is_asked_again_for_each_study() {
+    let folder = scratch();
+    let folder = folder.path();
+    // An attempt asks for a study twice, the second time with every transfer syntax there is.
+    let first_attempts = (2 * STUDIES).to_string();
+    let source = Peer::start(folder, &files(folder), &["--send-nothing", "--times", &first_attempts]);
+    let p2t = export_from(folder, &source.node());
+    p2t.run(&["plan"]).expect(Exit::Clean);
+    p2t.run(&["export"]).expect(Exit::Clean).says("10 of 10 instances did not come");
+    is_whole(&p2t);
+}
+
+#[test]
 fn a_source_that_sends_less_than_it_says_is_asked_again_for_the_rest() {
     let folder = scratch();
     let folder = folder.path();

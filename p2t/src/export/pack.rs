@@ -103,7 +103,11 @@ impl Pack {
             let object = describe::object(&captured.object, member.clone(), 0);
             let series = describe::series(&captured.object);
             let mut data = sources.data(captured)?;
-            let tar_offset = writer.add(&study, &series, object, &mut data).map_err(disk_full(&path))?;
+            let tar_offset = match writer.add(&study, &series, object, &mut data) {
+                // What does not fit goes into the next segment.
+                Err(volume::Error::SegmentFull) if !members.is_empty() => break,
+                added => added.map_err(disk_full(&path))?,
+            };
             members.push(Member { instance_id: captured.object.id, member, tar_offset });
         }
         let sealed = writer.finish().map_err(disk_full(&path))?;
@@ -120,7 +124,7 @@ impl Pack {
             objects: u64::from(sealed.objects),
             frames: serde_json::to_string(&sealed.frames).unwrap_or_default(),
         };
-        let packed_bytes = objects.iter().map(|captured| captured.object.bytes).sum();
+        let packed_bytes = objects.iter().take(members.len()).map(|captured| captured.object.bytes).sum();
         let mut catalogue = self.shared.lock();
         catalogue.seal_segment(&segment, members)?;
         self.spool.grow(sealed.bytes);

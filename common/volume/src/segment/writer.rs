@@ -88,8 +88,9 @@ impl<W: Write + Send + 'static> SegmentWriter<W> {
         self.pipe.tar_bytes()
     }
 
-    /// Appends an object, checking on the way that its bytes are the ones that were captured; returns where
-    /// its first byte lies in the tar stream. After an error the segment must be thrown away.
+    /// Appends an object, checking on the way that its bytes are the ones that were captured; returns where its first
+    /// byte lies in the tar stream. After an error the segment must be thrown away, unless it is
+    /// [`Error::SegmentFull`]: then nothing was written.
     pub fn add(
         &mut self,
         study: &Arc<Study>,
