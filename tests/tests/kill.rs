@@ -66,9 +66,12 @@ impl Export {
     fn new(folder: &Path, node: &str, number: usize) -> Self {
         let medium = folder.join(format!("tape-{number}-{{seq}}.tap"));
         let p2t = transfer::new_export(&folder.join(format!("export-{number}")), node, &medium);
-        p2t.configure("segment", "bytes", "1 MiB");
         p2t.configure("segment", "frame_bytes", "256 KiB");
-        p2t.configure("media", "volume_bytes", "4 MB");
+        // In turns, little waits in the spool and is written soon, or everything waits there to the end.
+        if number % 2 == 0 {
+            p2t.configure("segment", "bytes", "1 MiB");
+            p2t.configure("media", "volume_bytes", "4 MB");
+        }
         Self { p2t, medium }
     }
 
