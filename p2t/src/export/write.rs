@@ -172,7 +172,10 @@ impl Write {
     fn write(&self, volume: &mut Current, segment: &SegmentRow, file: &SegmentFile) -> Result<()> {
         let path = self.spool.path(&segment.segment.file);
         let mut sealed = File::open(&path).map_err(Error::file("open", &path))?;
-        let file_number = volume.writer.append_segment(file, &mut sealed)?;
+        let file_number = match volume.writer.append_segment(file, &mut sealed) {
+            Err(volume::Error::SegmentChanged { .. }) => return self.give_back(segment),
+            appended => appended?,
+        };
         volume.writer.commit()?;
         volume.files.push(segment.segment.file.clone());
         volume.frames += u64::from(file.frames);
@@ -189,6 +192,16 @@ impl Write {
         self.bytes.fetch_add(file.bytes, Ordering::Relaxed);
         self.monitor.count(Counter::Done, segment.segment.objects);
         self.spool.delete(&segment.segment.file)
+    }
+
+    /// A sealed segment that changed in the spool: its objects are fetched again.
+    fn give_back(&self, segment: &SegmentRow) -> Result<()> {
+        let lost = self.shared.lock().release_segment(segment.id)?;
+        let name = &segment.segment.file;
+        self.spool.delete(name)?;
+        let message = format!("{name} changed in the spool; its {lost} objects are fetched again");
+        self.shared.event(Level::Error, "spool-damaged", message)?;
+        Err(Error::SpoolDamaged)
     }
 
     /// A segment that fits on no volume holds an object that is too large for any: its objects fail, and the others
