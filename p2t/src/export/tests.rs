@@ -9,7 +9,7 @@ use archive::{Intake, Listing, ObjectIdentity, Retrieve, RetrieveEnd, Source, St
 use catalogue::pack::{Budget, Member, ObjectCursor, Readiness};
 use catalogue::plan::InstanceRow;
 use catalogue::segments::NewSegment;
-use catalogue::{Catalogue, InstanceState, StudyId, StudyRow};
+use catalogue::{Catalogue, InstanceState, PlanPosition, StudyId, StudyRow};
 use job::config::{RetryConfig, SelectionConfig};
 use job::{Journal, Stop, Void};
 use pace::{Calendar, Limits, Pace, SystemClock};
@@ -111,6 +111,8 @@ fn objects_are_answered_while_an_earlier_group_waits_for_the_disk() {
     });
     lab.capture.close().unwrap();
     assert_eq!(lab.in_state(InstanceState::Captured), COUNT as u64);
+    let studies = lab.capture.shared.lock().studies(PlanPosition::default(), 1).unwrap();
+    assert_eq!((studies[0].attempts, &studies[0].last_error), (0, &None));
 }
 
 #[test]
@@ -307,4 +309,6 @@ fn a_study_with_more_instances_than_are_asked_for_at_once_comes_whole_in_one_att
     let fetch = Fetch::new(Arc::new(Piecemeal), lab.capture.clone(), retry).in_parts_of(7);
     fetch.work(0).unwrap();
     assert_eq!(lab.in_state(InstanceState::Captured), COUNT as u64);
+    let studies = lab.capture.shared.lock().studies(PlanPosition::default(), 1).unwrap();
+    assert_eq!((studies[0].attempts, &studies[0].last_error), (0, &None));
 }
