@@ -39,9 +39,7 @@ impl Lab {
     fn with_spool(count: usize, limit_bytes: u64) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let mut catalogue = Catalogue::open(&dir.path().join("catalogue.sqlite")).unwrap();
-        let study = StudyRow { uid: "1.2".into(), ..StudyRow::default() };
-        let (study, _) = catalogue.upsert_study(&study).unwrap();
-        catalogue.record_instances(study, (0..count).map(instance)).unwrap();
+        let study = plan(&mut catalogue, "1.2", (0..count).map(instance));
         let journal = Arc::new(Journal::new(catalogue));
         let spool = dir.path().join("spool");
         std::fs::create_dir(&spool).unwrap();
@@ -60,6 +58,14 @@ impl Lab {
         let states = self.capture.shared.lock().instance_states().unwrap();
         states.iter().find(|(state, _)| *state == wanted).map_or(0, |(_, count)| *count)
     }
+}
+
+/// Puts a study with these instances at the plan's end.
+fn plan(catalogue: &mut Catalogue, uid: &str, instances: impl IntoIterator<Item = InstanceRow>) -> StudyId {
+    catalogue.upsert_studies([StudyRow { uid: uid.to_owned(), ..StudyRow::default() }]).unwrap();
+    let study = catalogue.studies(PlanPosition::default(), 1000).unwrap().pop().unwrap().id;
+    catalogue.record_instances(study, instances).unwrap();
+    study
 }
 
 fn uid(number: usize) -> String {
@@ -230,9 +236,7 @@ fn a_source_that_is_down_is_given_up_after_the_pauses_however_many_workers_find_
     let lab = Lab::new(1);
     for study in 3..10 {
         let mut catalogue = lab.capture.shared.lock();
-        let row = StudyRow { uid: format!("1.{study}"), ..StudyRow::default() };
-        let (id, _) = catalogue.upsert_study(&row).unwrap();
-        catalogue.record_instances(id, [instance(study)]).unwrap();
+        plan(&mut catalogue, &format!("1.{study}"), [instance(study)]);
     }
     let retry = RetryConfig { attempts: 2, delay_seconds: 1 };
     let fetch = Fetch::new(Arc::new(Down { answers: false }), lab.capture.clone(), retry);

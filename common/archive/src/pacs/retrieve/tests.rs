@@ -35,7 +35,6 @@ fn instance(number: usize) -> PendingInstance {
         sop_class: None,
         source_ref: None,
         bytes: None,
-        attempts: 0,
     }
 }
 
