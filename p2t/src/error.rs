@@ -54,7 +54,7 @@ pub enum Error {
     )]
     SourceDown { attempts: u32, source: archive::Error },
     #[error(
-        "an object in the spool has changed since it was captured: the disk is not to be trusted; what was lost is \
+        "an object or segment in the spool has changed since it was put there: the disk is not to be trusted; what was lost is \
          fetched again when you run the same command again"
     )]
     SpoolDamaged,

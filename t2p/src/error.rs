@@ -41,6 +41,11 @@ pub enum Error {
          or raise `limit_bytes` under [spool]"
     )]
     SpoolStuck,
+    #[error(
+        "{segment} has changed in the spool since it was loaded: the disk is not to be trusted; run the same command \
+         again, with the volume that holds it"
+    )]
+    SpoolDamaged { segment: String },
     #[error("cannot {action} {path}: {source}")]
     File { action: &'static str, path: PathBuf, source: io::Error },
     #[error(
@@ -55,6 +60,8 @@ pub enum Error {
     DestinationStuck { why: String },
     #[error("a part of the program crashed: {0}; nothing is lost, run the same command again")]
     Crashed(&'static str),
+    #[error("the frame table of a segment cannot be kept: {0}")]
+    FrameTable(serde_json::Error),
     #[error("the transfer id in the catalogue is damaged: {0}")]
     Identity(uuid::Error),
 }
@@ -79,6 +86,7 @@ impl Error {
             Self::NoDestination | Self::FolderDestination(_) => ExitCode::Usage,
             Self::SpoolFull { .. }
             | Self::SpoolStuck
+            | Self::SpoolDamaged { .. }
             | Self::DestinationDown { .. }
             | Self::DestinationStuck { .. }
             | Self::Crashed(_)

@@ -124,6 +124,50 @@ fn a_source_that_dies_in_mid_study_is_resumed_where_it_stopped() {
 }
 
 #[test]
+fn an_object_that_changed_in_the_spool_of_t2p_is_not_delivered_but_loaded_again() {
+    let folder = scratch();
+    let folder = folder.path();
+    let volumes = volumes(folder);
+    let mut destination = Orthanc::start("SITE_B", &folder.join("b"));
+    destination.stop();
+    let t2p = ingest_to(folder, &destination.node());
+    let ingest = transfer::ingest_arguments(&volumes);
+    transfer::load_only(&t2p, &volumes, OBJECTS);
+    let spooled = t2p.job().join("spool/segment-000001.objects");
+    let mut bytes = std::fs::read(&spooled).expect("the segment is in the spool");
+    // The middle is where an object begins, with a preamble that is not sent.
+    let pixel = bytes.len() / 2 - 1000;
+    bytes[pixel] ^= 1;
+    std::fs::write(&spooled, bytes).expect("the spool can be written");
+    destination.restart();
+    t2p.run(&ingest).expect(Exit::Incomplete).says("changed");
+    let before = destination.received().len() as u64;
+    assert!(before < OBJECTS, "the object that changed was delivered");
+    t2p.run(&ingest).expect(Exit::Clean);
+    assert_eq!(destination.received().len() as u64, OBJECTS, "something was sent twice");
+    assert_eq!(transfer::balance(&t2p), Balance::all_done(OBJECTS));
+}
+
+#[test]
+fn a_segment_that_changed_in_the_spool_of_p2t_is_not_written_but_fetched_again() {
+    let folder = scratch();
+    let folder = folder.path();
+    let files = files(folder);
+    let p2t = export_from(folder, &text(&files));
+    p2t.run(&["plan"]).expect(Exit::Clean);
+    // Without a medium the sealed segments stay in the spool.
+    p2t.run(&["export", "--to", &text(&files)]).expect(Exit::Failed);
+    let sealed = p2t.job().join("spool/segment-000001.tar.zst");
+    let mut bytes = std::fs::read(&sealed).expect("a sealed segment is in the spool");
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(&sealed, bytes).expect("the spool can be written");
+    p2t.run(&["export"]).expect(Exit::Incomplete).says("changed");
+    p2t.run(&["export"]).expect(Exit::Clean);
+    is_whole(&p2t);
+}
+
+#[test]
 fn a_destination_that_is_down_is_named_and_delivery_resumes_when_it_is_back() {
     let folder = scratch();
     let folder = folder.path();

@@ -200,7 +200,8 @@ impl Write {
         let mut sealed = File::open(&path).map_err(Error::file("open", &path))?;
         let file_number = match volume.writer.append_segment(file, &mut sealed) {
             Err(volume::Error::Medium(medium::Error::Full { .. })) => return Ok(Fit::VolumeFull),
-            other => other?,
+            Err(volume::Error::SegmentChanged { .. }) => return Err(self.give_back(segment)?),
+            appended => appended?,
         };
         volume.writer.commit()?;
         volume.files.push(segment.segment.file.clone());
@@ -219,6 +220,16 @@ impl Write {
         self.monitor.count(Counter::Done, segment.segment.objects);
         self.spool.delete(&segment.segment.file)?;
         Ok(Fit::Written)
+    }
+
+    /// A sealed segment that changed in the spool: its objects are fetched again.
+    fn give_back(&self, segment: &SegmentRow) -> Result<Error> {
+        let lost = self.shared.lock().release_segment(segment.id)?;
+        let name = &segment.segment.file;
+        self.spool.delete(name)?;
+        let message = format!("{name} changed in the spool; its {lost} objects are fetched again");
+        self.shared.event(Level::Error, "spool-damaged", message)?;
+        Ok(Error::SpoolDamaged)
     }
 
     /// A segment that fits on no volume holds an object that is too large for any: its objects fail, and the others

@@ -106,6 +106,11 @@ impl Deliver<'_> {
                     said
                 }
                 Err(Error::Archive(_)) if self.stop.requested() => break,
+                Err(Error::Archive(error)) if is_ours(&error) => {
+                    self.reload(object, &error)?;
+                    objects.next();
+                    continue;
+                }
                 Err(Error::Archive(error)) if is_silence(&error) => Said::NotNow(error.to_string()),
                 Err(Error::Archive(error)) => {
                     tracing::info!(%error, "an association broke");
@@ -174,6 +179,25 @@ impl Deliver<'_> {
         }
     }
 
+    /// An object that is not in the spool as it was loaded: its segment is read again, when its volume is here. Nothing
+    /// of the object was taken, because its end was never sent.
+    fn reload(&self, object: &Sendable, error: &archive::Error) -> Result<()> {
+        let mut catalogue = self.journal.lock();
+        let Some(row) = catalogue.segment(object.segment)? else { return Ok(()) };
+        // It may have been loaded anew from a better volume meanwhile; then it is offered again from there.
+        if catalogue.spool_offset(object.id)? != Some(object.object_at) {
+            return Ok(());
+        }
+        let objects = catalogue.reload_segment(row.id)?;
+        drop(catalogue);
+        self.spool.delete(object.segment)?;
+        let name = &row.segment.file;
+        let message =
+            format!("{name} in the spool is damaged, {objects} objects must be loaded again: {error}");
+        self.journal.event(Level::Error, "spool-damaged", message)?;
+        Err(Error::SpoolDamaged { segment: name.clone() })
+    }
+
     /// Says what is left for a later run, and why.
     fn leave(&self, object: &Sendable, why: &str) -> Result<()> {
         let message = format!("instance {} is left for now: {why}", object.sop_instance);
@@ -227,6 +251,11 @@ impl Deliver<'_> {
 /// Whether the destination did not answer in time. One that breaks the connection makes itself heard at least.
 fn is_silence(error: &archive::Error) -> bool {
     matches!(error, archive::Error::Dimse { source: dimse::Error::TimedOut { .. }, .. })
+}
+
+/// Whether it was our own disk that failed, not the destination.
+fn is_ours(error: &archive::Error) -> bool {
+    matches!(error, archive::Error::Dimse { source: dimse::Error::Source(_), .. })
 }
 
 fn close(open: Option<Open>) {
