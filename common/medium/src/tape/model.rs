@@ -1,7 +1,7 @@
 //! A tape drive as st presents it, for the tests: early warning with every other write refused, a hard end, records that
 //! cannot be read, and a buffer that forgets.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
@@ -49,7 +49,8 @@ struct State {
     /// By the number of writing calls (records, filemarks, flushes) so far.
     faults: BTreeMap<u32, Fault>,
     writing_calls: u32,
-    unreadable: BTreeSet<usize>,
+    /// Blocks that cannot be read, and how often not.
+    unreadable: BTreeMap<usize, u32>,
 }
 
 impl ModelDrive {
@@ -75,8 +76,9 @@ impl ModelDrive {
         self.state().write_protected = true;
     }
 
-    pub fn spoil(&self, block: usize) {
-        self.state().unreadable.insert(block);
+    /// So many reads of this block fail.
+    pub fn spoil(&self, block: usize, times: u32) {
+        self.state().unreadable.insert(block, times);
     }
 
     /// The power goes: what was not flushed is gone, and the drive comes back rewound.
@@ -177,7 +179,8 @@ impl TapeDevice for ModelDrive {
         let mut state = self.state();
         let at = state.at;
         state.at_end_of_data = false;
-        if state.unreadable.contains(&at) {
+        if let Some(left) = state.unreadable.get_mut(&at).filter(|left| **left > 0) {
+            *left -= 1;
             return Err(Errno::EIO);
         }
         match state.blocks.get(at).cloned() {

@@ -196,13 +196,24 @@ fn an_unreadable_record_costs_its_file_only() {
     let drive = ModelDrive::default();
     let files = [file(0, 40), file(1, 50), file(2, 33)];
     write(&mut *create(drive.open(), &SETTINGS).unwrap(), &files);
-    drive.spoil(6);
+    drive.spoil(6, u32::MAX);
     let mut reader = open(drive.open()).unwrap();
     assert_eq!(get(&mut *reader, 0).unwrap(), files[0].1);
     assert_eq!(get(&mut *reader, 1).unwrap(), files[1].1[..32]);
     assert_eq!(get(&mut *reader, 2).unwrap(), files[2].1);
     let found = Finding { file_number: 1, byte_offset: 6, what: Damage::UnreadableRecord };
     assert_eq!(reader.findings(), [found]);
+}
+
+#[test]
+fn a_record_that_is_read_at_the_third_attempt_is_not_damaged() {
+    let drive = ModelDrive::default();
+    let files = [file(0, 40), file(1, 50), file(2, 33)];
+    write(&mut *create(drive.open(), &SETTINGS).unwrap(), &files);
+    for block in [0, 3, 6] {
+        drive.spoil(block, 2);
+    }
+    assert_holds(&drive, &files);
 }
 
 #[test]
