@@ -1,6 +1,8 @@
 //! p2t and t2p on the real st driver, in the tape laboratory.
 #![allow(clippy::expect_used, reason = "helpers of tests fail as tests do")]
 
+use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread::sleep;
@@ -93,6 +95,31 @@ fn what_must_not_be_written_is_refused() {
         p2t.run(&["export", "--to", DRIVES[1]]).expect(Exit::Failed).says("is not blank");
         shell("mt -f /dev/nst1 rewind; tar -b 512 -tf /dev/nst1 | grep hostname", folder.path());
         shell("mt -f /dev/nst0 offline", folder.path());
-        p2t.run(&["export"]).expect(Exit::Failed).says("no cartridge");
+        p2t.run(&["export"]).expect(Exit::Incomplete).says("no cartridge");
     });
+}
+
+#[test]
+fn an_error_of_the_drive_ends_the_run_and_the_next_one_goes_on() {
+    let lab = Lab { drives: 2, cartridge_mib: 64 };
+    lab.run("an_error_of_the_drive_ends_the_run_and_the_next_one_goes_on", || {
+        let folder = scratch();
+        let (p2t, _) = new_export(folder.path());
+        // MEDIUM ERROR, write error, for the next record; then a reset by somebody else.
+        for sense in ["03 0c 00", "06 29 00"] {
+            tell_device_server(&format!("0 fail write {sense}"));
+            p2t.run(&["export"]).expect(Exit::Incomplete).says("could not write its tape");
+        }
+        p2t.run(&["export"]).expect(Exit::Clean);
+        transfer::without_job(folder.path()).run(&["verify", DRIVES[0]]).expect(Exit::Clean);
+    });
+}
+
+/// Sends a line to the control socket of the laboratory's drives.
+fn tell_device_server(line: &str) {
+    let mut server = UnixStream::connect("/run/tapectl").expect("the device server listens");
+    writeln!(server, "{line}").expect("it reads");
+    let mut answer = [0; 16];
+    let read = server.read(&mut answer).expect("it answers");
+    assert!(read > 0, "no answer to {line}");
 }

@@ -316,6 +316,18 @@ impl Error {
         }
     }
 
+    /// Whether the drive is the trouble, and not what is on the medium: once that is mended, the same volume goes on.
+    pub fn concerns_drive(&self) -> bool {
+        matches!(
+            self,
+            Self::Drive { .. }
+                | Self::PositionLost { .. }
+                | Self::NoCartridge { .. }
+                | Self::NotReady { .. }
+                | Self::InUse { .. }
+        )
+    }
+
     /// Names the finding behind an error of the operating system on `path`.
     pub(crate) fn io(path: &Path, action: &'static str, source: io::Error) -> Self {
         let path = path.to_owned();

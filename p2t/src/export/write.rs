@@ -123,6 +123,7 @@ impl Write {
         if row.state == VolumeState::Labelling {
             return match VolumeWriter::recreate(&address, &self.settings, label) {
                 Ok(writer) => self.labelled(row.id, writer).map(Some),
+                Err(volume::Error::Medium(error)) if error.concerns_drive() => Err(error.into()),
                 Err(error) => self.abandon(&row, &error).map(|()| None),
             };
         }

@@ -174,6 +174,7 @@ fn no_fault_at_any_call_loses_what_was_committed() {
             if let Some(error) = error {
                 stopped += 1;
                 assert!(matches!(error, Error::Drive { .. } | Error::PositionLost { .. }), "{error}");
+                writer.abandon_file().unwrap();
                 assert!(matches!(
                     writer.begin_file("segment-000099.tar.zst"),
                     Err(Error::WriterFailed { .. })

@@ -189,8 +189,8 @@ impl MediumWriter for TapeWriter {
     }
 
     fn abandon_file(&mut self) -> Result<(), Error> {
-        self.check_usable()?;
-        if self.sequence.abandon().is_none() || self.block == self.file_start.block {
+        // Where the drive stands is not known: what is on the tape is taken back when the volume is opened anew.
+        if self.failed || self.sequence.abandon().is_none() || self.block == self.file_start.block {
             return Ok(());
         }
         let Mark { block, used } = self.file_start;
