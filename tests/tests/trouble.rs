@@ -9,7 +9,7 @@ use e2e::peer::Peer;
 use e2e::process::free_port;
 use e2e::program::{Exit, Program};
 use e2e::proxy::Proxy;
-use e2e::synthetic;
+use e2e::synthetic::{self, Instance};
 use e2e::transfer::{self, Balance, text};
 use serde_json::json;
 
@@ -168,6 +168,44 @@ fn a_segment_that_changed_in_the_spool_of_p2t_is_not_written_but_fetched_again()
 }
 
 #[test]
+fn a_source_folder_whose_disk_is_taken_away_is_no_file_s_fault() {
+    let folder = scratch();
+    let folder = folder.path();
+    let files = files(folder);
+    let p2t = export_from(folder, &text(&files));
+    p2t.run(&["plan"]).expect(Exit::Clean);
+    let away = folder.join("away");
+    std::fs::rename(&files, &away).expect("a folder can be moved");
+    std::fs::create_dir(&files).expect("a folder can be made");
+    p2t.run(&["export"]).expect(Exit::Incomplete).says("source folder");
+    assert_eq!(transfer::balance(&p2t).pending, OBJECTS);
+    std::fs::remove_dir(&files).expect("an empty folder can be removed");
+    std::fs::rename(&away, &files).expect("a folder can be moved");
+    p2t.run(&["export"]).expect(Exit::Clean);
+    is_whole(&p2t);
+}
+
+#[test]
+fn a_study_that_the_source_lists_without_uid_is_reported_and_does_not_stand_for_every_study() {
+    let folder = scratch();
+    let folder = folder.path();
+    let files = files(folder);
+    let nameless = Instance { study: 99, series: 1, number: 1 };
+    let mut object = nameless.small(1000);
+    let element = *b"\x20\0\x0D\0UI";
+    let at = object.windows(element.len()).position(|window| window == element).expect("it names its study");
+    let value = at + element.len() + 2;
+    object[value..value + nameless.study_uid().len()].fill(0);
+    std::fs::write(files.join("nameless.dcm"), object).expect("a file can be written");
+    let source = Peer::start(folder, &files, &[]);
+    let p2t = export_from(folder, &source.node());
+    p2t.run_for_people(&["plan"]).expect(Exit::Discrepancies).says("without Study Instance UID");
+    p2t.run(&["export"]).expect(Exit::Discrepancies);
+    let balance = transfer::balance(&p2t);
+    assert_eq!((balance.done, balance.failed, balance.pending), (OBJECTS, 1, 0));
+}
+
+#[test]
 fn a_destination_that_is_down_is_named_and_delivery_resumes_when_it_is_back() {
     let folder = scratch();
     let folder = folder.path();
@@ -240,8 +278,8 @@ fn a_source_that_says_success_and_sends_nothing_is_never_done() {
 fn a_source_that_sends_nothing_at_first_is_asked_again_for_each_study() {
     let folder = scratch();
     let folder = folder.path();
-    // An attempt asks for a study twice, the second time with every transfer syntax there is.
-    let first_attempts = (2 * STUDIES).to_string();
+    // An attempt asks for a study, and then, with every transfer syntax there is, for a list of its instances and each.
+    let first_attempts = ((2 + INSTANCES) * STUDIES).to_string();
     let source = Peer::start(folder, &files(folder), &["--send-nothing", "--times", &first_attempts]);
     let p2t = export_from(folder, &source.node());
     p2t.run(&["plan"]).expect(Exit::Clean);

@@ -119,7 +119,6 @@ impl Listing for Recording<'_> {
         state: OddityState,
         reason: &str,
     ) -> Result<(), Cause> {
-        self.walked = true;
         self.context.monitor.count(Counter::Listed, 1);
         let counter = if state == OddityState::Failed { Counter::Failed } else { Counter::Excluded };
         self.context.monitor.count(counter, 1);
