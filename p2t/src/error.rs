@@ -104,6 +104,9 @@ impl Error {
             | Self::Crashed(_)
             | Self::Catalogue(catalogue::Error::DiskFull(_))
             | Self::Archive(archive::Error::Stopped) => ExitCode::Incomplete,
+            Self::Medium(error) | Self::Volume(volume::Error::Medium(error)) if error.concerns_drive() => {
+                ExitCode::Incomplete
+            }
             Self::Job(error) => error.exit_code(),
             _ => ExitCode::Failed,
         }

@@ -46,6 +46,7 @@ impl Media {
     fn address(&self, text: &str) -> Result<Address> {
         let address: Address = text.parse()?;
         Ok(match address {
+            Address::Tape(_) => address,
             Address::VirtualTape(path) => Address::VirtualTape(self.job.resolve(&path)),
             Address::Directory(path) => Address::Directory(self.job.resolve(&path)),
         })

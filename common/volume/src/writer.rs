@@ -201,7 +201,7 @@ fn require_label_at_most(address: &Address, label: &Label) -> Result<(), Error> 
     let mut medium = medium::open(address)?;
     let files = medium.files()?;
     // Zeros that a torn write leaves on a tape look like filemarks, and so like empty files.
-    let is_empty_on_tape = |file: &FileEntry| file.name.is_none() && file.bytes == 0;
+    let is_empty_on_tape = |file: &FileEntry| file.name.is_none() && file.bytes == Some(0);
     let only_label = files.iter().enumerate().all(|(at, file)| {
         is_empty_on_tape(file) || at == 0 && file.name.as_deref().is_none_or(|name| name == LABEL)
     });
@@ -213,6 +213,8 @@ fn require_label_at_most(address: &Address, label: &Label) -> Result<(), Error> 
         // Nothing with a name that files of a volume have; what else is in the directory stays.
         (None, Address::Directory(_)) => true,
         (None, Address::VirtualTape(path)) => is_shorter_than_a_word(path)?,
+        // Not blank, and yet without a file.
+        (None, Address::Tape(_)) => false,
     };
     if is_ours {
         return Ok(());

@@ -3,8 +3,8 @@
 //! The order is the law: medium committed, then the catalogue's durable row, then the spool file deleted.
 
 use std::fs::File;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use catalogue::balance::Stage;
@@ -39,9 +39,17 @@ pub struct Write {
     pub stop: Stop,
     /// Set when no further segment will be sealed in this run.
     pub packed: AtomicBool,
+    /// Why the run ended for want of a medium, if it did.
+    pub wanted: OnceLock<String>,
     /// Objects and bytes written in this run.
     pub objects: AtomicU64,
     pub bytes: AtomicU64,
+}
+
+/// Whether a segment went onto a volume.
+enum Fit {
+    Written,
+    VolumeFull,
 }
 
 /// The volume that is being written.
@@ -71,16 +79,21 @@ impl Write {
             let file = segment_file(&segment)?;
             let mut volume = match current.take() {
                 Some(volume) => volume,
-                None => self.begin()?,
+                None => match self.begin() {
+                    Err(error @ Error::MediaFull { .. }) => {
+                        self.want_medium(&error)?;
+                        break;
+                    }
+                    begun => begun?,
+                },
             };
-            if !volume.writer.fits(&file, volume.frames) && !volume.empty {
-                sealed.push(self.seal(volume, false)?);
-                volume = self.begin()?;
-            }
-            if volume.writer.fits(&file, volume.frames) {
-                self.write(&mut volume, &segment, &file)?;
-            } else {
-                self.give_up(&segment)?;
+            match self.write(&mut volume, &segment, &file)? {
+                Fit::Written => {}
+                Fit::VolumeFull if volume.empty => self.give_up(&segment)?,
+                Fit::VolumeFull => {
+                    sealed.push(self.seal(volume, false)?);
+                    continue;
+                }
             }
             current = Some(volume);
         }
@@ -93,6 +106,15 @@ impl Write {
         Ok(sealed)
     }
 
+    /// Ends the run for want of a medium. What was written is in order, so this is no failure.
+    fn want_medium(&self, error: &Error) -> Result<()> {
+        let message = error.to_string();
+        self.shared.event(Level::Warning, "media-full", message.clone())?;
+        let _ = self.wanted.set(message);
+        self.stop.request();
+        Ok(())
+    }
+
     /// Goes on with the volume that the last run left open.
     fn resume(&self) -> Result<Option<Current>> {
         let Some(row) = self.shared.lock().volume_in_work(COPY)? else { return Ok(None) };
@@ -101,6 +123,7 @@ impl Write {
         if row.state == VolumeState::Labelling {
             return match VolumeWriter::recreate(&address, &self.settings, label) {
                 Ok(writer) => self.labelled(row.id, writer).map(Some),
+                Err(volume::Error::Medium(error)) if error.concerns_drive() => Err(error.into()),
                 Err(error) => self.abandon(&row, &error).map(|()| None),
             };
         }
@@ -169,11 +192,16 @@ impl Write {
         }
     }
 
-    fn write(&self, volume: &mut Current, segment: &SegmentRow, file: &SegmentFile) -> Result<()> {
+    /// Writes and commits a segment, if it fits. A tape ends where it likes: then the segment is taken back.
+    fn write(&self, volume: &mut Current, segment: &SegmentRow, file: &SegmentFile) -> Result<Fit> {
+        if !volume.writer.fits(file, volume.frames) {
+            return Ok(Fit::VolumeFull);
+        }
         let path = self.spool.path(&segment.segment.file);
         let mut sealed = File::open(&path).map_err(Error::file("open", &path))?;
         let file_number = match volume.writer.append_segment(file, &mut sealed) {
-            Err(volume::Error::SegmentChanged { .. }) => return self.give_back(segment),
+            Err(volume::Error::Medium(medium::Error::Full { .. })) => return Ok(Fit::VolumeFull),
+            Err(volume::Error::SegmentChanged { .. }) => return Err(self.give_back(segment)?),
             appended => appended?,
         };
         volume.writer.commit()?;
@@ -191,17 +219,18 @@ impl Write {
         self.objects.fetch_add(segment.segment.objects, Ordering::Relaxed);
         self.bytes.fetch_add(file.bytes, Ordering::Relaxed);
         self.monitor.count(Counter::Done, segment.segment.objects);
-        self.spool.delete(&segment.segment.file)
+        self.spool.delete(&segment.segment.file)?;
+        Ok(Fit::Written)
     }
 
     /// A sealed segment that changed in the spool: its objects are fetched again.
-    fn give_back(&self, segment: &SegmentRow) -> Result<()> {
+    fn give_back(&self, segment: &SegmentRow) -> Result<Error> {
         let lost = self.shared.lock().release_segment(segment.id)?;
         let name = &segment.segment.file;
         self.spool.delete(name)?;
         let message = format!("{name} changed in the spool; its {lost} objects are fetched again");
         self.shared.event(Level::Error, "spool-damaged", message)?;
-        Err(Error::SpoolDamaged)
+        Ok(Error::SpoolDamaged)
     }
 
     /// A segment that fits on no volume holds an object that is too large for any: its objects fail, and the others
