@@ -34,7 +34,10 @@ pub enum Error {
     PlanUnfinished { left: usize },
     #[error("no medium is configured; set `to` under [media] in p2t.toml, or give --to")]
     NoMedium,
-    #[error("the media are full: {used}; put a blank one in and run `p2t export --to MEDIUM` to continue")]
+    #[error(
+        "the media are full, or their disks have no room for the next segment: {used}; put a blank one in and run \
+         `p2t export --to MEDIUM` to continue"
+    )]
     MediaFull { used: String },
     #[error(
         "the disk of the spool {path} is full: free some room there, or move the job to a larger disk, and run the \

@@ -72,6 +72,42 @@ fn a_full_spool_stops_p2t_which_says_so_and_resumes_when_there_is_room() {
     is_whole(&p2t);
 }
 
+/// A disk with room for a part of all objects.
+fn small_disk(folder: &Path, name: &str) -> std::path::PathBuf {
+    let disk = folder.join(name);
+    disk::mount_small(&disk, OBJECTS * u64::from(PIXELS) * 2 / 3);
+    disk.join("tape-{seq}.tap")
+}
+
+#[test]
+fn a_disk_that_is_full_of_volumes_makes_nothing_fail_and_the_next_disk_takes_the_rest() {
+    let folder = scratch();
+    let folder = folder.path();
+    let disks = ["one", "two", "three"].map(|name| small_disk(folder, name));
+    for given_at_once in [false, true] {
+        let p2t =
+            transfer::new_export(&folder.join(format!("{given_at_once}")), &text(&files(folder)), &disks[0]);
+        p2t.configure("segment", "bytes", "512 KiB");
+        p2t.configure("segment", "frame_bytes", "64 KiB");
+        p2t.run(&["plan"]).expect(Exit::Clean);
+        if given_at_once {
+            let to = disks.each_ref().map(|disk| text(disk));
+            p2t.run(&["export", "--to", &to[0], "--to", &to[1], "--to", &to[2]]).expect(Exit::Clean);
+        } else {
+            p2t.run(&["export"]).expect(Exit::Incomplete).says("full");
+            p2t.run(&["export"]).expect(Exit::Incomplete).says("full");
+            p2t.run(&["export", "--to", &text(&disks[1])]).expect(Exit::Clean);
+        }
+        is_whole(&p2t);
+        for disk in &disks {
+            transfer::each(&p2t, "verify", &transfer::volumes(disk));
+            for volume in transfer::volumes(disk) {
+                std::fs::remove_file(volume).expect("a volume can be deleted");
+            }
+        }
+    }
+}
+
 #[test]
 fn a_full_disk_of_the_job_stops_the_plan_which_says_so_and_goes_on_when_there_is_room() {
     let folder = scratch();

@@ -136,6 +136,18 @@ pub fn is_blank(address: &Address) -> Result<bool, Error> {
     }
 }
 
+/// Bytes that the file system below a disk medium has free, whether the medium exists yet or not. `None` for a tape, and
+/// where the system does not say.
+pub fn free_bytes(address: &Address) -> Option<u64> {
+    match address {
+        Address::Tape(_) => None,
+        Address::VirtualTape(path) | Address::Directory(path) => {
+            let existing = path.ancestors().find(|ancestor| ancestor.exists());
+            system::free_bytes(existing.unwrap_or(std::path::Path::new(".")))
+        }
+    }
+}
+
 /// Starts a volume on a blank medium; anything else is refused as [`Error::NotBlank`].
 pub fn create(address: &Address, settings: &Settings) -> Result<Box<dyn MediumWriter>, Error> {
     check(settings)?;

@@ -50,6 +50,9 @@ pub struct SegmentFile {
     pub frames: u32,
 }
 
+/// More than a label and its framing take.
+const LABEL_BYTES: u64 = 64 * 1024;
+
 const COPY_BYTES: usize = 1024 * 1024;
 
 impl VolumeWriter {
@@ -191,6 +194,13 @@ impl VolumeWriter {
         file.finish()?;
         Ok(IndexEntry { file: number, name: INDEX.to_owned(), bytes, blake3 })
     }
+}
+
+/// About what a volume with this segment alone takes on a disk or virtual tape: never less.
+pub fn bytes_alone(segment: &SegmentFile) -> u64 {
+    let end = end_bytes(u64::from(segment.objects), u64::from(segment.frames), 1);
+    // The framing of records is far below one in a thousand.
+    segment.bytes + segment.bytes / 1000 + end + LABEL_BYTES
 }
 
 /// Refuses a medium on which there is more than `label`, or what a power cut left of it.

@@ -55,6 +55,7 @@ enum Fit {
 /// The volume that is being written.
 struct Current {
     id: VolumeId,
+    address: Address,
     writer: VolumeWriter,
     files: Vec<String>,
     frames: u64,
@@ -79,7 +80,7 @@ impl Write {
             let file = segment_file(&segment)?;
             let mut volume = match current.take() {
                 Some(volume) => volume,
-                None => match self.begin() {
+                None => match self.begin(&file) {
                     Err(error @ Error::MediaFull { .. }) => {
                         self.want_medium(&error)?;
                         break;
@@ -89,7 +90,13 @@ impl Write {
             };
             match self.write(&mut volume, &segment, &file)? {
                 Fit::Written => {}
-                Fit::VolumeFull if volume.empty => self.give_up(&segment)?,
+                Fit::VolumeFull if volume.empty && self.is_too_large(&volume, &file) => {
+                    self.give_up(&segment)?;
+                }
+                Fit::VolumeFull if volume.empty => {
+                    self.abandon(volume.id, &volume.address, "its disk has no room for a segment")?;
+                    continue;
+                }
                 Fit::VolumeFull => {
                     sealed.push(self.seal(volume, false)?);
                     continue;
@@ -122,9 +129,12 @@ impl Write {
         let label = self.label(&row.volume, row.created_at);
         if row.state == VolumeState::Labelling {
             return match VolumeWriter::recreate(&address, &self.settings, label) {
-                Ok(writer) => self.labelled(row.id, writer).map(Some),
+                Ok(writer) => self.labelled(row.id, address, writer).map(Some),
                 Err(volume::Error::Medium(error)) if error.concerns_drive() => Err(error.into()),
-                Err(error) => self.abandon(&row, &error).map(|()| None),
+                Err(error) => {
+                    let why = format!("it could not be labelled: {error}");
+                    self.abandon(row.id, &address, &why).map(|()| None)
+                }
             };
         }
         let (mut segments, mut objects, mut frames) = (Vec::new(), 0, 0);
@@ -143,37 +153,36 @@ impl Write {
         })?;
         let empty = segments.is_empty();
         let writer = VolumeWriter::resume(&address, &self.settings, label, segments, objects)?;
-        Ok(Some(Current { id: row.id, writer, files: row.files, frames, empty }))
+        Ok(Some(Current { id: row.id, address, writer, files: row.files, frames, empty }))
     }
 
-    /// Gives up a volume whose label cannot be written: nothing is on it, so the next one takes its place.
-    fn abandon(&self, row: &VolumeRow, error: &volume::Error) -> Result<()> {
-        self.shared.lock().abandon_volume(row.id)?;
-        let NewVolume { sequence, medium, .. } = &row.volume;
-        let message = format!("volume {sequence} on {medium} could not be labelled and is given up: {error}");
+    /// Gives up a volume that no segment is on: the next one takes its place.
+    fn abandon(&self, id: VolumeId, address: &Address, why: &str) -> Result<()> {
+        self.shared.lock().abandon_volume(id)?;
+        let message = format!("the volume on {address} is given up, nothing is on it: {why}");
         self.monitor.finding(&message);
         Ok(self.shared.event(Level::Warning, "volume-abandoned", message)?)
     }
 
     /// Labels the next blank medium.
-    fn begin(&self) -> Result<Current> {
+    fn begin(&self, segment: &SegmentFile) -> Result<Current> {
         let volumes = self.shared.lock().volumes()?;
         let sequence = volumes.iter().map(|row| row.volume.sequence).max().unwrap_or(0) + 1;
         let used: Vec<String> = volumes.into_iter().map(|row| row.volume.medium).collect();
-        let address = self.media.blank(sequence, &used)?;
+        let address = self.media.blank(sequence, &used, volume::bytes_alone(segment))?;
         let volume = NewVolume { uuid: Uuid::now_v7(), sequence, copy: COPY, medium: address.to_string() };
         let id = self.shared.lock().begin_volume(&volume)?;
         let created_at =
             self.shared.lock().volume(volume.uuid)?.map(|row| row.created_at).unwrap_or_default();
         self.monitor.note(&format!("volume {sequence} is written to {address}"));
         let writer = VolumeWriter::create(&address, &self.settings, self.label(&volume, created_at))?;
-        self.labelled(id, writer)
+        self.labelled(id, address, writer)
     }
 
-    fn labelled(&self, id: VolumeId, writer: VolumeWriter) -> Result<Current> {
+    fn labelled(&self, id: VolumeId, address: Address, writer: VolumeWriter) -> Result<Current> {
         let files = vec![LABEL.to_owned()];
         self.shared.lock().label_committed(id, &files, writer.used_bytes())?;
-        Ok(Current { id, writer, files, frames: 0, empty: true })
+        Ok(Current { id, address, writer, files, frames: 0, empty: true })
     }
 
     fn label(&self, volume: &NewVolume, created_at: jiff::Timestamp) -> Label {
@@ -200,7 +209,9 @@ impl Write {
         let path = self.spool.path(&segment.segment.file);
         let mut sealed = File::open(&path).map_err(Error::file("open", &path))?;
         let file_number = match volume.writer.append_segment(file, &mut sealed) {
-            Err(volume::Error::Medium(medium::Error::Full { .. })) => return Ok(Fit::VolumeFull),
+            Err(volume::Error::Medium(medium::Error::Full { .. } | medium::Error::NoSpace { .. })) => {
+                return Ok(Fit::VolumeFull);
+            }
             Err(volume::Error::SegmentChanged { .. }) => return Err(self.give_back(segment)?),
             appended => appended?,
         };
@@ -231,6 +242,13 @@ impl Write {
         let message = format!("{name} changed in the spool; its {lost} objects are fetched again");
         self.shared.event(Level::Error, "spool-damaged", message)?;
         Ok(Error::SpoolDamaged)
+    }
+
+    /// Whether a segment that does not fit on an empty volume would fit on none. A disk may only be full of other things.
+    fn is_too_large(&self, volume: &Current, segment: &SegmentFile) -> bool {
+        let by_capacity =
+            self.settings.capacity_bytes.is_some_and(|bytes| volume::bytes_alone(segment) > bytes);
+        by_capacity || medium::free_bytes(&volume.address).is_none()
     }
 
     /// A segment that fits on no volume holds an object that is too large for any: its objects fail, and the others
