@@ -37,6 +37,11 @@ pub enum Error {
     )]
     SpoolFull { path: PathBuf, source: io::Error },
     #[error(
+        "there is no room for {path}: free some, or give another folder with --out, and run the same command again; \
+         what was extracted stays and is not written twice"
+    )]
+    OutputFull { path: PathBuf, source: io::Error },
+    #[error(
         "the spool holds as much as it may, and the destination takes none of it: see `t2p report` for the reasons, \
          or raise `limit_bytes` under [spool]"
     )]
@@ -85,6 +90,7 @@ impl Error {
         match self {
             Self::NoDestination | Self::FolderDestination(_) => ExitCode::Usage,
             Self::SpoolFull { .. }
+            | Self::OutputFull { .. }
             | Self::SpoolStuck
             | Self::SpoolDamaged { .. }
             | Self::DestinationDown { .. }

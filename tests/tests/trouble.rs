@@ -11,6 +11,7 @@ use e2e::program::{Exit, Program};
 use e2e::proxy::Proxy;
 use e2e::synthetic::{self, Instance};
 use e2e::transfer::{self, Balance, text};
+use e2e::tree;
 use serde_json::json;
 
 const STUDIES: u32 = 4;
@@ -70,6 +71,21 @@ fn a_full_spool_stops_p2t_which_says_so_and_resumes_when_there_is_room() {
     disk::resize(&spool, 100_000_000);
     p2t.run(&["export"]).expect(Exit::Clean);
     is_whole(&p2t);
+}
+
+#[test]
+fn a_full_disk_stops_an_extraction_which_says_so_and_goes_on_when_there_is_room() {
+    let folder = scratch();
+    let folder = folder.path();
+    let volumes = volumes(folder);
+    let disk = folder.join("out");
+    disk::mount_small(&disk, 1_000_000);
+    let t2p = transfer::without_job(folder);
+    let extract = ["extract", &text(&volumes[0]), "--out", &text(&disk)];
+    t2p.run(&extract).expect(Exit::Incomplete).says("no room").says("--out");
+    disk::resize(&disk, 100_000_000);
+    t2p.run(&extract).expect(Exit::Clean);
+    assert_eq!(tree::contents(&disk), tree::contents(&folder.join("files")));
 }
 
 /// A disk with room for a part of all objects.
