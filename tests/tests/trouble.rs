@@ -185,6 +185,7 @@ fn an_object_that_changed_in_the_spool_of_t2p_is_not_delivered_but_loaded_again(
     destination.stop();
     let t2p = ingest_to(folder, &destination.node());
     let ingest = transfer::ingest_arguments(&volumes);
+    t2p.configure("pace.limits", "associations", i64::from(STUDIES));
     transfer::load_only(&t2p, &volumes, OBJECTS);
     let spooled = t2p.job().join("spool/segment-000001.objects");
     let mut bytes = std::fs::read(&spooled).expect("the segment is in the spool");
