@@ -23,7 +23,9 @@ const EXPECTED_PER_CENT: u64 = 60;
 const BYTES_PER_STUDY: u64 = 35_000_000;
 
 pub fn run(context: &Context, arguments: Plan) -> Result<Outcome<Value>> {
-    let selection = merge(context.config.selection.clone(), arguments);
+    let mut configured = context.config.selection.clone();
+    configured.csv = configured.csv.map(|path| context.job.resolve(&path));
+    let selection = merge(configured, arguments);
     let (_lock, mut catalogue) = context.writer()?;
     Ids::of(&mut catalogue)?;
     let source = source::open(context, false)?;
