@@ -21,6 +21,8 @@ pub enum Fault {
     Torn,
     /// The drive was reset: it stands at the beginning of the tape and says nothing.
     SilentReset,
+    /// The drive was reset, and says so once.
+    Reset,
 }
 
 #[derive(Debug, Clone)]
@@ -33,6 +35,21 @@ enum Block {
 #[derive(Clone, Default)]
 pub struct ModelDrive(Arc<Mutex<State>>);
 
+/// An open drive. Closing it ends what was being written with a filemark, wherever the tape is, as st does.
+struct Handle(ModelDrive);
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.state().end_writing();
+    }
+}
+
+impl Handle {
+    fn state(&self) -> std::sync::MutexGuard<'_, State> {
+        self.0.state()
+    }
+}
+
 #[derive(Default)]
 #[allow(clippy::struct_excessive_bools, reason = "a drive has that many")]
 struct State {
@@ -43,6 +60,8 @@ struct State {
     early_warning: Option<usize>,
     end: Option<usize>,
     refuses_next: bool,
+    /// st writes a filemark before it moves or closes, if a record was the last thing it was given.
+    writing: bool,
     passed_filemark: bool,
     at_end_of_data: bool,
     write_protected: bool,
@@ -61,7 +80,7 @@ impl ModelDrive {
     }
 
     pub fn open(&self) -> Box<dyn TapeDevice> {
-        Box::new(self.clone())
+        Box::new(Handle(self.clone()))
     }
 
     pub fn fail_at(&self, call: u32, fault: Fault) {
@@ -86,15 +105,13 @@ impl ModelDrive {
         let mut state = self.state();
         let durable = state.durable;
         state.blocks.truncate(durable);
-        (state.at, state.refuses_next) = (0, false);
+        (state.at, state.refuses_next, state.writing) = (0, false, false);
     }
 
     /// The program dies: what was written reaches the tape, and st ends it with a filemark.
     pub fn kill(&self) {
         let mut state = self.state();
-        if state.at > 0 && matches!(state.blocks.get(state.at - 1), Some(Block::Record(_))) {
-            state.put(Block::Filemark);
-        }
+        state.end_writing();
         (state.at, state.durable, state.refuses_next) = (0, state.blocks.len(), false);
     }
 
@@ -112,6 +129,12 @@ impl State {
         self.at += 1;
     }
 
+    fn end_writing(&mut self) {
+        if std::mem::take(&mut self.writing) {
+            self.put(Block::Filemark);
+        }
+    }
+
     /// The end of the tape as st shows it: the write that crosses early warning succeeds, the next one is refused
     /// without having been tried, and so on by turns; at the hard end all are.
     fn refuses(&mut self) -> bool {
@@ -127,6 +150,7 @@ impl State {
         let call = self.writing_calls;
         self.writing_calls += 1;
         self.at_end_of_data = false;
+        self.writing = matches!(block, Block::Record(_));
         match self.faults.get(&call).copied() {
             Some(Fault::Fails(error)) => return Err(error),
             Some(Fault::WorksAndFails(error)) => {
@@ -134,6 +158,10 @@ impl State {
                 return Err(error);
             }
             Some(Fault::SilentReset) => self.at = 0,
+            Some(Fault::Reset) => {
+                self.at = 0;
+                return Err(Errno::EIO);
+            }
             Some(Fault::Torn) | None => {}
         }
         if self.refuses() {
@@ -162,7 +190,7 @@ impl State {
     }
 }
 
-impl TapeDevice for ModelDrive {
+impl TapeDevice for Handle {
     fn path(&self) -> &Path {
         Path::new("model")
     }
@@ -211,8 +239,13 @@ impl TapeDevice for ModelDrive {
                 match state.faults.get(&call) {
                     Some(Fault::Fails(error) | Fault::WorksAndFails(error)) => return Err(*error),
                     Some(Fault::SilentReset) => state.at = 0,
+                    Some(Fault::Reset) => {
+                        state.at = 0;
+                        return Err(Errno::EIO);
+                    }
                     Some(Fault::Torn) | None => {}
                 }
+                state.writing = false;
                 state.durable = state.blocks.len();
                 Ok(())
             }
@@ -221,6 +254,7 @@ impl TapeDevice for ModelDrive {
 
     fn rewind(&mut self) -> Result<(), Errno> {
         let mut state = self.state();
+        state.end_writing();
         (state.at, state.refuses_next, state.at_end_of_data) = (0, false, false);
         Ok(())
     }
@@ -235,12 +269,14 @@ impl TapeDevice for ModelDrive {
 
     fn to_end_of_data(&mut self) -> Result<(), Errno> {
         let mut state = self.state();
+        state.writing = false;
         (state.at, state.at_end_of_data) = (state.blocks.len(), true);
         Ok(())
     }
 
     fn seek(&mut self, block: u64) -> Result<(), Errno> {
         let mut state = self.state();
+        state.end_writing();
         (state.at, state.refuses_next, state.at_end_of_data) = (block as usize, false, false);
         if state.at > state.blocks.len() { Err(Errno::EIO) } else { Ok(()) }
     }

@@ -3,7 +3,7 @@ use std::io::{Read, Write};
 use nix::errno::Errno;
 
 use super::model::{Fault, ModelDrive};
-use super::{append, create, is_blank, open};
+use super::{Filemark, append, create, is_blank, open};
 use crate::{Damage, Error, FileId, FileReader, FileWriter, Finding, MediumReader, MediumWriter, Settings};
 
 const SETTINGS: Settings = Settings { record_bytes: 16, capacity_bytes: None };
@@ -88,6 +88,24 @@ fn what_is_abandoned_leaves_nothing() {
 }
 
 #[test]
+fn a_reset_before_a_file_is_abandoned_harms_nothing_that_was_committed() {
+    let drive = ModelDrive::default();
+    let files = [file(0, 40), file(1, 50)];
+    let mut writer = create(drive.open(), &SETTINGS).unwrap();
+    assert!(write(&mut *writer, &files).1.is_none());
+    writer.begin_file("segment-000009.tar.zst").unwrap();
+    writer.write_record(&[9; 16]).unwrap();
+    drive.fail_at(drive.writing_calls(), Fault::Reset);
+    assert!(matches!(writer.abandon_file(), Err(Error::Drive { .. })));
+    drop(writer);
+    drop(append(drive.open(), &SETTINGS, &names(&files)).unwrap());
+    let mut reader = open(drive.open()).unwrap();
+    for (number, (_, content)) in files.iter().enumerate() {
+        assert_eq!(get(&mut *reader, number).as_ref(), Some(content));
+    }
+}
+
+#[test]
 fn a_volume_goes_on_behind_its_last_commit_after_a_kill_and_after_a_power_cut() {
     for cut in [ModelDrive::kill, ModelDrive::power_cut] {
         let drive = ModelDrive::default();
@@ -164,8 +182,13 @@ fn no_fault_at_any_call_loses_what_was_committed() {
     let clean = ModelDrive::default();
     write(&mut *create(clean.open(), &SETTINGS).unwrap(), &files);
     let mut stopped = 0;
-    for fault in [Fault::Fails(Errno::EIO), Fault::WorksAndFails(Errno::EIO), Fault::Torn, Fault::SilentReset]
-    {
+    for fault in [
+        Fault::Fails(Errno::EIO),
+        Fault::WorksAndFails(Errno::EIO),
+        Fault::Torn,
+        Fault::Reset,
+        Fault::SilentReset,
+    ] {
         for call in 0..clean.writing_calls() {
             let drive = ModelDrive::default();
             drive.fail_at(call, fault);
@@ -183,13 +206,13 @@ fn no_fault_at_any_call_loses_what_was_committed() {
             if fault == Fault::SilentReset {
                 continue; // The tape is overwritten from its beginning: noticed, and its volume lost.
             }
-            drive.kill();
+            drop(writer);
             let mut writer = append(drive.open(), &SETTINGS, &names(&files[..done])).unwrap();
             assert!(write(&mut *writer, &files[done..]).1.is_none());
             assert_holds(&drive, &files);
         }
     }
-    assert!(stopped > 3 * clean.writing_calls(), "{stopped} of {} runs stopped", 4 * clean.writing_calls());
+    assert!(stopped > 4 * clean.writing_calls(), "{stopped} of {} runs stopped", 5 * clean.writing_calls());
 }
 
 #[test]
@@ -222,8 +245,11 @@ fn a_file_without_its_filemark_is_read_and_reported() {
     let drive = ModelDrive::default();
     let mut writer = create(drive.open(), &SETTINGS).unwrap();
     put(&mut *writer, &file(0, 40)).unwrap();
-    writer.begin_file("segment-000001.tar.zst").unwrap();
-    writer.write_record(&[1; 16]).unwrap();
+    drop(writer);
+    let mut device = drive.open();
+    device.to_end_of_data().unwrap();
+    device.write_record(&[1; 16]).unwrap();
+    device.filemark(Filemark::FlushOnly).unwrap();
     let mut reader = open(drive.open()).unwrap();
     assert_eq!(reader.files().unwrap().len(), 2);
     assert_eq!(get(&mut *reader, 1).unwrap(), [1; 16]);

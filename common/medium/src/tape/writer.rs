@@ -116,14 +116,35 @@ impl TapeWriter {
         }
     }
 
+    /// Waits until everything is on the tape, and makes sure that the drive is where it was counted to be.
+    fn flush(&mut self) -> Result<(), Error> {
+        if let Err(error) = self.device.filemark(Filemark::FlushOnly) {
+            return Err(self.fail(device_error(self.device.path(), "flush", error)));
+        }
+        self.check_position()
+    }
+
+    fn check_position(&mut self) -> Result<(), Error> {
+        match self.landed()? {
+            Landed::No => Ok(()),
+            Landed::Yes => Err(self.lose_position(self.block + 1)),
+        }
+    }
+
     fn lose_position(&mut self, found: u64) -> Error {
         let path = self.device.path().to_owned();
         let found = format!("the drive is at block {found} instead of {}", self.block);
         self.fail(Error::PositionLost { path, found })
     }
 
+    /// After a reset the tape stands at its beginning, and the next thing that st does for a rewind, a seek or the closing is
+    /// to end the interrupted file with a filemark: over the label. Flushing first makes it forget that file.
     fn fail(&mut self, error: Error) -> Error {
         self.failed = true;
+        if self.device.filemark(Filemark::FlushOnly).is_err() {
+            // Motion to the end of data does so as well; if that fails too, the first error is the one to be told.
+            let _ = self.device.to_end_of_data();
+        }
         error
     }
 }
@@ -193,27 +214,20 @@ impl MediumWriter for TapeWriter {
         if self.failed || self.sequence.abandon().is_none() || self.block == self.file_start.block {
             return Ok(());
         }
+        self.flush()?;
         let Mark { block, used } = self.file_start;
         (self.block, self.used) = (block, used);
         if let Err(error) = self.device.seek(block) {
             return Err(self.fail(device_error(self.device.path(), "locate in", error)));
         }
-        match self.landed()? {
-            Landed::No => Ok(()),
-            Landed::Yes => Err(self.lose_position(block + 1)),
-        }
+        self.check_position()
     }
 
     fn commit(&mut self) -> Result<u32, Error> {
         self.check_usable()?;
         self.sequence.check_between_files()?;
-        if let Err(error) = self.device.filemark(Filemark::FlushOnly) {
-            return Err(self.fail(device_error(self.device.path(), "flush", error)));
-        }
-        match self.landed()? {
-            Landed::No => Ok(self.sequence.ended()),
-            Landed::Yes => Err(self.lose_position(self.block + 1)),
-        }
+        self.flush()?;
+        Ok(self.sequence.ended())
     }
 
     fn close(self: Box<Self>) -> Result<(), Error> {
