@@ -2,6 +2,7 @@
 #![allow(clippy::expect_used, reason = "helpers of tests fail as tests do")]
 
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use e2e::disk::{self, scratch};
 use e2e::orthanc::Orthanc;
@@ -184,6 +185,7 @@ fn an_object_that_changed_in_the_spool_of_t2p_is_not_delivered_but_loaded_again(
     destination.stop();
     let t2p = ingest_to(folder, &destination.node());
     let ingest = transfer::ingest_arguments(&volumes);
+    t2p.configure("pace.limits", "associations", i64::from(STUDIES));
     transfer::load_only(&t2p, &volumes, OBJECTS);
     let spooled = t2p.job().join("spool/segment-000001.objects");
     let mut bytes = std::fs::read(&spooled).expect("the segment is in the spool");
@@ -258,6 +260,27 @@ fn a_study_that_the_source_lists_without_uid_is_reported_and_does_not_stand_for_
 }
 
 #[test]
+fn a_study_that_the_source_cannot_list_keeps_no_other_from_being_exported() {
+    let folder = scratch();
+    let folder = folder.path();
+    let silent = Instance { study: 2, series: 1, number: 1 };
+    let source = Peer::start(folder, &files(folder), &["--find-fails", &silent.study_uid()]);
+    let p2t = export_from(folder, &source.node());
+    p2t.run_for_people(&["plan"]).expect(Exit::Discrepancies).says("run `p2t plan` again");
+    p2t.run(&["export"]).expect(Exit::Incomplete).says("the plan is not whole");
+    p2t.run_for_people(&["plan"]).expect(Exit::Discrepancies).says("given up");
+    p2t.run(&["export"]).expect(Exit::Discrepancies);
+    let status = p2t.run(&["status"]).json();
+    assert_eq!((&status["studies"]["done"], &status["studies"]["failed"]), (&3.into(), &1.into()));
+    let report = p2t.run(&["report"]);
+    report.expect(Exit::Discrepancies);
+    let csv = std::fs::read_to_string(p2t.job().join("reports/p2t-export-studies.csv"));
+    let csv = csv.expect("there is a report");
+    let line = csv.lines().find(|line| line.contains(&silent.study_uid())).expect("the study is in it");
+    assert!(line.contains("could not be listed"), "{line}");
+}
+
+#[test]
 fn a_destination_that_is_down_is_named_and_delivery_resumes_when_it_is_back() {
     let folder = scratch();
     let folder = folder.path();
@@ -271,6 +294,19 @@ fn a_destination_that_is_down_is_named_and_delivery_resumes_when_it_is_back() {
     destination.restart();
     t2p.run(&ingest).expect(Exit::Clean);
     assert_eq!(destination.received().len() as u64, OBJECTS);
+}
+
+#[test]
+fn a_destination_that_is_down_is_waited_for_however_many_associations_find_it_so() {
+    let folder = scratch();
+    let folder = folder.path();
+    let volumes = volumes(folder);
+    let t2p = ingest_to(folder, "NOBODY@127.0.0.1:1");
+    t2p.configure("pace.limits", "associations", i64::from(STUDIES));
+    t2p.configure("retry", "delay_seconds", 2);
+    let started = Instant::now();
+    t2p.run(&transfer::ingest_arguments(&volumes)).expect(Exit::Incomplete).says("after 2 attempts");
+    assert!(started.elapsed() >= Duration::from_secs(2), "it was given up after {:?}", started.elapsed());
 }
 
 #[test]

@@ -78,6 +78,11 @@ impl Catalogue {
                 listed.count(list(tx, &mut series, study_id, &row)?);
             }
             study::mark_enumerated(tx, study_id)?;
+            if listed != Listed::default() {
+                // Attempts to list it are no attempts to fetch it.
+                let sql = "UPDATE study SET attempts = 0, last_error = NULL WHERE id = ? AND attempts > 0";
+                change(tx, sql, [study_id])?;
+            }
             Ok(listed)
         })
     }

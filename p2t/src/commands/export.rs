@@ -76,7 +76,7 @@ fn summary(context: &Context, exported: &Exported, harmed: &[Value]) -> Result<O
     let conflicts = conflicts(catalogue)?;
     let code = if instances.pending > 0 || studies.pending > 0 {
         ExitCode::Incomplete
-    } else if instances.failed > 0 || !harmed.is_empty() || !conflicts.is_empty() {
+    } else if instances.failed > 0 || studies.failed > 0 || !harmed.is_empty() || !conflicts.is_empty() {
         ExitCode::Discrepancies
     } else {
         ExitCode::Clean

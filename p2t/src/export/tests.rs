@@ -194,14 +194,16 @@ fn an_object_that_breaks_off_leaves_nothing_behind() {
     assert_eq!(lab.capture.shared.lock().intakes().unwrap()[0].end, 8);
 }
 
-/// A source that is never there, or answers and breaks off whatever it is asked for.
-struct Down {
+/// A source that is made up.
+struct Made {
     answers: bool,
+    /// Whether it sends what it is asked for by name; else it breaks off.
+    sends: bool,
 }
 
-impl Source for Down {
+impl Source for Made {
     fn describe(&self) -> String {
-        "DOWN".to_owned()
+        "MADE".to_owned()
     }
 
     fn answers(&self) -> bool {
@@ -223,11 +225,18 @@ impl Source for Down {
 
     fn retrieve(
         &self,
-        _: Retrieve<'_>,
-        _: &Arc<dyn Intake>,
+        request: Retrieve<'_>,
+        intake: &Arc<dyn Intake>,
         _: &dyn Fn() -> bool,
     ) -> Result<RetrieveEnd, archive::Error> {
-        Err(archive::Error::Stopped)
+        if !self.sends {
+            return Err(archive::Error::Stopped);
+        }
+        for wanted in request.wanted {
+            let number = wanted.sop_instance.rsplit('.').next().unwrap().parse().unwrap();
+            arrive(intake.as_ref(), number);
+        }
+        Ok(RetrieveEnd::default())
     }
 }
 
@@ -239,7 +248,7 @@ fn a_source_that_is_down_is_given_up_after_the_pauses_however_many_workers_find_
         plan(&mut catalogue, &format!("1.{study}"), [instance(study)]);
     }
     let retry = RetryConfig { attempts: 2, delay_seconds: 1 };
-    let fetch = Fetch::new(Arc::new(Down { answers: false }), lab.capture.clone(), retry);
+    let fetch = Fetch::new(Arc::new(Made { answers: false, sends: false }), lab.capture.clone(), retry);
     let started = Instant::now();
     let ends: Vec<_> = thread::scope(|scope| {
         let work = |number| {
@@ -259,49 +268,11 @@ fn a_source_that_is_down_is_given_up_after_the_pauses_however_many_workers_find_
 fn a_study_over_which_the_source_breaks_off_each_time_fails_in_the_end() {
     let lab = Lab::new(3);
     let retry = RetryConfig { attempts: 2, delay_seconds: 0 };
-    let run = || Fetch::new(Arc::new(Down { answers: true }), lab.capture.clone(), retry).work(0);
+    let run =
+        || Fetch::new(Arc::new(Made { answers: true, sends: false }), lab.capture.clone(), retry).work(0);
     assert!(matches!(run(), Err(Error::SourceDown { .. })));
     run().unwrap();
     assert_eq!(lab.in_state(InstanceState::Failed), 3);
-}
-
-/// A source that has every instance it is asked for by name, and never a whole study.
-struct Piecemeal;
-
-impl Source for Piecemeal {
-    fn describe(&self) -> String {
-        "PIECEMEAL".to_owned()
-    }
-
-    fn answers(&self) -> bool {
-        true
-    }
-
-    fn list(
-        &self,
-        _: &SelectionConfig,
-        _: &mut dyn Listing,
-        _: &dyn Fn() -> bool,
-    ) -> Result<(), archive::Error> {
-        Ok(())
-    }
-
-    fn list_study(&self, _: &str) -> Result<StudyListing, archive::Error> {
-        Ok(StudyListing::default())
-    }
-
-    fn retrieve(
-        &self,
-        request: Retrieve<'_>,
-        intake: &Arc<dyn Intake>,
-        _: &dyn Fn() -> bool,
-    ) -> Result<RetrieveEnd, archive::Error> {
-        for wanted in request.wanted {
-            let number = wanted.sop_instance.rsplit('.').next().unwrap().parse().unwrap();
-            arrive(intake.as_ref(), number);
-        }
-        Ok(RetrieveEnd::default())
-    }
 }
 
 #[test]
@@ -310,7 +281,8 @@ fn a_study_with_more_instances_than_are_asked_for_at_once_comes_whole_in_one_att
     let lab = Lab::new(COUNT);
     lab.capture.give_back(lab.capture.spool.open_intake(&mut lab.capture.shared.lock()).unwrap());
     let retry = RetryConfig { attempts: 1, delay_seconds: 0 };
-    let fetch = Fetch::new(Arc::new(Piecemeal), lab.capture.clone(), retry).in_parts_of(7);
+    let fetch =
+        Fetch::new(Arc::new(Made { answers: true, sends: true }), lab.capture.clone(), retry).in_parts_of(7);
     fetch.work(0).unwrap();
     assert_eq!(lab.in_state(InstanceState::Captured), COUNT as u64);
     let studies = lab.capture.shared.lock().studies(PlanPosition::default(), 1).unwrap();

@@ -247,7 +247,12 @@ impl Load {
 
     /// Reads a segment into the spool. Returns whether it was sound.
     fn segment(&self, id: VolumeId, volume: &mut Volume, plan: SegmentPlan) -> Result<bool> {
-        let (file, listed) = (plan.file.number, plan.listed.clone());
+        let file = plan.file.number;
+        // Not the whole plan: an index's list of objects may be long.
+        let unlisted = match &plan.listed {
+            Listed::Index(_) => None,
+            Listed::Segment(entry) => Some(entry.clone()),
+        };
         let path = self.spool.arriving();
         let mut sink = SpoolSink {
             out: BufWriter::with_capacity(BUFFER_BYTES, self.spool.create()?),
@@ -257,7 +262,7 @@ impl Load {
         };
         let check = volume.read_segment(plan, &mut sink).map_err(disk_full(path.clone()))?;
         let sound = check.findings.is_empty() && check.harmed.is_empty();
-        if let Listed::Segment(entry) = listed {
+        if let Some(entry) = unlisted {
             let row = self.register_found(id, file, entry.as_ref(), &check)?;
             let wanted = row.map_or(Ok(false), |row| self.is_wanted(&row))?;
             if !wanted {

@@ -10,7 +10,7 @@ use pace::{Admission, Pace};
 
 use super::batch::Sendable;
 use crate::error::{Error, Result};
-use crate::ingest::spool::Spool;
+use crate::ingest::spool::{Spool, file_name};
 
 /// The spool file that objects are read from; the last one stays open.
 pub struct Source<'a> {
@@ -27,7 +27,14 @@ impl Source<'_> {
         }
         let (_, file) = match &mut self.open {
             Some(open) => open,
-            none => none.insert((object.segment, File::open(&path).map_err(Error::file("open", &path))?)),
+            none => {
+                let file = File::open(&path).map_err(|error| match error.kind() {
+                    // Another worker found it damaged.
+                    io::ErrorKind::NotFound => Error::SpoolDamaged { segment: file_name(object.segment) },
+                    _ => Error::file("open", &path)(error),
+                })?;
+                none.insert((object.segment, file))
+            }
         };
         file.seek(SeekFrom::Start(object.dataset_at)).map_err(Error::file("seek in", &path))?;
         Ok(Checked::new(file.take(object.dataset_bytes), object.dataset_bytes, object.dataset_blake3))

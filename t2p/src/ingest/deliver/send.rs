@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
 use std::thread;
+use std::time::Instant;
 
 use archive::{Delivery, Session};
 use catalogue::Level;
@@ -101,7 +102,7 @@ impl Deliver<'_> {
             }
             let said = match self.offer(current.session.as_mut(), object, &mut source) {
                 Ok(said) => {
-                    self.outages.store(0, Ordering::Relaxed);
+                    self.outages().count = 0;
                     open = Some(current);
                     said
                 }
@@ -235,15 +236,29 @@ impl Deliver<'_> {
         Ok(Said::Settled)
     }
 
-    /// The destination is not to be reached: waits, longer each time, then gives the run up.
+    /// The destination is not to be reached: all workers wait, longer each time, then the run is given up.
     fn outage(&self, source: archive::Error) -> Result<()> {
-        let outages = self.outages.fetch_add(1, Ordering::Relaxed) + 1;
-        self.monitor.finding(&source.to_string());
-        self.journal.event(Level::Warning, "destination-down", source.to_string())?;
-        if outages >= self.retry.attempts {
-            return Err(Error::DestinationDown { attempts: outages, source });
+        let (count, pause) = {
+            let mut outages = self.outages();
+            let left = outages.rest_until.map(|until| until.saturating_duration_since(Instant::now()));
+            if let Some(left) = left.filter(|left| !left.is_zero()) {
+                // What other workers meet before the pause has begun to be kept is the same outage.
+                (0, left)
+            } else {
+                outages.count += 1;
+                let pause = self.retry.delay().saturating_mul(outages.count);
+                outages.rest_until = Some(Instant::now() + pause);
+                (outages.count, pause)
+            }
+        };
+        if count > 0 {
+            self.monitor.finding(&source.to_string());
+            self.journal.event(Level::Warning, "destination-down", source.to_string())?;
         }
-        self.rest(self.retry.delay().saturating_mul(outages));
+        if count >= self.retry.attempts {
+            return Err(Error::DestinationDown { attempts: count, source });
+        }
+        self.rest(pause);
         Ok(())
     }
 }
