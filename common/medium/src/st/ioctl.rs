@@ -1,4 +1,4 @@
-//! The requests of `linux/mtio.h`. The only unsafe code of the project.
+//! The requests of `linux/mtio.h`. The only unsafe code of the two programs.
 #![allow(unsafe_code, reason = "ioctl has no safe form; the structures below are what the kernel expects")]
 
 use std::ffi::{c_int, c_long, c_short};
