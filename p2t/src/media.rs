@@ -1,7 +1,7 @@
 //! Which medium the next volume goes to.
 
 use job::JobDir;
-use medium::Address;
+use medium::{Address, Medium};
 
 use crate::error::{Error, Result};
 
@@ -30,8 +30,8 @@ impl Media {
         for spec in &self.specs {
             let named = spec.replace(NUMBER, &format!("{sequence:04}"));
             let address = self.address(&named)?;
-            if medium::is_blank(&address)? {
-                if medium::free_bytes(&address).is_some_and(|free| free < needed) {
+            if address.is_blank()? {
+                if address.free_bytes().is_some_and(|free| free < needed) {
                     continue;
                 }
                 return Ok(address);

@@ -14,7 +14,7 @@ use catalogue::write::Commit;
 use catalogue::{Catalogue, Level, SegmentState, VolumeId, VolumeState};
 use job::{Counter, Journal, Monitor, Stop};
 use manifest::{Codec, Digest, EarlierVolume, LABEL, Label, SegmentEntry, TransferState};
-use medium::{Address, Settings};
+use medium::{Address, Medium, Settings};
 use uuid::Uuid;
 use volume::{SegmentFile, VolumeWriter};
 
@@ -248,7 +248,7 @@ impl Write {
     fn is_too_large(&self, volume: &Current, segment: &SegmentFile) -> bool {
         let by_capacity =
             self.settings.capacity_bytes.is_some_and(|bytes| volume::bytes_alone(segment) > bytes);
-        by_capacity || medium::free_bytes(&volume.address).is_none()
+        by_capacity || volume.address.free_bytes().is_none()
     }
 
     /// A segment that fits on no volume holds an object that is too large for any: its objects fail, and the others

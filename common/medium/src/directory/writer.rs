@@ -41,11 +41,14 @@ struct Renamed {
 }
 
 impl DirectoryWriter {
-    /// Behind the `committed` files; removes all other files of a volume.
-    pub fn open(path: &Path, settings: &Settings, committed: &[String]) -> Result<Self, Error> {
+    /// Behind the `committed` files of a directory that is open and locked; removes all other files of a volume.
+    pub fn new(
+        path: &Path,
+        directory: File,
+        settings: &Settings,
+        committed: &[String],
+    ) -> Result<Self, Error> {
         let sequence = Sequence::new(settings.record_bytes, committed)?;
-        let directory = File::open(path).map_err(|e| Error::io(path, "open", e))?;
-        system::lock(&directory, path)?;
         let mut used = 0_u64;
         for name in committed {
             used = used.saturating_add(committed_bytes(&path.join(name))?);
