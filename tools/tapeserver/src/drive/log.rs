@@ -114,10 +114,13 @@ impl Drive {
             protected = seat.cartridge.properties.write_protect;
         }
         let flag = |on: bool, bit: u8| if on { bit } else { 0 };
-        let first =
-            flag(self.prevented, 0x80) | flag(protected, 0x08) | flag(self.tally.cleaning.is_some(), 0x10);
-        // Raw: data accessible, tape threaded, medium present, in transit none.
-        let second = flag(loaded, 0x01) | flag(seated, 0x02) | flag(loaded, 0x08);
+        // Removal prevented, chip readable, write-protected, cleaning requested.
+        let first = flag(self.prevented, 0x80)
+            | flag(loaded, 0x20)
+            | flag(protected, 0x08)
+            | flag(self.tally.cleaning.is_some(), 0x04);
+        // The robot may take it; a cartridge is there, is seated, is threaded, is mounted.
+        let second = flag(!loaded, 0x20) | flag(seated, 0x10 | 0x04) | flag(loaded, 0x02 | 0x01);
         vec![Parameter { code: 0, control: BINARY, value: vec![first, second, 0, 0] }]
     }
 
