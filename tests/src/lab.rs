@@ -26,9 +26,20 @@ use crate::program::binary;
 const INSIDE: &str = "TAPELAB_GUEST";
 const SOCKET: &str = "/run/tapeserver";
 
+/// Who answers the kernel's commands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Backend {
+    /// tools/tapeserver.
+    Ours,
+    /// Debian's tgt: another one's library; of its drives, READ POSITION, LOCATE and the end do not work.
+    Tgt,
+}
+
 /// A machine: what tools/tapelab takes from its environment. Sizes are in MiB.
 #[derive(Debug, Clone)]
 pub struct Lab {
+    /// Who answers. Faults can only be asked of ours.
+    pub backend: Backend,
     /// Tape drives.
     pub drives: usize,
     /// How many of them begin with a cartridge in: drive 0 with the first, drive 1 with the second.
@@ -54,6 +65,7 @@ pub struct Lab {
 impl Default for Lab {
     fn default() -> Self {
         Self {
+            backend: Backend::Ours,
             drives: 2,
             loaded: 2,
             cartridges: 6,
@@ -76,6 +88,7 @@ impl Lab {
         command
             .arg("run")
             .env("TAPELAB_SERVER", binary("tapeserver"))
+            .env("TAPELAB_BACKEND", if self.backend == Backend::Ours { "tcmu" } else { "tgt" })
             .env("TAPELAB_DRIVES", self.drives.to_string())
             .env("TAPELAB_LOADED", self.loaded.to_string())
             .env("TAPELAB_CARTRIDGES", self.cartridges.to_string())

@@ -65,10 +65,12 @@ impl Drive {
         }
         let size = (bytes.len() - 4) as u16;
         bytes[2..4].copy_from_slice(&size.to_be_bytes());
-        if page == TAPE_ALERT {
+        let allocation = length(&cdb[7..9]);
+        // Flags go down when they were read; whoever asks for the header first has not read them yet.
+        if page == TAPE_ALERT && allocation >= bytes.len() {
             self.tally.lower_alerts();
         }
-        reply(data, &bytes, length(&cdb[7..9]));
+        reply(data, &bytes, allocation);
         Ok(())
     }
 
