@@ -130,7 +130,7 @@ fn injected_sense_comes_with_its_command() {
         assert_eq!(lengths().0.len(), 4);
         shell("mt -f /dev/nst0 rewind");
         ctl("drive 0 fail read 4 44 0");
-        assert_eq!(open().read(&mut [0; RECORD]).expect_err("injected").raw_os_error(), Some(EIO));
+        assert_eq!(open().read(&mut vec![0; RECORD]).expect_err("injected").raw_os_error(), Some(EIO));
         ctl("drive 0 stall 1.5 rewind");
         let started = Instant::now();
         shell("mt -f /dev/nst0 rewind");

@@ -34,6 +34,11 @@ pub fn signed(bytes: &[u8]) -> i64 {
     (number(bytes) << unused).cast_signed() >> unused
 }
 
+/// A length or a count as INFORMATION has it.
+pub fn information(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
 /// Answers with `bytes`, cut to what the host has room for.
 pub fn reply(data: &mut Vec<u8>, bytes: &[u8], allocation: usize) {
     data.extend_from_slice(&bytes[..bytes.len().min(allocation)]);

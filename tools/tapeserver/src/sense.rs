@@ -50,6 +50,7 @@ impl Key {
 
 /// Sense data of one command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(clippy::struct_excessive_bools, reason = "they are the bits of sense data")]
 pub struct Sense {
     /// The class of the finding.
     pub key: Key,

@@ -40,7 +40,7 @@ impl Element {
         self.flags |= FULL;
         self.medium = if cartridge.kind() == Kind::Cleaning { 2 } else { 1 };
         self.source = cartridge.properties.home;
-        self.barcode = cartridge.barcode().as_str().to_owned();
+        cartridge.barcode().as_str().clone_into(&mut self.barcode);
     }
 }
 

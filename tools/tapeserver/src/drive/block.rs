@@ -2,7 +2,7 @@
 
 use crate::cartridge::medium::Object;
 use crate::cartridge::{Cartridge, kind::Kind};
-use crate::device::{Cdb, length};
+use crate::device::{Cdb, information, length};
 use crate::drive::tally::{Alert, CleaningRequest};
 use crate::drive::{Drive, LONGEST};
 use crate::sense::{Key, Outcome, Sense};
@@ -20,7 +20,7 @@ struct Request {
 impl Request {
     /// What of the request is left after `done` blocks, as INFORMATION counts it.
     fn rest(&self, done: usize) -> i64 {
-        if self.fixed { (self.blocks - done) as i64 } else { self.size as i64 }
+        information(if self.fixed { self.blocks - done } else { self.size })
     }
 }
 
@@ -126,13 +126,13 @@ impl Drive {
             let medium = &mut Self::loaded(&mut self.seat)?.medium;
             if !medium.fits_mark(self.position) {
                 self.settle_to(0)?;
-                return Err(Sense::overflow((count - done) as i64));
+                return Err(Sense::overflow(information(count - done)));
             }
             medium.accept(self.position, Object::Mark, &[]);
             self.position += 1;
         }
         if !immediate {
-            self.settle_to(0).map_err(|sense| sense.with_information(count as i64))?;
+            self.settle_to(0).map_err(|sense| sense.with_information(information(count)))?;
         }
         if count == 0 { Ok(()) } else { self.accepted() }
     }
@@ -185,7 +185,7 @@ impl Drive {
         // With SILI a length that is too long counts only where the mode has a block length (SSC-4 6.5).
         let odd =
             if suppress { size > request.size && self.mode.block_size != 0 } else { size != request.size };
-        if odd { Err(Sense::odd_length(request.size as i64 - size as i64)) } else { Ok(()) }
+        if odd { Err(Sense::odd_length(information(request.size) - information(size))) } else { Ok(()) }
     }
 
     pub(super) fn erase(&mut self) -> Outcome {

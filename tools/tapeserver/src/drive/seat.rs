@@ -47,9 +47,9 @@ impl Drive {
     }
 
     /// A library or a hand puts a cartridge in; the drive loads it. Gives it back if there is one already.
-    pub fn insert(&mut self, cartridge: Cartridge) -> Result<(), Cartridge> {
+    pub fn insert(&mut self, cartridge: Cartridge) -> Result<(), Box<Cartridge>> {
         if self.seat.is_some() {
-            return Err(cartridge);
+            return Err(Box::new(cartridge));
         }
         self.seat = Some(Seat { cartridge, state: State::Ejected });
         self.load();

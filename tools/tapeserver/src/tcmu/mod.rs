@@ -21,7 +21,7 @@ const WARM: usize = 2 << 20;
 pub fn serve(mut ring: Ring, unit: &Mutex<dyn Device>) -> io::Result<()> {
     let (mut out, mut data) = (vec![0; WARM], vec![0; WARM]);
     loop {
-        while let Some(request) = ring.next()? {
+        while let Some(request) = ring.take()? {
             out.clear();
             data.clear();
             let sent = sends(request.cdb[0]);

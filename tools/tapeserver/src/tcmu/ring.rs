@@ -1,4 +1,4 @@
-//! The memory that the kernel shares with us (include/uapi/linux/target_core_user.h): a mailbox, a ring of commands, their data.
+//! The memory that the kernel shares with us (`include/uapi/linux/target_core_user.h`): a mailbox, a ring of commands, their data.
 //!
 //! The only file here that touches mapped memory. Everything goes through [`Ring::range`], which refuses what is not in it.
 #![allow(unsafe_code)]
@@ -132,7 +132,7 @@ impl Ring {
     }
 
     /// The next command, if there is one.
-    pub fn next(&mut self) -> io::Result<Option<Request>> {
+    pub fn take(&mut self) -> io::Result<Option<Request>> {
         loop {
             let head = self.shared(HEAD)?.load(Ordering::Acquire) as usize;
             let tail = self.shared(TAIL)?.load(Ordering::Relaxed) as usize;

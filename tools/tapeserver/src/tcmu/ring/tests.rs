@@ -38,19 +38,19 @@ fn open(memory: &[u8]) -> (tempfile::NamedTempFile, Ring) {
 #[test]
 fn a_command_comes_with_its_data_from_all_pieces() {
     let (_file, mut ring) = open(&mailbox(&[0x0a, 0, 0, 0, 10, 0], 0));
-    let request = ring.next().unwrap().unwrap();
+    let request = ring.take().unwrap().unwrap();
     assert_eq!(request.cdb[..6], [0x0a, 0, 0, 0, 10, 0]);
     let mut out = Vec::new();
     ring.gather(&request, &mut out).unwrap();
     assert_eq!(out, b"abcdefghij");
     ring.complete(&request, Ok(()), None).unwrap();
-    assert!(ring.next().unwrap().is_none());
+    assert!(ring.take().unwrap().is_none());
 }
 
 #[test]
 fn an_answer_fills_the_pieces_and_may_have_data_beside_sense() {
     let (file, mut ring) = open(&mailbox(&[0x08, 0, 0, 0, 10, 0], 0));
-    let request = ring.next().unwrap().unwrap();
+    let request = ring.take().unwrap().unwrap();
     ring.complete(&request, Err(Sense::at_filemark(5)), Some(b"0123456")).unwrap();
     let memory = std::fs::read(file.path()).unwrap();
     assert_eq!(memory[DATA + 100..][..4], *b"0123");
@@ -65,7 +65,7 @@ fn an_answer_fills_the_pieces_and_may_have_data_beside_sense() {
 #[test]
 fn the_ring_begins_again_at_its_end() {
     let (file, mut ring) = open(&mailbox(&[0x00], RING_SIZE - 128));
-    let request = ring.next().unwrap().unwrap();
+    let request = ring.take().unwrap().unwrap();
     ring.complete(&request, Ok(()), Some(&[])).unwrap();
     assert_eq!(std::fs::read(file.path()).unwrap()[TAIL..][..4], [0; 4]);
 }
@@ -75,9 +75,9 @@ fn offsets_outside_the_memory_are_refused() {
     let mut memory = mailbox(&[0x0a], 0);
     memory[RING + FIRST_VECTOR..][..8].copy_from_slice(&(SIZE as u64 - 2).to_ne_bytes());
     let (_file, mut ring) = open(&memory);
-    let request = ring.next().unwrap().unwrap();
+    let request = ring.take().unwrap().unwrap();
     assert!(ring.gather(&request, &mut Vec::new()).is_err());
     let mut memory = mailbox(&[0x0a], 0);
     memory[RING + CDB_OFFSET..][..8].copy_from_slice(&u64::MAX.to_ne_bytes());
-    assert!(open(&memory).1.next().is_err());
+    assert!(open(&memory).1.take().is_err());
 }
