@@ -1,4 +1,4 @@
-# shellcheck shell=dash disable=SC2154
+# shellcheck shell=dash disable=SC2153,SC2154
 # Sourced by init: our device server behind the kernel's target core (target_core_user, tcm_loop). No network.
 SOCKET=/run/tapeserver
 

@@ -44,6 +44,18 @@ pub fn reply(data: &mut Vec<u8>, bytes: &[u8], allocation: usize) {
     data.extend_from_slice(&bytes[..bytes.len().min(allocation)]);
 }
 
+/// Answers MODE SENSE (6) or (10): header, block descriptors and pages, whose length goes into the header (SPC-4 7.5.5).
+pub fn reply_mode(data: &mut Vec<u8>, cdb: &Cdb, mut bytes: Vec<u8>) {
+    if cdb[0] == crate::operation::MODE_SENSE_10 {
+        let size = (bytes.len() - 2) as u16;
+        bytes[..2].copy_from_slice(&size.to_be_bytes());
+        reply(data, &bytes, length(&cdb[7..9]));
+    } else {
+        bytes[0] = (bytes.len() - 1) as u8;
+        reply(data, &bytes, usize::from(cdb[4]));
+    }
+}
+
 /// Text as SCSI has it: padded with blanks, cut to its length.
 pub fn padded(text: &str, length: usize) -> Vec<u8> {
     let mut bytes = text.as_bytes().to_vec();

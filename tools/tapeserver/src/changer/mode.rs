@@ -1,7 +1,7 @@
 //! MODE SENSE of a library: where its elements are (SMC-3 7.3).
 
 use crate::changer::Library;
-use crate::device::{Cdb, length, reply};
+use crate::device::{Cdb, reply_mode};
 use crate::sense::{Outcome, Sense};
 
 const ELEMENT_ADDRESSES: u8 = 0x1d;
@@ -58,14 +58,7 @@ impl Library {
         }
         let mut bytes = if ten { vec![0; 8] } else { vec![0; 4] };
         bytes.extend(pages);
-        if ten {
-            let size = (bytes.len() - 2) as u16;
-            bytes[..2].copy_from_slice(&size.to_be_bytes());
-        } else {
-            bytes[0] = (bytes.len() - 1) as u8;
-        }
-        let allocation = if ten { length(&cdb[7..9]) } else { usize::from(cdb[4]) };
-        reply(data, &bytes, allocation);
+        reply_mode(data, cdb, bytes);
         Ok(())
     }
 }

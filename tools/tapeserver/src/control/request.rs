@@ -59,17 +59,8 @@ enum DriveAction {
     Reset,
     /// Cut its power and switch it on: as a reset, but what is in memory is lost
     PowerCut,
-    /// End a command with this sense
-    Fail(Fail),
-    /// Report a command as good without executing it
-    Swallow(When),
-    /// Let a command take long
-    Stall {
-        /// Seconds
-        seconds: f64,
-        #[command(flatten)]
-        when: When,
-    },
+    #[command(flatten)]
+    Fault(FaultAction),
     /// Let an object not reach the medium: its error comes late
     BadSpot {
         #[command(flatten)]
@@ -101,8 +92,6 @@ enum DriveAction {
     AddMark { object: usize },
     /// Take a record or filemark away
     Drop { object: usize },
-    /// Forget all faults that wait
-    Clear,
 }
 
 #[derive(Debug, Subcommand)]
@@ -113,6 +102,13 @@ enum LibraryAction {
     Import { barcode: String },
     /// Take a cartridge out of a slot or mail slot
     Export { barcode: String },
+    #[command(flatten)]
+    Fault(FaultAction),
+}
+
+/// What can be done to the commands of a drive and of the library alike.
+#[derive(Debug, Subcommand)]
+enum FaultAction {
     /// End a command with this sense
     Fail(Fail),
     /// Report a command as good without executing it
@@ -128,11 +124,28 @@ enum LibraryAction {
     Clear,
 }
 
+impl FaultAction {
+    fn add(self, faults: &mut Faults) -> Result<(), String> {
+        match self {
+            Self::Fail(fail) => {
+                let mut sense = fail.sense.sense();
+                sense.deferred = fail.deferred;
+                fail.count.add(faults, fail.trigger, Effect::fail(sense, fail.landed));
+            }
+            Self::Swallow(when) => when.count.add(faults, when.trigger, Effect::Swallow),
+            Self::Stall { seconds, when } => {
+                let duration = Duration::try_from_secs_f64(seconds).map_err(|error| format!("{error}\n"))?;
+                when.count.add(faults, when.trigger, Effect::Stall(duration));
+            }
+            Self::Clear => faults.clear(),
+        }
+        Ok(())
+    }
+}
+
+/// To how many commands a fault happens.
 #[derive(Debug, Args)]
-struct When {
-    /// write, read, filemark, locate, space, rewind, load, erase, position, move, any, or a hexadecimal operation code
-    #[arg(value_parser = Trigger::parse, default_value = "any")]
-    trigger: Trigger,
+struct Count {
     /// The first command that it happens to, from 1
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     nth: u32,
@@ -141,10 +154,19 @@ struct When {
     times: u32,
 }
 
-impl When {
-    fn add(&self, faults: &mut Faults, effect: Effect) {
-        faults.add(self.trigger, effect, self.nth, self.times);
+impl Count {
+    fn add(&self, faults: &mut Faults, trigger: Trigger, effect: Effect) {
+        faults.add(trigger, effect, self.nth, self.times);
     }
+}
+
+#[derive(Debug, Args)]
+struct When {
+    /// write, read, filemark, locate, space, rewind, load, erase, position, move, any, or a hexadecimal operation code
+    #[arg(value_parser = Trigger::parse, default_value = "any")]
+    trigger: Trigger,
+    #[command(flatten)]
+    count: Count,
 }
 
 #[derive(Debug, Args)]
@@ -188,20 +210,8 @@ struct Fail {
     /// Execute the command all the same
     #[arg(long)]
     landed: bool,
-    /// The first command that it happens to, from 1
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
-    nth: u32,
-    /// How many commands in a row
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
-    times: u32,
-}
-
-impl Fail {
-    fn add(&self, faults: &mut Faults) {
-        let mut sense = self.sense.sense();
-        sense.deferred = self.deferred;
-        faults.add(self.trigger, Effect::fail(sense, self.landed), self.nth, self.times);
-    }
+    #[command(flatten)]
+    count: Count,
 }
 
 fn byte(text: &str) -> Result<u8, std::num::ParseIntError> {
@@ -210,11 +220,6 @@ fn byte(text: &str) -> Result<u8, std::num::ParseIntError> {
 
 fn key(text: &str) -> Result<Key, String> {
     byte(text).ok().and_then(Key::from_code).ok_or("0 to 8, b or d".to_owned())
-}
-
-fn stall(seconds: f64) -> Result<Effect, String> {
-    let duration = Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())?;
-    Ok(Effect::Stall(duration))
 }
 
 /// Success without words, or that there was nothing of the kind.
@@ -280,12 +285,9 @@ impl DriveAction {
             Self::BadSpot { sense, after } => return done(Ok(drive.bad_spot(after, sense.sense()))),
             Self::Reset => drive.reset(),
             Self::PowerCut => drive.power_cut(),
-            Self::Fail(fail) => fail.add(&mut drive.faults),
-            Self::Swallow(when) => when.add(&mut drive.faults, Effect::Swallow),
-            Self::Stall { seconds, when } => when.add(&mut drive.faults, stall(seconds)?),
+            Self::Fault(fault) => fault.add(&mut drive.faults)?,
             Self::Alert { flag, switch } => drive.set_alert(flag, switch == Switch::On),
             Self::Clean { switch } => drive.request_cleaning(switch == Switch::On),
-            Self::Clear => drive.faults.clear(),
             // Those are the library's, which lends hands.
             Self::Eject | Self::Insert { .. } | Self::Swap { .. } => {}
         }
@@ -299,10 +301,7 @@ impl LibraryAction {
             Self::Inventory => return Ok(format!("{}\n", library.inventory())),
             Self::Import { barcode } => return hands(library.import(&barcode), |()| String::new()),
             Self::Export { barcode } => return hands(library.export(&barcode), |()| String::new()),
-            Self::Fail(fail) => fail.add(&mut library.faults),
-            Self::Swallow(when) => when.add(&mut library.faults, Effect::Swallow),
-            Self::Stall { seconds, when } => when.add(&mut library.faults, stall(seconds)?),
-            Self::Clear => library.faults.clear(),
+            Self::Fault(fault) => fault.add(&mut library.faults)?,
         }
         Ok(String::new())
     }

@@ -1,7 +1,7 @@
 //! MODE SENSE and MODE SELECT (SPC-4 7.5, SSC-4 8.3).
 
 use crate::cartridge::kind::Kind;
-use crate::device::{Cdb, length, number, reply};
+use crate::device::{Cdb, number, reply_mode};
 use crate::drive::{Drive, LONGEST};
 use crate::sense::{Outcome, Sense};
 
@@ -151,14 +151,7 @@ impl Drive {
         for page in pages {
             bytes.extend(self.mode.page(page, control, worm).unwrap_or_default());
         }
-        if ten {
-            let size = (bytes.len() - 2) as u16;
-            bytes[..2].copy_from_slice(&size.to_be_bytes());
-        } else {
-            bytes[0] = (bytes.len() - 1) as u8;
-        }
-        let allocation = if ten { length(&cdb[7..9]) } else { usize::from(cdb[4]) };
-        reply(data, &bytes, allocation);
+        reply_mode(data, cdb, bytes);
         Ok(())
     }
 

@@ -25,6 +25,7 @@ impl Probe {
     }
 
     /// Checks that what was found is what the documentation says.
+    #[allow(clippy::needless_pass_by_value, reason = "what is compared is computed in the call")]
     pub fn equal<T: PartialEq + Debug>(&mut self, what: &str, found: T, wanted: T) {
         let passed = found == wanted;
         if passed {

@@ -39,7 +39,7 @@ fn fixed_mode_counts_blocks() {
     let fixed = |operation, count| [operation, 1, 0, 0, count, 0];
     assert_eq!(bench.send(&fixed(op::WRITE, 1), &[0; 512]), Err(Sense::invalid_field()));
     bench.drive.mode.block_size = 512;
-    let data: Vec<u8> = (0..3 * 512).map(|byte| (byte / 512) as u8).collect();
+    let data: Vec<u8> = (0..3 * 512_usize).map(|byte| (byte / 512) as u8).collect();
     assert_eq!(bench.send(&fixed(op::WRITE, 3), &data), Ok(()));
     assert_eq!(bench.position().0, 3);
     assert_eq!(bench.marks(1, false), Ok(()));
