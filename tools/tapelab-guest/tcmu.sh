@@ -20,7 +20,10 @@ devices_up() {
     server=$!
     # The socket is there when the kernel has found all devices.
     until [ -S $SOCKET ]; do
-        kill -0 $server || return
+        kill -0 $server 2>/dev/null || {
+            cat "$STATE/server"
+            return 1
+        }
         pause
     done
 }
