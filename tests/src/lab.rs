@@ -56,6 +56,8 @@ pub struct Lab {
     pub buffer: u64,
     /// LTO generation of the drives.
     pub generation: u8,
+    /// Memory of the machine, its /tmp included.
+    pub memory: u64,
     /// Directory of the cartridges, if they must outlive the machine.
     pub library: Option<PathBuf>,
     /// Directories that the machine may write besides its own /tmp. Everything else of this machine can be read at its path.
@@ -74,6 +76,7 @@ impl Default for Lab {
             early: 2,
             buffer: 4,
             generation: 8,
+            memory: 768,
             library: None,
             writable: Vec::new(),
         }
@@ -97,6 +100,7 @@ impl Lab {
             .env("TAPELAB_EARLY", self.early.to_string())
             .env("TAPELAB_BUFFER", self.buffer.to_string())
             .env("TAPELAB_GENERATION", self.generation.to_string())
+            .env("TAPELAB_MEMORY", self.memory.to_string())
             .env("TAPELAB_WRITABLE", writable.collect::<Vec<_>>().join(&OsString::from(" ")))
             .env_remove("TAPELAB_STATE");
         match &self.library {
