@@ -66,25 +66,36 @@ fn processes_of(state: &Path) -> usize {
     std::fs::read_dir("/proc").expect("/proc is there").flatten().filter_map(names).count()
 }
 
-#[test]
-fn nothing_is_left_of_a_machine_whose_owner_is_killed() {
-    let folder = scratch();
-    let state = folder.path().join("state");
-    let mut command = Lab::default().command();
-    command.env("TAPELAB_STATE", &state).args(["sleep", "1000"]).stderr(Stdio::null());
-    let mut child = command.spawn().expect("tapelab starts");
+fn wait_until(done: impl Fn() -> bool, what: &str) {
     let deadline = Instant::now() + Duration::from_secs(120);
-    while !state.join("jobs/0/script").exists() {
-        assert!(Instant::now() < deadline, "the machine does not boot");
+    while !done() {
+        assert!(Instant::now() < deadline, "in vain: {what}");
         sleep(Duration::from_millis(50));
     }
+}
+
+#[test]
+fn nothing_is_left_of_a_machine_whose_owner_is_killed_but_what_was_durable() {
+    let folder = scratch();
+    let [state, library, kept] = ["state", "library", "kept"].map(|name| folder.path().join(name));
+    std::fs::create_dir(&kept).expect("a folder can be made");
+    let lab = Lab { library: Some(library.clone()), writable: vec![kept.clone()], ..Lab::default() };
+    // The first close makes two records durable; the three of the second wait in the drive's memory for theirs.
+    let script = format!(
+        "dd if=/dev/zero of=/dev/nst0 bs=64k count=2; exec 3>/dev/nst0; dd if=/dev/zero bs=64k count=3 >&3
+         touch {}/written; sleep 1000",
+        kept.display()
+    );
+    let mut command = lab.command();
+    command.env("TAPELAB_STATE", &state).args(["bash", "-c", &script]).stderr(Stdio::null());
+    let mut child = command.spawn().expect("tapelab starts");
+    wait_until(|| kept.join("written").exists(), "the machine boots and writes");
     assert!(processes_of(&state) > 0);
     child.kill().expect("it runs");
     child.wait().expect("it was started here");
-    while processes_of(&state) > 0 {
-        assert!(Instant::now() < deadline, "the machine goes on without its owner");
-        sleep(Duration::from_millis(50));
-    }
+    wait_until(|| processes_of(&state) == 0, "the machine dies with its owner");
+    let tape = std::fs::metadata(library.join("P2T001L8.tap")).expect("the cartridge is there");
+    assert_eq!(tape.len(), 2 * (65_536 + 8) + 4);
 }
 
 #[test]

@@ -13,8 +13,9 @@ use std::thread;
 use clap::{Parser, Subcommand};
 
 use tapeserver::cartridge::kind::{Barcode, Generation};
-use tapeserver::changer::{Library, Shelf};
+use tapeserver::changer::{Library, Shared, Shelf};
 use tapeserver::control::{self, Laboratory, SOCKET};
+use tapeserver::device::Device;
 use tapeserver::drive::{Drive, Specification};
 use tapeserver::tcmu;
 
@@ -121,8 +122,9 @@ impl Serve {
     fn run(&self) -> Result<(), Box<dyn Error>> {
         let laboratory = self.laboratory()?;
         let mut target = tcmu::Target::new(Path::new("/sys/kernel/config/target"))?;
-        let mut units: Vec<_> = laboratory.drives.iter().map(control::device).collect();
-        units.push(control::device(&laboratory.library));
+        let mut units: Vec<Shared<dyn Device>> = Vec::new();
+        units.extend(laboratory.drives.iter().map(|drive| drive.clone() as Shared<dyn Device>));
+        units.push(laboratory.library.clone());
         for (number, unit) in units.into_iter().enumerate() {
             let attached = target.attach(&format!("unit{number}"))?;
             let ring = tcmu::open(&attached)?;

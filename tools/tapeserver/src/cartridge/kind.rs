@@ -11,7 +11,7 @@ pub struct Generation(u8);
 pub struct Density {
     /// The density code.
     pub code: u8,
-    /// Bits per millimetre, media width in tenths of millimetres, tracks.
+    /// Bits per millimetre (for LTO-8 and -9 only near enough), media width in tenths of millimetres, tracks.
     pub geometry: (u32, u16, u16),
     /// Native capacity in 10^6 bytes of a real cartridge.
     pub capacity: u32,

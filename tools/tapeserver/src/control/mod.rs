@@ -6,7 +6,6 @@ use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::Shutdown;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
-use std::sync::Mutex;
 
 use crate::changer::{Library, Shared, lock};
 use crate::drive::Drive;
@@ -65,11 +64,4 @@ pub fn send(socket: &Path, words: &[String]) -> io::Result<Result<String, String
     connection.read_to_string(&mut answer)?;
     let (verdict, text) = answer.split_once('\n').unwrap_or((&answer, ""));
     Ok(if verdict == "ok" { Ok(text.to_owned()) } else { Err(text.to_owned()) })
-}
-
-/// A unit behind its lock, as the kernel's thread wants it.
-pub fn device<Unit: crate::device::Device + 'static>(
-    unit: &Shared<Unit>,
-) -> std::sync::Arc<Mutex<dyn crate::device::Device>> {
-    unit.clone()
 }
