@@ -3,6 +3,8 @@
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 export ROOT
+# The scripts look for programs there, whatever the user's own cargo is told.
+export CARGO_TARGET_DIR=$ROOT/target
 
 # Progress goes to stderr, so that stdout stays free for what a script was asked for.
 say() { printf '\033[1m>>\033[0m %s\n' "$*" >&2; }

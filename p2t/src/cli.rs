@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use jiff::civil::Date;
 
-/// Takes studies from a PACS or folder and writes them to volumes (virtual tapes or disks).
+/// Takes studies from a PACS or folder and writes them to volumes (tapes, virtual tapes or disks).
 #[derive(Parser)]
 #[command(
     version,
@@ -62,7 +62,7 @@ pub struct Init {
     /// Source archive: AETITLE@host:port, or a folder
     #[arg(long)]
     pub source: Option<job::NodeOrPath>,
-    /// Medium to write to: FILE.tap or a directory; `{seq}` stands for the volume's number. May be repeated
+    /// Medium to write to: a tape drive (/dev/nst0), FILE.tap or a directory; `{seq}` stands for the volume's number. May be repeated
     #[arg(long = "to", value_name = "MEDIUM")]
     pub to: Vec<String>,
     /// How much a volume may hold, such as '2.5 TB'
@@ -110,6 +110,6 @@ pub struct Export {
 
 #[derive(Args)]
 pub struct Verify {
-    /// FILE.tap or a directory
+    /// /dev/nst0, FILE.tap or a directory
     pub medium: medium::Address,
 }

@@ -34,7 +34,10 @@ pub enum Error {
     PlanUnfinished { left: usize },
     #[error("no medium is configured; set `to` under [media] in p2t.toml, or give --to")]
     NoMedium,
-    #[error("the media are full: {used}; put a blank one in and run `p2t export --to MEDIUM` to continue")]
+    #[error(
+        "the media are full, or their disks have no room for the next segment: {used}; put a blank one in and run \
+         `p2t export --to MEDIUM` to continue"
+    )]
     MediaFull { used: String },
     #[error(
         "the disk of the spool {path} is full: free some room there, or move the job to a larger disk, and run the \
@@ -54,7 +57,7 @@ pub enum Error {
     )]
     SourceDown { attempts: u32, source: archive::Error },
     #[error(
-        "an object in the spool has changed since it was captured: the disk is not to be trusted; what was lost is \
+        "an object or segment in the spool has changed since it was put there: the disk is not to be trusted; what was lost is \
          fetched again when you run the same command again"
     )]
     SpoolDamaged,
@@ -104,6 +107,9 @@ impl Error {
             | Self::Crashed(_)
             | Self::Catalogue(catalogue::Error::DiskFull(_))
             | Self::Archive(archive::Error::Stopped) => ExitCode::Incomplete,
+            Self::Medium(error) | Self::Volume(volume::Error::Medium(error)) if error.concerns_drive() => {
+                ExitCode::Incomplete
+            }
             Self::Job(error) => error.exit_code(),
             _ => ExitCode::Failed,
         }

@@ -24,13 +24,16 @@ impl Media {
         Ok(Self { specs: specs.to_vec(), job: job.clone() })
     }
 
-    /// A blank medium for volume `sequence`. Media of this job's earlier volumes (`used`) are passed over; anything
+    /// A blank medium for volume `sequence`, on which `needed` bytes find room. Media of this job's earlier volumes (`used`) are passed over; anything
     /// else that is not blank is an error, because it is somebody's data.
-    pub fn blank(&self, sequence: u32, used: &[String]) -> Result<Address> {
+    pub fn blank(&self, sequence: u32, used: &[String], needed: u64) -> Result<Address> {
         for spec in &self.specs {
             let named = spec.replace(NUMBER, &format!("{sequence:04}"));
             let address = self.address(&named)?;
             if medium::is_blank(&address)? {
+                if medium::free_bytes(&address).is_some_and(|free| free < needed) {
+                    continue;
+                }
                 return Ok(address);
             }
             if !used.contains(&address.to_string()) {
@@ -46,6 +49,7 @@ impl Media {
     fn address(&self, text: &str) -> Result<Address> {
         let address: Address = text.parse()?;
         Ok(match address {
+            Address::Tape(_) => address,
             Address::VirtualTape(path) => Address::VirtualTape(self.job.resolve(&path)),
             Address::Directory(path) => Address::Directory(self.job.resolve(&path)),
         })

@@ -67,13 +67,13 @@ pub struct Init {
 
 #[derive(Args)]
 pub struct OneMedium {
-    /// FILE.tap or a directory
+    /// /dev/nst0, FILE.tap or a directory
     pub medium: Address,
 }
 
 #[derive(Args)]
 pub struct Extract {
-    /// FILE.tap or a directory
+    /// /dev/nst0, FILE.tap or a directory
     pub medium: Address,
     /// The folder to write to; what is there stays
     #[arg(long)]
@@ -82,7 +82,7 @@ pub struct Extract {
 
 #[derive(Args)]
 pub struct Ingest {
-    /// FILE.tap or a directory; in any order
+    /// /dev/nst0, FILE.tap or a directory; in any order
     #[arg(required = true)]
     pub media: Vec<Address>,
     /// Send again what the destination refused in earlier runs, however often

@@ -37,10 +37,20 @@ pub enum Error {
     )]
     SpoolFull { path: PathBuf, source: io::Error },
     #[error(
+        "there is no room for {path}: free some, or give another folder with --out, and run the same command again; \
+         what was extracted stays and is not written twice"
+    )]
+    OutputFull { path: PathBuf, source: io::Error },
+    #[error(
         "the spool holds as much as it may, and the destination takes none of it: see `t2p report` for the reasons, \
          or raise `limit_bytes` under [spool]"
     )]
     SpoolStuck,
+    #[error(
+        "{segment} has changed in the spool since it was loaded: the disk is not to be trusted; run the same command \
+         again, with the volume that holds it"
+    )]
+    SpoolDamaged { segment: String },
     #[error("cannot {action} {path}: {source}")]
     File { action: &'static str, path: PathBuf, source: io::Error },
     #[error(
@@ -55,6 +65,8 @@ pub enum Error {
     DestinationStuck { why: String },
     #[error("a part of the program crashed: {0}; nothing is lost, run the same command again")]
     Crashed(&'static str),
+    #[error("the frame table of a segment cannot be kept: {0}")]
+    FrameTable(serde_json::Error),
     #[error("the transfer id in the catalogue is damaged: {0}")]
     Identity(uuid::Error),
 }
@@ -78,7 +90,9 @@ impl Error {
         match self {
             Self::NoDestination | Self::FolderDestination(_) => ExitCode::Usage,
             Self::SpoolFull { .. }
+            | Self::OutputFull { .. }
             | Self::SpoolStuck
+            | Self::SpoolDamaged { .. }
             | Self::DestinationDown { .. }
             | Self::DestinationStuck { .. }
             | Self::Crashed(_)

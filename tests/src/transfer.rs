@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -121,6 +122,26 @@ pub fn extract(t2p: &Program, volumes: &[PathBuf], folder: &Path) -> usize {
 /// `ingest` with all volumes as arguments.
 pub fn ingest_arguments(volumes: &[PathBuf]) -> Vec<String> {
     std::iter::once("ingest".to_owned()).chain(volumes.iter().map(|volume| text(volume))).collect()
+}
+
+/// Ingests volumes to a destination that is down, until `objects` objects were read, and stops then as Ctrl-C does: they
+/// wait in the spool.
+pub fn load_only(t2p: &Program, volumes: &[PathBuf], objects: u64) {
+    t2p.configure("retry", "attempts", 1000);
+    let ingest = t2p.spawn(&ingest_arguments(volumes));
+    let read = || {
+        let status = t2p.run(&["status"]);
+        let document = status.is(Exit::Clean).then(|| status.json());
+        document.map_or(0, |status| {
+            let term = |name: &str| status["loaded"][name].as_u64().unwrap_or_default();
+            term("done") + term("failed")
+        })
+    };
+    while read() < objects {
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    ingest.interrupt();
+    ingest.finish().expect(Exit::Incomplete);
 }
 
 /// Every object below `folder`, by SOP Instance UID; two files with one UID fail the test.

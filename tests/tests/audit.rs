@@ -5,6 +5,7 @@ use std::path::Path;
 
 use e2e::disk::scratch;
 use e2e::orthanc::Orthanc;
+use e2e::peer::Peer;
 use e2e::program::{Exit, Program};
 use e2e::synthetic::{self, Instance};
 use e2e::transfer::{self, Balance, text};
@@ -64,4 +65,25 @@ fn studies_of_other_transfers_at_the_destination_are_none_of_our_business() {
     let (destination, t2p, _) = delivered(folder.path());
     destination.load_bytes(&Instance { study: 77, series: 1, number: 1 }.small(100));
     t2p.run(&["audit"]).expect(Exit::Clean);
+}
+
+#[test]
+fn a_study_that_the_destination_cannot_be_asked_about_keeps_no_other_from_being_proved() {
+    let folder = scratch();
+    let folder = folder.path();
+    let files = folder.join("files");
+    synthetic::write_many(&files, 4, 5, 5_000);
+    let medium = folder.join("disk-{seq}");
+    transfer::export(&transfer::new_export(&folder.join("export"), &text(&files), &medium));
+    let empty = folder.join("empty");
+    std::fs::create_dir(&empty).expect("a folder can be made");
+    let silent = Instance { study: 2, series: 1, number: 1 };
+    let destination = Peer::start(folder, &empty, &["--find-fails", &silent.study_uid()]);
+    let t2p = transfer::new_ingest(&folder.join("ingest"), &destination.node());
+    t2p.run(&transfer::ingest_arguments(&transfer::volumes(&medium))).expect(Exit::Clean);
+    let audit = t2p.run_for_people(&["audit"]);
+    audit
+        .expect(Exit::Discrepancies)
+        .says("DELIVERED 15, MISSING 0, EXTRA 0, FAILED 5")
+        .says("does not tell");
 }

@@ -206,6 +206,29 @@ fn a_truncated_volume_is_delivered_as_far_as_it_goes_and_whole_from_a_better_cop
 }
 
 #[test]
+fn a_later_tape_that_is_cut_off_brings_its_own_segments_and_leaves_those_of_earlier_ones_alone() {
+    let folder = scratch();
+    let folder = folder.path();
+    let Transfer { volumes, contents } = transfer_in(folder, "x", "tape-{seq}.tap");
+    let first = restored(&transfer::without_job(folder), &volumes[0], &folder.join("first"), &contents);
+    let (mut receiver, t2p) = orthanc_and_job(folder);
+    receiver.stop();
+    // The first tape waits in the spool when the second comes, whose files on tape have the same numbers.
+    transfer::load_only(&t2p, &volumes[..1], first.len() as u64);
+    receiver.restart();
+    let whole = std::fs::read(&volumes[1]).expect("a tape can be read");
+    std::fs::write(&volumes[1], &whole[..whole.len() * 2 / 3]).expect("a tape can be written");
+    ingest(&t2p, &volumes[1..2]).expect(Exit::Discrepancies).says("not complete");
+    let uids = receiver.uids();
+    assert!(uids.is_superset(&first), "objects of the first tape are missing");
+    assert!(uids.len() > first.len(), "nothing of the second tape was delivered");
+    std::fs::write(&volumes[1], &whole).expect("a tape can be written");
+    ingest(&t2p, &volumes).expect(Exit::Clean);
+    t2p.run(&["audit"]).expect(Exit::Clean);
+    assert_eq!((receiver.uids().len(), receiver.received().len()), (OBJECTS, OBJECTS));
+}
+
+#[test]
 fn a_damaged_segment_costs_its_harmed_objects_until_a_better_copy_is_ingested() {
     let folder = scratch();
     let folder = folder.path();
@@ -222,6 +245,53 @@ fn a_damaged_segment_costs_its_harmed_objects_until_a_better_copy_is_ingested() 
     assert_eq!(receiver.uids().len() as u64, balance.done);
     t2p.run(&["audit"]).expect(Exit::Discrepancies).says("damaged on the volume");
     std::fs::write(&segment, &whole).expect("a segment can be written");
+    ingest(&t2p, &volumes).expect(Exit::Clean);
+    t2p.run(&["audit"]).expect(Exit::Clean);
+    assert_eq!((receiver.uids().len(), receiver.received().len()), (OBJECTS, OBJECTS));
+}
+
+#[test]
+fn a_damaged_volume_is_read_again_while_what_came_of_it_still_waits_for_the_destination() {
+    let folder = scratch();
+    let folder = folder.path();
+    let Transfer { volumes, .. } = transfer_in(folder, "x", "disk-{seq}");
+    let (mut receiver, t2p) = orthanc_and_job(folder);
+    receiver.stop();
+    let segment = volumes[0].join("segment-000001.tar.zst");
+    let whole = std::fs::read(&segment).expect("a segment can be read");
+    let mut damaged = whole.clone();
+    damaged[whole.len() / 2] ^= 1;
+    std::fs::write(&segment, damaged).expect("a segment can be written");
+    for _ in 0..2 {
+        transfer::load_only(&t2p, &volumes, OBJECTS as u64);
+    }
+    std::fs::write(&segment, &whole).expect("a segment can be written");
+    receiver.restart();
+    ingest(&t2p, &volumes).expect(Exit::Clean);
+    t2p.run(&["audit"]).expect(Exit::Clean);
+    assert_eq!((receiver.uids().len(), receiver.received().len()), (OBJECTS, OBJECTS));
+}
+
+#[test]
+fn a_volume_whose_index_and_segment_are_damaged_is_ingested_from_a_better_copy_all_the_same() {
+    let folder = scratch();
+    let folder = folder.path();
+    let Transfer { volumes, .. } = transfer_in(folder, "x", "disk-{seq}");
+    let (receiver, t2p) = orthanc_and_job(folder);
+    let damage = |name: &str, at: usize| {
+        let path = volumes[0].join(name);
+        let whole = std::fs::read(&path).expect("a volume's file can be read");
+        let mut damaged = whole.clone();
+        damaged[whole.len() / at] ^= 1;
+        std::fs::write(&path, damaged).expect("a volume's file can be written");
+        (path, whole)
+    };
+    let undo = [damage("INDEX.jsonl.zst", 2), damage("segment-000001.tar.zst", 10)];
+    ingest(&t2p, &volumes).expect(Exit::Discrepancies).says("segment-000001.tar.zst: damaged");
+    t2p.run_for_people(&["audit"]).expect(Exit::Discrepancies).says("damaged").says("volume 1");
+    for (path, whole) in undo {
+        std::fs::write(path, whole).expect("a volume's file can be written");
+    }
     ingest(&t2p, &volumes).expect(Exit::Clean);
     t2p.run(&["audit"]).expect(Exit::Clean);
     assert_eq!((receiver.uids().len(), receiver.received().len()), (OBJECTS, OBJECTS));

@@ -88,6 +88,22 @@ fn the_forger_writes_volumes_that_are_believed() {
 }
 
 #[test]
+fn a_volume_that_contradicts_another_is_refused_by_name_and_the_others_go_on() {
+    let folder = scratch();
+    let folder = folder.path();
+    let (honest, other) = (folder.join("honest"), folder.join("other"));
+    let mut forgery = Forgery::honest();
+    // It cannot be sent, so that no destination is needed.
+    forgery.objects[0].transfer_syntax = None;
+    forgery.clone().write(&honest);
+    forgery.sealed = zstd::bulk::compress(&[8; 4096], 1).expect("memory can be compressed");
+    forgery.write(&other);
+    let t2p = transfer::new_ingest(&folder.join("ingest"), "NOBODY@127.0.0.1:1");
+    let refused = t2p.run_for_people(&transfer::ingest_arguments(&[honest.clone(), other.clone(), honest]));
+    refused.expect(Exit::Discrepancies).says(&format!("{}: segment 1 differs", text(&other)));
+}
+
+#[test]
 fn names_in_an_index_that_lead_elsewhere_are_refused() {
     for name in
         ["../../../evil.dcm", "/tmp/evil/evil.dcm", "a/../evil.dcm", "a/b/..", "a/b/c\\d.dcm", "evil.dcm"]

@@ -68,7 +68,7 @@ impl Export {
         let p2t = transfer::new_export(&folder.join(format!("export-{number}")), node, &medium);
         p2t.configure("segment", "frame_bytes", "256 KiB");
         // In turns, little waits in the spool and is written soon, or everything waits there to the end.
-        if number % 2 == 0 {
+        if number.is_multiple_of(2) {
             p2t.configure("segment", "bytes", "1 MiB");
             p2t.configure("media", "volume_bytes", "4 MB");
         }

@@ -2,6 +2,7 @@
 #![allow(clippy::expect_used, reason = "helpers of tests fail as tests do")]
 
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use e2e::disk::{self, scratch};
 use e2e::orthanc::Orthanc;
@@ -9,8 +10,9 @@ use e2e::peer::Peer;
 use e2e::process::free_port;
 use e2e::program::{Exit, Program};
 use e2e::proxy::Proxy;
-use e2e::synthetic;
+use e2e::synthetic::{self, Instance};
 use e2e::transfer::{self, Balance, text};
+use e2e::tree;
 use serde_json::json;
 
 const STUDIES: u32 = 4;
@@ -73,6 +75,57 @@ fn a_full_spool_stops_p2t_which_says_so_and_resumes_when_there_is_room() {
 }
 
 #[test]
+fn a_full_disk_stops_an_extraction_which_says_so_and_goes_on_when_there_is_room() {
+    let folder = scratch();
+    let folder = folder.path();
+    let volumes = volumes(folder);
+    let disk = folder.join("out");
+    disk::mount_small(&disk, 1_000_000);
+    let t2p = transfer::without_job(folder);
+    let extract = ["extract", &text(&volumes[0]), "--out", &text(&disk)];
+    t2p.run(&extract).expect(Exit::Incomplete).says("no room").says("--out");
+    disk::resize(&disk, 100_000_000);
+    t2p.run(&extract).expect(Exit::Clean);
+    assert_eq!(tree::contents(&disk), tree::contents(&folder.join("files")));
+}
+
+/// A disk with room for a part of all objects.
+fn small_disk(folder: &Path, name: &str) -> std::path::PathBuf {
+    let disk = folder.join(name);
+    disk::mount_small(&disk, OBJECTS * u64::from(PIXELS) * 2 / 3);
+    disk.join("tape-{seq}.tap")
+}
+
+#[test]
+fn a_disk_that_is_full_of_volumes_makes_nothing_fail_and_the_next_disk_takes_the_rest() {
+    let folder = scratch();
+    let folder = folder.path();
+    let disks = ["one", "two", "three"].map(|name| small_disk(folder, name));
+    for given_at_once in [false, true] {
+        let p2t =
+            transfer::new_export(&folder.join(format!("{given_at_once}")), &text(&files(folder)), &disks[0]);
+        p2t.configure("segment", "bytes", "512 KiB");
+        p2t.configure("segment", "frame_bytes", "64 KiB");
+        p2t.run(&["plan"]).expect(Exit::Clean);
+        if given_at_once {
+            let to = disks.each_ref().map(|disk| text(disk));
+            p2t.run(&["export", "--to", &to[0], "--to", &to[1], "--to", &to[2]]).expect(Exit::Clean);
+        } else {
+            p2t.run(&["export"]).expect(Exit::Incomplete).says("full");
+            p2t.run(&["export"]).expect(Exit::Incomplete).says("full");
+            p2t.run(&["export", "--to", &text(&disks[1])]).expect(Exit::Clean);
+        }
+        is_whole(&p2t);
+        for disk in &disks {
+            transfer::each(&p2t, "verify", &transfer::volumes(disk));
+            for volume in transfer::volumes(disk) {
+                std::fs::remove_file(volume).expect("a volume can be deleted");
+            }
+        }
+    }
+}
+
+#[test]
 fn a_full_disk_of_the_job_stops_the_plan_which_says_so_and_goes_on_when_there_is_room() {
     let folder = scratch();
     let folder = folder.path();
@@ -124,6 +177,110 @@ fn a_source_that_dies_in_mid_study_is_resumed_where_it_stopped() {
 }
 
 #[test]
+fn an_object_that_changed_in_the_spool_of_t2p_is_not_delivered_but_loaded_again() {
+    let folder = scratch();
+    let folder = folder.path();
+    let volumes = volumes(folder);
+    let mut destination = Orthanc::start("SITE_B", &folder.join("b"));
+    destination.stop();
+    let t2p = ingest_to(folder, &destination.node());
+    let ingest = transfer::ingest_arguments(&volumes);
+    t2p.configure("pace.limits", "associations", i64::from(STUDIES));
+    transfer::load_only(&t2p, &volumes, OBJECTS);
+    let spooled = t2p.job().join("spool/segment-000001.objects");
+    let mut bytes = std::fs::read(&spooled).expect("the segment is in the spool");
+    // The middle is where an object begins, with a preamble that is not sent.
+    let pixel = bytes.len() / 2 - 1000;
+    bytes[pixel] ^= 1;
+    std::fs::write(&spooled, bytes).expect("the spool can be written");
+    destination.restart();
+    t2p.run(&ingest).expect(Exit::Incomplete).says("changed");
+    let before = destination.received().len() as u64;
+    assert!(before < OBJECTS, "the object that changed was delivered");
+    t2p.run(&ingest).expect(Exit::Clean);
+    assert_eq!(destination.received().len() as u64, OBJECTS, "something was sent twice");
+    assert_eq!(transfer::balance(&t2p), Balance::all_done(OBJECTS));
+}
+
+#[test]
+fn a_segment_that_changed_in_the_spool_of_p2t_is_not_written_but_fetched_again() {
+    let folder = scratch();
+    let folder = folder.path();
+    let files = files(folder);
+    let p2t = export_from(folder, &text(&files));
+    p2t.run(&["plan"]).expect(Exit::Clean);
+    // Without a medium the sealed segments stay in the spool.
+    p2t.run(&["export", "--to", &text(&files)]).expect(Exit::Failed);
+    let sealed = p2t.job().join("spool/segment-000001.tar.zst");
+    let mut bytes = std::fs::read(&sealed).expect("a sealed segment is in the spool");
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(&sealed, bytes).expect("the spool can be written");
+    p2t.run(&["export"]).expect(Exit::Incomplete).says("changed");
+    p2t.run(&["export"]).expect(Exit::Clean);
+    is_whole(&p2t);
+}
+
+#[test]
+fn a_source_folder_whose_disk_is_taken_away_is_no_file_s_fault() {
+    let folder = scratch();
+    let folder = folder.path();
+    let files = files(folder);
+    let p2t = export_from(folder, &text(&files));
+    p2t.run(&["plan"]).expect(Exit::Clean);
+    let away = folder.join("away");
+    std::fs::rename(&files, &away).expect("a folder can be moved");
+    std::fs::create_dir(&files).expect("a folder can be made");
+    p2t.run(&["export"]).expect(Exit::Incomplete).says("source folder");
+    assert_eq!(transfer::balance(&p2t).pending, OBJECTS);
+    std::fs::remove_dir(&files).expect("an empty folder can be removed");
+    std::fs::rename(&away, &files).expect("a folder can be moved");
+    p2t.run(&["export"]).expect(Exit::Clean);
+    is_whole(&p2t);
+}
+
+#[test]
+fn a_study_that_the_source_lists_without_uid_is_reported_and_does_not_stand_for_every_study() {
+    let folder = scratch();
+    let folder = folder.path();
+    let files = files(folder);
+    let nameless = Instance { study: 99, series: 1, number: 1 };
+    let mut object = nameless.small(1000);
+    let element = *b"\x20\0\x0D\0UI";
+    let at = object.windows(element.len()).position(|window| window == element).expect("it names its study");
+    let value = at + element.len() + 2;
+    object[value..value + nameless.study_uid().len()].fill(0);
+    std::fs::write(files.join("nameless.dcm"), object).expect("a file can be written");
+    let source = Peer::start(folder, &files, &[]);
+    let p2t = export_from(folder, &source.node());
+    p2t.run_for_people(&["plan"]).expect(Exit::Discrepancies).says("without Study Instance UID");
+    p2t.run(&["export"]).expect(Exit::Discrepancies);
+    let balance = transfer::balance(&p2t);
+    assert_eq!((balance.done, balance.failed, balance.pending), (OBJECTS, 1, 0));
+}
+
+#[test]
+fn a_study_that_the_source_cannot_list_keeps_no_other_from_being_exported() {
+    let folder = scratch();
+    let folder = folder.path();
+    let silent = Instance { study: 2, series: 1, number: 1 };
+    let source = Peer::start(folder, &files(folder), &["--find-fails", &silent.study_uid()]);
+    let p2t = export_from(folder, &source.node());
+    p2t.run_for_people(&["plan"]).expect(Exit::Discrepancies).says("run `p2t plan` again");
+    p2t.run(&["export"]).expect(Exit::Incomplete).says("the plan is not whole");
+    p2t.run_for_people(&["plan"]).expect(Exit::Discrepancies).says("given up");
+    p2t.run(&["export"]).expect(Exit::Discrepancies);
+    let status = p2t.run(&["status"]).json();
+    assert_eq!((&status["studies"]["done"], &status["studies"]["failed"]), (&3.into(), &1.into()));
+    let report = p2t.run(&["report"]);
+    report.expect(Exit::Discrepancies);
+    let csv = std::fs::read_to_string(p2t.job().join("reports/p2t-export-studies.csv"));
+    let csv = csv.expect("there is a report");
+    let line = csv.lines().find(|line| line.contains(&silent.study_uid())).expect("the study is in it");
+    assert!(line.contains("could not be listed"), "{line}");
+}
+
+#[test]
 fn a_destination_that_is_down_is_named_and_delivery_resumes_when_it_is_back() {
     let folder = scratch();
     let folder = folder.path();
@@ -137,6 +294,19 @@ fn a_destination_that_is_down_is_named_and_delivery_resumes_when_it_is_back() {
     destination.restart();
     t2p.run(&ingest).expect(Exit::Clean);
     assert_eq!(destination.received().len() as u64, OBJECTS);
+}
+
+#[test]
+fn a_destination_that_is_down_is_waited_for_however_many_associations_find_it_so() {
+    let folder = scratch();
+    let folder = folder.path();
+    let volumes = volumes(folder);
+    let t2p = ingest_to(folder, "NOBODY@127.0.0.1:1");
+    t2p.configure("pace.limits", "associations", i64::from(STUDIES));
+    t2p.configure("retry", "delay_seconds", 2);
+    let started = Instant::now();
+    t2p.run(&transfer::ingest_arguments(&volumes)).expect(Exit::Incomplete).says("after 2 attempts");
+    assert!(started.elapsed() >= Duration::from_secs(2), "it was given up after {:?}", started.elapsed());
 }
 
 #[test]
@@ -196,8 +366,8 @@ fn a_source_that_says_success_and_sends_nothing_is_never_done() {
 fn a_source_that_sends_nothing_at_first_is_asked_again_for_each_study() {
     let folder = scratch();
     let folder = folder.path();
-    // An attempt asks for a study twice, the second time with every transfer syntax there is.
-    let first_attempts = (2 * STUDIES).to_string();
+    // An attempt asks for a study, and then, with every transfer syntax there is, for a list of its instances and each.
+    let first_attempts = ((2 + INSTANCES) * STUDIES).to_string();
     let source = Peer::start(folder, &files(folder), &["--send-nothing", "--times", &first_attempts]);
     let p2t = export_from(folder, &source.node());
     p2t.run(&["plan"]).expect(Exit::Clean);

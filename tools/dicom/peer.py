@@ -16,7 +16,7 @@ from pynetdicom.sop_class import (StudyRootQueryRetrieveInformationModelFind, St
 
 warnings.simplefilter("ignore")
 
-SUCCESS, PENDING = 0x0000, 0xFF00
+SUCCESS, PENDING, UNABLE_TO_PROCESS = 0x0000, 0xFF00, 0xC001
 UNIQUE_KEY = {"STUDY": "StudyInstanceUID", "SERIES": "SeriesInstanceUID", "IMAGE": "SOPInstanceUID"}
 
 
@@ -46,6 +46,9 @@ class Peer:
     def find(self, event):
         keys = event.identifier
         log("FIND", keys.QueryRetrieveLevel)
+        if self.options.find_fails and keys.get("StudyInstanceUID") == self.options.find_fails:
+            yield UNABLE_TO_PROCESS, None
+            return
         unique = UNIQUE_KEY[keys.QueryRetrieveLevel]
         rows = {dataset.get(unique): dataset for dataset in self.matches(keys)}
         for dataset in rows.values():
@@ -108,6 +111,7 @@ def arguments():
     parser.add_argument("--send-nothing", action="store_true", help="answer a retrieve with Success and no object")
     parser.add_argument("--keep-back", type=int, default=0, help="answer a retrieve with Success, but N objects too few")
     parser.add_argument("--store-status", type=lambda text: int(text, 16), default=0, help="answer a C-STORE with this")
+    parser.add_argument("--find-fails", metavar="UID", help="fail every C-FIND that names this study")
     parser.add_argument("--forget", action="store_true", help="answer a C-STORE with Success and keep nothing")
     parser.add_argument("--stall", type=float, default=0, help="seconds before a C-STORE is answered")
     parser.add_argument("--times", type=int, default=0, help="spoil only the first N requests (0: all)")

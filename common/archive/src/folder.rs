@@ -13,6 +13,7 @@ use std::{
     fs::File,
     io,
     ops::ControlFlow,
+    os::unix::fs::MetadataExt,
     path::{Component, Path, PathBuf},
 };
 use walk::{Found, Walk};
@@ -21,6 +22,8 @@ use walk::{Found, Walk};
 #[derive(Debug, Clone)]
 pub struct FolderSource {
     root: PathBuf,
+    /// Device and number of the folder: another one may come to lie under its name.
+    identity: (u64, u64),
 }
 
 /// One file, or what stands in its place.
@@ -82,7 +85,20 @@ impl FolderSource {
         let canonical = root.as_ref().canonicalize().map_err(unusable)?;
         // Listing needs the permission that this asks for, and says at once if the path is no folder.
         canonical.read_dir().map_err(unusable)?;
-        Ok(Self { root: canonical })
+        let identity = identity(&canonical).map_err(unusable)?;
+        Ok(Self { root: canonical, identity })
+    }
+
+    /// Fails when the folder is not there any more: its disk was taken away, or another was put in its place. A folder
+    /// with nothing in it is taken for a place where a disk should be mounted.
+    pub fn require_root(&self) -> Result<(), Error> {
+        let unusable = |error| Error::RootUnusable { root: self.root.clone(), error };
+        let gone = || unusable(io::Error::new(io::ErrorKind::NotFound, "it is not the folder that it was"));
+        if identity(&self.root).map_err(unusable)? != self.identity {
+            return Err(gone());
+        }
+        self.root.read_dir().map_err(unusable)?.next().ok_or_else(gone)?.map_err(unusable)?;
+        Ok(())
     }
 
     /// The folder itself.
@@ -173,6 +189,11 @@ impl FolderSource {
         }
         File::open(real).map_err(unreadable)
     }
+}
+
+fn identity(folder: &Path) -> io::Result<(u64, u64)> {
+    let metadata = folder.metadata()?;
+    Ok((metadata.dev(), metadata.ino()))
 }
 
 impl ListSummary {

@@ -28,6 +28,10 @@ impl Source for FolderSource {
         self.root().display().to_string()
     }
 
+    fn answers(&self) -> bool {
+        self.require_root().is_ok()
+    }
+
     fn list(
         &self,
         selection: &SelectionConfig,
@@ -71,7 +75,12 @@ impl Source for FolderSource {
                 break;
             }
             let path = Path::new(OsStr::from_bytes(wanted.source_ref.as_deref().unwrap_or_default()));
-            match self.take_file(path, wanted.id, intake.as_ref()) {
+            let taken = self.take_file(path, wanted.id, intake.as_ref());
+            if matches!(taken, Err(Trouble::File(_))) {
+                // A disk that was taken away is no file's fault.
+                self.require_root()?;
+            }
+            match taken {
                 // The path may hold a patient's name; the UID says as well which file it is.
                 Err(Trouble::File(why)) if end.remarks.len() < MAX_REMARKS => {
                     end.remarks.push(format!("the file of instance {}: {why}", wanted.sop_instance));

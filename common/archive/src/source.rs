@@ -60,6 +60,9 @@ pub trait Source: Send + Sync {
     /// The source's name for reports.
     fn describe(&self) -> String;
 
+    /// Whether it can be reached at this moment; for when something else went wrong with it.
+    fn answers(&self) -> bool;
+
     /// Lists everything that the selection takes. `stop` is asked between rows.
     fn list(
         &self,

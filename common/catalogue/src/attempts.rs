@@ -10,11 +10,6 @@ use crate::states::InstanceState;
 use crate::transition::{advance, advance_all};
 
 impl Catalogue {
-    /// Leaves a pending instance out on purpose.
-    pub fn exclude_instance(&mut self, id: InstanceId, reason: &str) -> Result<()> {
-        self.durable(|tx| advance(tx, id.0, InstanceState::Excluded, &[("reason = ?", &reason)]))
-    }
-
     /// Gives a pending instance up.
     pub fn fail_instance(&mut self, id: InstanceId, reason: &str) -> Result<()> {
         self.durable(|tx| advance(tx, id.0, InstanceState::Failed, &[("reason = ?", &reason)]))
@@ -35,7 +30,7 @@ impl Catalogue {
             change(tx, "UPDATE study SET attempts = 0, last_error = NULL WHERE attempts > 0", [])?;
             let step = (InstanceState::Failed, InstanceState::Pending);
             // The literal lets the partial index serve.
-            advance_all(tx, step, &["reason = NULL", "attempts = 0"], "state >= 8", &[])
+            advance_all(tx, step, &["reason = NULL"], "state >= 8", &[])
         })
     }
 
@@ -47,16 +42,6 @@ impl Catalogue {
                 "UPDATE study SET attempts = attempts + 1, last_error = ?2 WHERE id = ?1",
                 params![study_id, error],
             )?;
-            Ok(())
-        })
-    }
-
-    /// Counts a failed attempt at each of these instances.
-    pub fn instance_attempts_failed(&mut self, ids: &[InstanceId]) -> Result<()> {
-        self.quick(|tx| {
-            for id in ids {
-                change(tx, "UPDATE instance SET attempts = attempts + 1 WHERE id = ?", [id])?;
-            }
             Ok(())
         })
     }

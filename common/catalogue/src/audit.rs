@@ -98,22 +98,6 @@ impl Reader {
         )
     }
 
-    /// Calls `visit` with the number of verdicts of each kind in each study, ordered by study UID.
-    pub fn each_study_verdicts<E: From<Error>>(
-        &self,
-        destination: DestinationId,
-        mut visit: impl FnMut(String, Verdict, u64) -> Result<(), E>,
-    ) -> Result<(), E> {
-        each(
-            &self.conn,
-            "SELECT study_uid, verdict, count(*) FROM verdict WHERE destination_id = ?
-             GROUP BY study_uid, verdict ORDER BY study_uid, verdict",
-            [destination],
-            |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
-            |(study_uid, verdict, count)| visit(study_uid, verdict, count),
-        )
-    }
-
     /// Calls `visit` for each verdict on a destination, ordered by study and instance UID.
     pub fn each_verdict<E: From<Error>>(
         &self,

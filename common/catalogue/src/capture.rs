@@ -26,8 +26,6 @@ pub struct PendingInstance {
     pub source_ref: Option<Vec<u8>>,
     /// Its size, where the source told it.
     pub bytes: Option<u64>,
-    /// Failed attempts so far.
-    pub attempts: u32,
 }
 
 /// Which instance an object claims to be.
@@ -109,7 +107,7 @@ impl Reader {
     ) -> Result<Vec<PendingInstance>> {
         all(
             &self.conn,
-            "SELECT i.id, e.uid, i.sop_instance, i.sop_class, i.source_ref, i.bytes, i.attempts
+            "SELECT i.id, e.uid, i.sop_instance, i.sop_class, i.source_ref, i.bytes
              FROM instance i JOIN series e ON e.id = i.series_id
              WHERE i.study_id = ? AND i.state = 0 AND i.id > ? ORDER BY i.id LIMIT ?",
             params![study_id, after, limit],
@@ -121,7 +119,6 @@ impl Reader {
                     sop_class: row.get(3)?,
                     source_ref: row.get(4)?,
                     bytes: row.get(5)?,
-                    attempts: row.get(6)?,
                 })
             },
         )

@@ -6,7 +6,7 @@ use crate::connection::Reader;
 use crate::error::Result;
 use crate::ids::{DestinationId, InstanceId, StudyId};
 use crate::object::{PackedObject, packed_object, select_object};
-use crate::rows::all;
+use crate::rows::{all, first};
 use crate::segments::{self, SegmentRow};
 use crate::states::{DeliveryState, InstanceState, SegmentState};
 use crate::study::{self, PlanPosition, PlannedStudy};
@@ -94,6 +94,12 @@ impl Reader {
         let values =
             params![destination, study_id, InstanceState::Loaded, after, pending, failed, attempts, limit];
         all(&self.conn, &sql, values, packed_object)
+    }
+
+    /// Where an object begins in the spool, while it is loaded.
+    pub fn spool_offset(&self, id: InstanceId) -> Result<Option<u64>> {
+        const SQL: &str = "SELECT spool_offset FROM instance WHERE id = ? AND state = ?";
+        Ok(first(&self.conn, SQL, params![id, InstanceState::Loaded], |row| row.get(0))?.flatten())
     }
 
     /// How many instances a destination has in each state of delivery; those never tried are not counted.

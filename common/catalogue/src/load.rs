@@ -39,44 +39,6 @@ impl Catalogue {
         })
     }
 
-    /// Records that objects of a segment are in the spool with the right digests, each with its first byte there.
-    pub fn objects_loaded(&mut self, segment: SegmentId, objects: &[(InstanceId, u64)]) -> Result<()> {
-        self.quick(|tx| {
-            for &(id, spool_offset) in objects {
-                belongs(tx, id, segment)?;
-                load(tx, id, spool_offset)?;
-            }
-            Ok(())
-        })
-    }
-
-    /// Records objects of a segment that could not be read right, each with its reason.
-    pub fn objects_damaged(&mut self, segment: SegmentId, objects: &[(InstanceId, String)]) -> Result<()> {
-        self.quick(|tx| {
-            for (id, reason) in objects {
-                belongs(tx, *id, segment)?;
-                fail(tx, *id, reason)?;
-            }
-            Ok(())
-        })
-    }
-
-    /// Records that the whole segment is in the spool and right.
-    pub fn segment_loaded(&mut self, id: SegmentId) -> Result<()> {
-        self.quick(|tx| advance(tx, id.0, SegmentState::Loaded, &[]))
-    }
-
-    /// Records that a segment could not be read whole: what of it is still pending fails with `reason`. Returns how
-    /// many objects that were. Another copy may still bring them.
-    pub fn segment_damaged(&mut self, id: SegmentId, reason: &str) -> Result<u64> {
-        self.quick(|tx| {
-            advance(tx, id.0, SegmentState::Damaged, &[])?;
-            let step = (InstanceState::Pending, InstanceState::Failed);
-            let values: [(&str, &dyn ToSql); 2] = [(":reason", &reason), (":segment", &id)];
-            advance_all(tx, step, &["reason = :reason"], "segment_id = :segment", &values)
-        })
-    }
-
     /// Puts a segment back to be loaded, because its spool file is gone or a better copy is here; its objects become
     /// pending, what is delivered stays delivered. Returns how many objects.
     pub fn reload_segment(&mut self, id: SegmentId) -> Result<u64> {

@@ -53,12 +53,7 @@ pub struct QueryRow {
 }
 
 impl Catalogue {
-    /// Finds the study or adds it at the plan's end; newer knowledge replaces older. True when it is new.
-    pub fn upsert_study(&mut self, row: &StudyRow) -> Result<(StudyId, bool)> {
-        self.quick(|tx| study::upsert(tx, row))
-    }
-
-    /// As [`Self::upsert_study`] for many, in one transaction.
+    /// Finds each study or adds it at the plan's end, in one transaction; newer knowledge replaces older.
     pub fn upsert_studies(&mut self, rows: impl IntoIterator<Item = StudyRow>) -> Result<Listed> {
         self.quick(|tx| {
             let mut listed = Listed::default();
@@ -83,6 +78,11 @@ impl Catalogue {
                 listed.count(list(tx, &mut series, study_id, &row)?);
             }
             study::mark_enumerated(tx, study_id)?;
+            if listed != Listed::default() {
+                // Attempts to list it are no attempts to fetch it.
+                let sql = "UPDATE study SET attempts = 0, last_error = NULL WHERE id = ? AND attempts > 0";
+                change(tx, sql, [study_id])?;
+            }
             Ok(listed)
         })
     }
@@ -109,14 +109,6 @@ impl Catalogue {
     pub fn finish_listing(&mut self) -> Result<()> {
         self.quick(|tx| {
             change(tx, "UPDATE study SET listing = 1 WHERE listing = 0", [])?;
-            Ok(())
-        })
-    }
-
-    /// Puts a study back among those to enumerate, for a plan that looks for what changed.
-    pub fn relist_study(&mut self, study_id: StudyId) -> Result<()> {
-        self.quick(|tx| {
-            change(tx, "UPDATE study SET listing = 0 WHERE id = ?", [study_id])?;
             Ok(())
         })
     }
@@ -171,11 +163,6 @@ impl Reader {
             study::page(&self.conn, "study.id = :study", &[(":study", &id)], PlanPosition::default(), 1)?;
         let known = found.into_iter().next().map(|planned| planned.study);
         known.ok_or_else(|| Error::Unknown { what: "study", id: id.to_string() })
-    }
-
-    /// A study by its UID.
-    pub fn study_id(&self, uid: &str) -> Result<Option<StudyId>> {
-        study::find(&self.conn, uid)
     }
 
     /// Calls `visit` for each recorded query, oldest first.

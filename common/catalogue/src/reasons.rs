@@ -38,16 +38,6 @@ pub struct Conflict {
 }
 
 impl Reader {
-    /// The reasons for instances left out or given up, the most frequent first, at most `limit` of them.
-    pub fn instance_reasons(&self, limit: usize) -> Result<Vec<Reason>> {
-        self.reasons(
-            "SELECT state, ifnull(reason, ''), count(*) FROM instance WHERE state >= 8
-             GROUP BY state, reason ORDER BY count(*) DESC LIMIT ?",
-            "SELECT sop_instance FROM instance WHERE state >= 8 AND state = ? AND ifnull(reason, '') = ? LIMIT ?",
-            limit,
-        )
-    }
-
     /// The reasons for listed files that are no DICOM objects, the most frequent first. Examples are paths.
     pub fn oddity_reasons(&self, limit: usize) -> Result<Vec<Reason>> {
         self.reasons(

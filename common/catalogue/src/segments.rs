@@ -107,12 +107,6 @@ impl Reader {
         let sql = select_object(&[], "WHERE i.segment_id = ? ORDER BY i.tar_offset");
         each(&self.conn, &sql, [segment_id], packed_object, visit)
     }
-
-    /// The object of a segment whose first byte lies at `tar_offset` of its tar.
-    pub fn object_at(&self, segment_id: SegmentId, tar_offset: u64) -> Result<Option<PackedObject>> {
-        let sql = select_object(&[], "WHERE i.segment_id = ? AND i.tar_offset = ?");
-        first(&self.conn, &sql, params![segment_id, tar_offset], packed_object)
-    }
 }
 
 pub(crate) fn insert(conn: &Connection, segment: &NewSegment, state: SegmentState) -> Result<SegmentId> {

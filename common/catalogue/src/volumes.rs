@@ -68,10 +68,12 @@ impl Reader {
         by_uuid(&self.conn, uuid)
     }
 
-    /// `t2p`: whether every segment known to lie on a volume is done with, and at least one is known.
+    /// `t2p`: whether every segment known to lie on a volume is done with, at least one is known, and so are all that
+    /// its list of files names: one that could not be made out has no row, and nobody else would miss its objects.
     pub fn is_volume_settled(&self, id: VolumeId) -> Result<bool> {
-        const SQL: &str = "SELECT count(*) > 0 AND count(*) = sum(s.state = ?2) FROM placement p
-            JOIN segment s ON s.id = p.segment_id WHERE p.volume_id = ?1";
+        const SQL: &str = "SELECT count(*) > 0 AND count(*) = sum(s.state = ?2)
+            AND count(*) >= (SELECT count(*) FROM volume v, json_each(v.files) f WHERE v.id = ?1 AND f.value GLOB 'segment-*')
+            FROM placement p JOIN segment s ON s.id = p.segment_id WHERE p.volume_id = ?1";
         let settled =
             first(&self.conn, SQL, params![id, SegmentState::Done], |row| row.get::<_, Option<bool>>(0))?;
         Ok(settled.flatten().unwrap_or(false))

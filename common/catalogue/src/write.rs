@@ -2,11 +2,11 @@
 
 use rusqlite::{Connection, params};
 
-use crate::connection::{Catalogue, Reader};
+use crate::connection::Catalogue;
 use crate::error::{Error, Result};
 use crate::ids::{SegmentId, VolumeId};
-use crate::object::{Digest, FURTHER_COLUMN, PackedObject, packed_object, select_object};
-use crate::rows::{change, each, first};
+use crate::object::Digest;
+use crate::rows::{change, first};
 use crate::states::{InstanceState, SegmentState, VolumeState};
 use crate::time::Millis;
 use crate::transition::{advance, advance_all, advance_from};
@@ -80,24 +80,6 @@ impl Catalogue {
     /// Gives up a volume that cannot be sealed. What was committed on it stays written: segments stand alone.
     pub fn abandon_volume(&mut self, id: VolumeId) -> Result<()> {
         self.durable(|tx| advance(tx, id.0, VolumeState::Abandoned, &[]))
-    }
-}
-
-impl Reader {
-    /// Calls `visit` for each object on a volume with its segment's file number, in the volume's order: what its
-    /// index lists.
-    pub fn each_object_of_volume<E: From<Error>>(
-        &self,
-        volume_id: VolumeId,
-        mut visit: impl FnMut(u64, PackedObject) -> Result<(), E>,
-    ) -> Result<(), E> {
-        let sql = select_object(
-            &["p.file_number"],
-            "JOIN placement p ON p.segment_id = i.segment_id WHERE p.volume_id = ?
-             ORDER BY p.file_number, i.tar_offset",
-        );
-        let read = |row: &rusqlite::Row<'_>| Ok((row.get(FURTHER_COLUMN)?, packed_object(row)?));
-        each(&self.conn, &sql, [volume_id], read, |(file_number, object)| visit(file_number, object))
     }
 }
 

@@ -12,7 +12,7 @@ use crate::elements::identifier;
 use crate::message::{Message, expect_response};
 use crate::negotiation::uid;
 use crate::operation::{Operation, Watch};
-use crate::{AeTitle, Error, Key, Level, Proposal, Receiver, Service, Status};
+use crate::{AeTitle, Error, Key, Level, Proposal, Receiver, Status};
 
 const FAILED_UIDS: Tag = Tag(0x0008, 0x0058);
 
@@ -36,13 +36,6 @@ pub struct RetrieveEnd {
     pub comment: Option<String>,
     /// Whether the caller ended it.
     pub cancelled: bool,
-}
-
-impl RetrieveEnd {
-    /// An error if the final status is a failure.
-    pub fn require_no_failure(&self, service: Service) -> Result<(), Error> {
-        Error::from_status(service, self.status, self.comment.clone())
-    }
 }
 
 /// What to move where.

@@ -1,4 +1,5 @@
-//! How a medium is written on a command line: `FILE.tap` is a virtual tape, any other path a directory.
+//! How a medium is written on a command line: `/dev/nst0` is a tape drive, `FILE.tap` a virtual tape, any other path a
+//! directory.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -9,6 +10,8 @@ use crate::Error;
 /// Where a volume is.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Address {
+    /// The cartridge in a tape drive, by the drive's node that does not rewind.
+    Tape(PathBuf),
     /// A SIMH tape image, by its `.tap` file.
     VirtualTape(PathBuf),
     /// A directory, commonly the root of a removable disk.
@@ -16,10 +19,10 @@ pub enum Address {
 }
 
 impl Address {
-    /// The path of the image file or the directory.
+    /// The path of the drive's node, the image file or the directory.
     pub fn path(&self) -> &Path {
         match self {
-            Self::VirtualTape(path) | Self::Directory(path) => path,
+            Self::Tape(path) | Self::VirtualTape(path) | Self::Directory(path) => path,
         }
     }
 }
@@ -33,7 +36,7 @@ impl FromStr for Address {
         }
         // /dev/shm is a memory disk.
         if text.starts_with("/dev/") && !text.starts_with("/dev/shm/") {
-            return Err(Error::TapeDevice { address: text.to_owned() });
+            return device(text);
         }
         let path = PathBuf::from(text);
         if path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("tap")) {
@@ -41,6 +44,21 @@ impl FromStr for Address {
         }
         Ok(Self::Directory(path))
     }
+}
+
+/// A tape drive by one of its names: nst0 and st0, nst0a and so on, or a link that udev made below /dev/tape.
+fn device(text: &str) -> Result<Address, Error> {
+    let name = text.trim_start_matches("/dev/");
+    let is_st = |name: &str| {
+        name.strip_prefix("st").is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
+    };
+    if is_st(name) {
+        return Err(Error::Rewinds { path: text.into() });
+    }
+    if name.strip_prefix('n').is_some_and(is_st) || name.starts_with("tape/") {
+        return Ok(Address::Tape(text.into()));
+    }
+    Err(Error::OtherDevice { address: text.to_owned() })
 }
 
 impl fmt::Display for Address {
@@ -61,7 +79,10 @@ mod tests {
         assert_eq!(parse("x.tap/").unwrap().to_string(), "x.tap/");
         assert!(matches!(parse(""), Err(Error::NoAddress)));
         assert!(matches!(parse("/dev/shm/volume"), Ok(Address::Directory(_))));
-        let refusal = parse("/dev/nst0").unwrap_err();
-        assert!(refusal.to_string().contains("/dev/nst0"), "{refusal}");
+        assert_eq!(parse("/dev/nst0").unwrap(), Address::Tape("/dev/nst0".into()));
+        assert!(matches!(parse("/dev/tape/by-id/scsi-1234-nst"), Ok(Address::Tape(_))));
+        assert!(matches!(parse("/dev/st0"), Err(Error::Rewinds { .. })));
+        let refusal = parse("/dev/sda").unwrap_err();
+        assert!(refusal.to_string().contains("/dev/sda"), "{refusal}");
     }
 }

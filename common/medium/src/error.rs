@@ -20,16 +20,79 @@ pub enum Status {
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The address is empty.
-    #[error("no medium is named; give FILE.tap for a virtual tape, or a directory")]
+    #[error(
+        "no medium is named; give a tape drive such as /dev/nst0, FILE.tap for a virtual tape, or a directory"
+    )]
     NoAddress,
 
-    /// A device node was named.
+    /// A device node that is no tape drive was named.
     #[error(
-        "{address} is a device: this version does not write or read tape devices; name FILE.tap for a virtual tape, or a directory"
+        "{address} is a device that is not written to; name a tape drive as /dev/nst0, FILE.tap for a virtual tape, or a directory"
     )]
-    TapeDevice {
+    OtherDevice {
         /// As it was given.
         address: String,
+    },
+
+    /// The node of the drive that rewinds when it is closed.
+    #[error(
+        "{path} rewinds the tape whenever it is closed; use the drive's other node, /dev/nst… in place of /dev/st…"
+    )]
+    Rewinds {
+        /// The node.
+        path: PathBuf,
+    },
+
+    /// The driver is set to answer for filemarks before they are on the tape.
+    #[error(
+        "{path} has the driver option no-wait set, which makes a filemark no proof of anything; switch it off with `mt -f {path} stclearoptions no-wait`"
+    )]
+    PretendsFilemarks {
+        /// The drive.
+        path: PathBuf,
+    },
+
+    /// No cartridge is in the drive.
+    #[error("there is no cartridge in {path}; put one in")]
+    NoCartridge {
+        /// The drive.
+        path: PathBuf,
+    },
+
+    /// The drive has a cartridge and cannot use it yet.
+    #[error(
+        "{path} is not ready: it may still load its cartridge; wait a minute, then look at the drive's display"
+    )]
+    NotReady {
+        /// The drive.
+        path: PathBuf,
+    },
+
+    /// The cartridge must not be written.
+    #[error("the cartridge in {path} is write-protected; take the protection off, or put another one in")]
+    WriteProtected {
+        /// The drive.
+        path: PathBuf,
+    },
+
+    /// A record is longer than the way to the drive allows.
+    #[error(
+        "records of this size cannot be moved to or from {path}: set `record_bytes` under [media] to 256 KiB; to read a tape with larger ones, use a host adapter that moves them"
+    )]
+    RecordTooLarge {
+        /// The drive.
+        path: PathBuf,
+    },
+
+    /// The drive could not do what was asked, after all attempts of its own.
+    #[error(
+        "the drive {path} could not {action} its tape; nothing since the last commit is safe: see the system log and the drive's display, clean the drive or use another cartridge, and run the same command again"
+    )]
+    Drive {
+        /// The drive.
+        path: PathBuf,
+        /// What was tried, as a verb.
+        action: &'static str,
     },
 
     /// The record size in the settings is not possible.
@@ -222,7 +285,7 @@ impl Error {
     /// Who can help.
     pub fn status(&self) -> Status {
         match self {
-            Self::InUse { .. } => Status::Transient,
+            Self::InUse { .. } | Self::NotReady { .. } => Status::Transient,
             Self::NotBlank { .. }
             | Self::Full { .. }
             | Self::NoSpace { .. }
@@ -231,10 +294,16 @@ impl Error {
             | Self::FilesMissing { .. }
             | Self::Damaged { .. }
             | Self::PositionLost { .. }
-            | Self::WriterFailed { .. } => Status::NeedsOperator,
+            | Self::WriterFailed { .. }
+            | Self::PretendsFilemarks { .. }
+            | Self::NoCartridge { .. }
+            | Self::WriteProtected { .. }
+            | Self::RecordTooLarge { .. }
+            | Self::Drive { .. } => Status::NeedsOperator,
             Self::Io { source, .. } => io_status(source),
             Self::NoAddress
-            | Self::TapeDevice { .. }
+            | Self::OtherDevice { .. }
+            | Self::Rewinds { .. }
             | Self::RecordBytes { .. }
             | Self::NotAMedium { .. }
             | Self::Name { .. }
@@ -245,6 +314,18 @@ impl Error {
             | Self::TooManyFiles { .. }
             | Self::TooManyEmptyFiles { .. } => Status::Permanent,
         }
+    }
+
+    /// Whether the drive is the trouble, and not what is on the medium: once that is mended, the same volume goes on.
+    pub fn concerns_drive(&self) -> bool {
+        matches!(
+            self,
+            Self::Drive { .. }
+                | Self::PositionLost { .. }
+                | Self::NoCartridge { .. }
+                | Self::NotReady { .. }
+                | Self::InUse { .. }
+        )
     }
 
     /// Names the finding behind an error of the operating system on `path`.

@@ -7,7 +7,7 @@ use std::fmt;
 pub struct Finding {
     /// File in which the place lies, from 0.
     pub file_number: u32,
-    /// Byte offset of the place: in the tape image, or in the directory volume's file.
+    /// Offset of the place: bytes in the tape image or in the directory volume's file, blocks on a tape.
     pub byte_offset: u64,
     /// What is wrong there.
     pub what: Damage,
@@ -15,7 +15,7 @@ pub struct Finding {
 
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "file {}, byte {}: {}", self.file_number, self.byte_offset, self.what)
+        write!(f, "file {}, at {}: {}", self.file_number, self.byte_offset, self.what)
     }
 }
 
@@ -58,6 +58,9 @@ pub enum Damage {
         /// The name.
         name: String,
     },
+    /// A record could not be read, and so nothing behind it in its file was.
+    #[error("a record cannot be read, after several attempts; the rest of this file was passed over")]
+    UnreadableRecord,
     /// There were more findings than are kept between two calls.
     #[error("further damage follows that is not listed")]
     MoreNotListed,

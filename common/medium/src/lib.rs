@@ -1,6 +1,6 @@
 //! A volume's storage: a sequence of numbered files, each a byte stream cut into records.
 //!
-//! Directories and virtual tapes (SIMH `.tap` images) stand behind the same two traits, so that nothing above
+//! Tapes, directories and virtual tapes (SIMH `.tap` images) stand behind the same two traits, so that nothing above
 //! this crate knows what a volume is written on. [`create`], [`append`] and [`open`] choose by [`Address`].
 
 mod address;
@@ -10,9 +10,11 @@ mod finding;
 mod names;
 mod room;
 mod sequence;
+mod st;
 mod stream;
 mod system;
 mod tap;
+mod tape;
 
 pub use address::Address;
 pub use error::{Error, Status};
@@ -56,8 +58,8 @@ pub struct FileEntry {
     pub number: u32,
     /// Name, where the medium stores names.
     pub name: Option<String>,
-    /// Content bytes, without framing.
-    pub bytes: u64,
+    /// Content bytes, without framing. Not known on a tape without reading all of it.
+    pub bytes: Option<u64>,
 }
 
 /// What [`MediumReader::read_record`] came to.
@@ -128,8 +130,21 @@ pub trait MediumReader: Send {
 /// but what the file system itself keeps there.
 pub fn is_blank(address: &Address) -> Result<bool, Error> {
     match address {
+        Address::Tape(path) => tape::is_blank(st::open(path, false)?.as_mut()),
         Address::VirtualTape(path) => tap::is_blank(path),
         Address::Directory(path) => directory::is_blank(path),
+    }
+}
+
+/// Bytes that the file system below a disk medium has free, whether the medium exists yet or not. `None` for a tape, and
+/// where the system does not say.
+pub fn free_bytes(address: &Address) -> Option<u64> {
+    match address {
+        Address::Tape(_) => None,
+        Address::VirtualTape(path) | Address::Directory(path) => {
+            let existing = path.ancestors().find(|ancestor| ancestor.exists());
+            system::free_bytes(existing.unwrap_or(std::path::Path::new(".")))
+        }
     }
 }
 
@@ -137,6 +152,7 @@ pub fn is_blank(address: &Address) -> Result<bool, Error> {
 pub fn create(address: &Address, settings: &Settings) -> Result<Box<dyn MediumWriter>, Error> {
     check(settings)?;
     match address {
+        Address::Tape(path) => tape::create(st::open(path, true)?, settings),
         Address::VirtualTape(path) => tap::create(path, settings),
         Address::Directory(path) => directory::create(path, settings),
     }
@@ -154,6 +170,7 @@ pub fn append(
 ) -> Result<Box<dyn MediumWriter>, Error> {
     check(settings)?;
     match address {
+        Address::Tape(path) => tape::append(st::open(path, true)?, settings, committed),
         Address::VirtualTape(path) => tap::append(path, settings, committed),
         Address::Directory(path) => directory::append(path, settings, committed),
     }
@@ -162,6 +179,7 @@ pub fn append(
 /// Opens a volume for reading.
 pub fn open(address: &Address) -> Result<Box<dyn MediumReader>, Error> {
     match address {
+        Address::Tape(path) => tape::open(st::open(path, false)?),
         Address::VirtualTape(path) => tap::open(path),
         Address::Directory(path) => directory::open(path),
     }

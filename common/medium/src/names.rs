@@ -17,6 +17,11 @@ pub(crate) fn check(name: &str) -> Result<(), Error> {
     Err(Error::Name { name: name.to_owned() })
 }
 
+/// Whether this is a file of payload, which ends where room must be left for index and trailer.
+pub(crate) fn is_segment(name: &str) -> bool {
+    name.starts_with("segment-")
+}
+
 /// Sorts names as the files follow each other on a volume; unknown ones come last.
 /// Shorter names first, so that segment numbers that have outgrown their leading zeros stay in order.
 pub(crate) fn order(name: &str) -> (u8, usize, &str) {

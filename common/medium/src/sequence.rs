@@ -43,6 +43,11 @@ impl Sequence {
         self.open.is_some()
     }
 
+    /// Name of the file that is begun and not ended.
+    pub fn open_name(&self) -> Option<&str> {
+        self.open.as_ref().map(|open| open.name.as_str())
+    }
+
     pub fn begin(&mut self, name: &str) -> Result<(), Error> {
         self.check_between_files()?;
         names::check(name)?;

@@ -121,7 +121,7 @@ fn files_come_in_the_volume_s_order() {
     write_volume(&address, &settings(16), &files);
     let listed = medium::open(&address).unwrap().files().unwrap();
     assert!(listed.iter().map(|entry| entry.name.as_deref().unwrap()).eq(in_order));
-    assert!(listed.iter().map(|entry| (entry.number, entry.bytes)).eq((0..5).zip(1..6)));
+    assert!(listed.iter().map(|entry| (entry.number, entry.bytes)).eq((0..5).zip((1..6).map(Some))));
 }
 
 #[test]

@@ -28,4 +28,4 @@ pub use segment::{
     Entry, ObjectSink, ObjectState, SealedSegment, SegmentIdentity, SegmentOptions, SegmentReading,
     SegmentWriter,
 };
-pub use writer::{SealedVolume, SegmentFile, VolumeWriter, WriteObjects};
+pub use writer::{SealedVolume, SegmentFile, VolumeWriter, WriteObjects, bytes_alone};

@@ -50,6 +50,9 @@ pub struct SegmentFile {
     pub frames: u32,
 }
 
+/// More than a label and its framing take.
+const LABEL_BYTES: u64 = 64 * 1024;
+
 const COPY_BYTES: usize = 1024 * 1024;
 
 impl VolumeWriter {
@@ -193,6 +196,13 @@ impl VolumeWriter {
     }
 }
 
+/// About what a volume with this segment alone takes on a disk or virtual tape: never less.
+pub fn bytes_alone(segment: &SegmentFile) -> u64 {
+    let end = end_bytes(u64::from(segment.objects), u64::from(segment.frames), 1);
+    // The framing of records is far below one in a thousand.
+    segment.bytes + segment.bytes / 1000 + end + LABEL_BYTES
+}
+
 /// Refuses a medium on which there is more than `label`, or what a power cut left of it.
 fn require_label_at_most(address: &Address, label: &Label) -> Result<(), Error> {
     if medium::is_blank(address)? {
@@ -201,7 +211,7 @@ fn require_label_at_most(address: &Address, label: &Label) -> Result<(), Error> 
     let mut medium = medium::open(address)?;
     let files = medium.files()?;
     // Zeros that a torn write leaves on a tape look like filemarks, and so like empty files.
-    let is_empty_on_tape = |file: &FileEntry| file.name.is_none() && file.bytes == 0;
+    let is_empty_on_tape = |file: &FileEntry| file.name.is_none() && file.bytes == Some(0);
     let only_label = files.iter().enumerate().all(|(at, file)| {
         is_empty_on_tape(file) || at == 0 && file.name.as_deref().is_none_or(|name| name == LABEL)
     });
@@ -213,6 +223,8 @@ fn require_label_at_most(address: &Address, label: &Label) -> Result<(), Error> 
         // Nothing with a name that files of a volume have; what else is in the directory stays.
         (None, Address::Directory(_)) => true,
         (None, Address::VirtualTape(path)) => is_shorter_than_a_word(path)?,
+        // Not blank, and yet without a file.
+        (None, Address::Tape(_)) => false,
     };
     if is_ours {
         return Ok(());

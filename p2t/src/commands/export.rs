@@ -10,7 +10,7 @@ use super::verify;
 use crate::cli::Export;
 use crate::context::Context;
 use crate::error::{Error, Result};
-use crate::export;
+use crate::export::{self, Exported};
 use crate::media::Media;
 use crate::source;
 
@@ -22,9 +22,9 @@ pub fn run(context: &Context, arguments: &Export) -> Result<Outcome<Value>> {
         catalogue.retry_failed()?;
     }
     let source = source::open(context, true)?;
-    let (mut catalogue, sealed) = export::run(context, catalogue, source, media)?;
-    let verified = verify_sealed(context, &mut catalogue, &sealed)?;
-    summary(context, &catalogue, &sealed, &verified)
+    let mut exported = export::run(context, catalogue, source, media)?;
+    let harmed = verify_sealed(context, &mut exported.catalogue, &exported.sealed)?;
+    summary(context, &exported, &harmed)
 }
 
 /// SOP Instance UIDs that several objects claim with different bytes, the first thousand.
@@ -69,18 +69,14 @@ fn verify_sealed(context: &Context, catalogue: &mut Catalogue, sealed: &[VolumeR
     Ok(harmed)
 }
 
-fn summary(
-    context: &Context,
-    catalogue: &Catalogue,
-    sealed: &[VolumeRow],
-    harmed: &[Value],
-) -> Result<Outcome<Value>> {
+fn summary(context: &Context, exported: &Exported, harmed: &[Value]) -> Result<Outcome<Value>> {
+    let Exported { catalogue, sealed, wanted_medium } = exported;
     let balance = catalogue.balance(Stage::Export)?;
     let (studies, instances) = (balance.studies, balance.instances);
     let conflicts = conflicts(catalogue)?;
     let code = if instances.pending > 0 || studies.pending > 0 {
         ExitCode::Incomplete
-    } else if instances.failed > 0 || !harmed.is_empty() || !conflicts.is_empty() {
+    } else if instances.failed > 0 || studies.failed > 0 || !harmed.is_empty() || !conflicts.is_empty() {
         ExitCode::Discrepancies
     } else {
         ExitCode::Clean
@@ -104,17 +100,19 @@ fn summary(
         let (count, all) = (conflicts.len(), "all of them travel, `p2t report` lists them");
         lines.push(format!("{count} SOP Instance UIDs are claimed by objects that differ; {all}"));
     }
+    if !harmed.is_empty() {
+        lines.push("A VOLUME IS DAMAGED: see `p2t verify` for it".to_owned());
+    }
     let end = match code {
         ExitCode::Incomplete if context.stop.requested() => {
             "stopped as asked; run the same command again to go on"
         }
         ExitCode::Incomplete => "incomplete; run the same command again to go on",
-        ExitCode::Discrepancies if harmed.is_empty() => "done, with discrepancies; `p2t report` lists them",
-        ExitCode::Discrepancies => "A VOLUME IS DAMAGED: see `p2t verify` for it",
+        ExitCode::Discrepancies => "done, with discrepancies; `p2t report` lists them",
         _ => "done",
     };
-    lines.push(end.to_owned());
+    lines.push(wanted_medium.clone().unwrap_or_else(|| end.to_owned()));
     let document = json!({ "studies": studies, "instances": instances, "volumes": volumes, "damaged_volumes": harmed,
-                "conflicts": conflicts });
+                "conflicts": conflicts, "wanted_medium": wanted_medium });
     Ok(Outcome::clean(document, lines.join("\n")).with_exit_code(code))
 }

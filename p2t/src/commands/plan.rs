@@ -1,9 +1,9 @@
 //! `p2t plan`: lists what the source holds into the catalogue, studies first, then each study's instances.
 
-use archive::{Cause, Listing, Source};
+use archive::{Cause, Listing, Outlook, Source};
 use catalogue::balance::Stage;
 use catalogue::plan::{InstanceRow, QueryRow};
-use catalogue::{Catalogue, Level, OddityState, PlanPosition, StudyRow};
+use catalogue::{Catalogue, Level, OddityState, PlanPosition, PlannedStudy, StudyRow};
 use job::config::SelectionConfig;
 use job::{Counter, DecimalBytes, ExitCode, Outcome, P2tConfig};
 use serde::Serialize;
@@ -23,7 +23,9 @@ const EXPECTED_PER_CENT: u64 = 60;
 const BYTES_PER_STUDY: u64 = 35_000_000;
 
 pub fn run(context: &Context, arguments: Plan) -> Result<Outcome<Value>> {
-    let selection = merge(context.config.selection.clone(), arguments);
+    let mut configured = context.config.selection.clone();
+    configured.csv = configured.csv.map(|path| context.job.resolve(&path));
+    let selection = merge(configured, arguments);
     let (_lock, mut catalogue) = context.writer()?;
     Ids::of(&mut catalogue)?;
     let source = source::open(context, false)?;
@@ -31,22 +33,26 @@ pub fn run(context: &Context, arguments: Plan) -> Result<Outcome<Value>> {
     let listed = list(context, source.as_ref(), &selection, &mut catalogue)
         .and_then(|()| enumerate(context, source.as_ref(), &mut catalogue));
     // What was listed before an interruption or error stays; the next run goes on.
-    let failure = match listed {
-        Ok(()) => None,
-        Err(Error::Archive(error @ archive::Error::CutShort { .. })) => Some(error),
+    let problem = match listed {
+        Ok(unlisted) => unlisted.problem(),
+        Err(Error::Archive(error @ archive::Error::CutShort { .. })) => Some(error.to_string()),
         Err(error) => return Err(error),
     };
-    if let Some(error) = &failure {
-        let event = catalogue::events::Event {
-            at: jiff::Timestamp::now(),
-            level: Level::Error,
-            kind: "list-cut-short".into(),
-            message: error.to_string(),
-            detail: None,
-        };
-        catalogue.record_event(&event)?;
+    if let Some(problem) = &problem {
+        note(&mut catalogue, "list-cut-short", problem.clone())?;
     }
-    summary(context, &catalogue, failure.map(|error| error.to_string()).as_deref())
+    summary(context, &catalogue, problem.as_deref())
+}
+
+fn note(catalogue: &mut Catalogue, kind: &str, message: String) -> Result<()> {
+    let event = catalogue::events::Event {
+        at: jiff::Timestamp::now(),
+        level: Level::Error,
+        kind: kind.into(),
+        message,
+        detail: None,
+    };
+    Ok(catalogue.record_event(&event)?)
 }
 
 /// What is given on the command line takes the place of the same key in the configuration.
@@ -119,7 +125,6 @@ impl Listing for Recording<'_> {
         state: OddityState,
         reason: &str,
     ) -> Result<(), Cause> {
-        self.walked = true;
         self.context.monitor.count(Counter::Listed, 1);
         let counter = if state == OddityState::Failed { Counter::Failed } else { Counter::Excluded };
         self.context.monitor.count(counter, 1);
@@ -132,18 +137,25 @@ impl Listing for Recording<'_> {
 }
 
 /// Lists the instances of every study for which that is still to be done.
-fn enumerate(context: &Context, source: &dyn Source, catalogue: &mut Catalogue) -> Result<()> {
+fn enumerate(context: &Context, source: &dyn Source, catalogue: &mut Catalogue) -> Result<Unlisted> {
     context.monitor.phase("list instances");
     let mut after = PlanPosition::default();
+    let mut unlisted = Unlisted::default();
     loop {
         let page = catalogue.studies_not_enumerated(after, PAGE)?;
-        let Some(last) = page.last() else { return Ok(()) };
+        let Some(last) = page.last() else { return Ok(unlisted) };
         after = last.position;
         for study in page {
             if context.stop.requested() {
                 return Err(archive::Error::Stopped.into());
             }
-            let listing = source.list_study(&study.study.uid)?;
+            let listing = match source.list_study(&study.study.uid) {
+                Err(error) if error.outlook() == Outlook::Permanent => {
+                    unlisted.count(context, catalogue, &study, &error)?;
+                    continue;
+                }
+                listing => listing?,
+            };
             for query in &listing.queries {
                 catalogue.record_query(query)?;
             }
@@ -151,6 +163,50 @@ fn enumerate(context: &Context, source: &dyn Source, catalogue: &mut Catalogue) 
             catalogue.record_instances(study.id, listing.instances)?;
             context.monitor.count(Counter::Listed, count);
         }
+    }
+}
+
+/// Studies of which the source cannot tell the instances; the others go on without them.
+#[derive(Default)]
+struct Unlisted {
+    again: u64,
+    given_up: u64,
+}
+
+impl Unlisted {
+    /// Asked for again by the next run; failed, without any instance, after as many as are configured.
+    fn count(
+        &mut self,
+        context: &Context,
+        catalogue: &mut Catalogue,
+        study: &PlannedStudy,
+        error: &archive::Error,
+    ) -> Result<()> {
+        let message = format!("study {}: its instances could not be listed: {error}", study.study.uid);
+        context.monitor.finding(&message);
+        catalogue.study_attempt_failed(study.id, &message)?;
+        note(catalogue, "study-not-listed", message)?;
+        if study.attempts + 1 < context.config.retry.attempts {
+            self.again += 1;
+        } else {
+            self.given_up += 1;
+            catalogue.record_instances(study.id, [])?;
+        }
+        Ok(())
+    }
+
+    fn problem(&self) -> Option<String> {
+        let Self { again, given_up } = self;
+        let mut words = Vec::new();
+        if *again > 0 {
+            words.push(format!(
+                "the source could not list {again} studies; run `p2t plan` again to try once more"
+            ));
+        }
+        if *given_up > 0 {
+            words.push(format!("{given_up} studies are given up, because the source could not list them"));
+        }
+        (!words.is_empty()).then(|| words.join("; "))
     }
 }
 
@@ -179,8 +235,11 @@ fn summary(context: &Context, catalogue: &Catalogue, problem: Option<&str>) -> R
         "not_carried": not_carried,
         "problem": problem,
     });
-    let code =
-        if problem.is_some() || instances.failed > 0 { ExitCode::Discrepancies } else { ExitCode::Clean };
+    let code = if problem.is_some() || instances.failed > 0 || studies.failed > 0 {
+        ExitCode::Discrepancies
+    } else {
+        ExitCode::Clean
+    };
     Ok(Outcome::clean(document, lines.join("\n")).with_exit_code(code))
 }
 

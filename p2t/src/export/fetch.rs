@@ -16,7 +16,7 @@ use crate::error::{Error, Result};
 
 /// Studies read from the plan at once.
 const PAGE: usize = 64;
-/// A study's pending instances are handed to the source in lists of at most this many.
+/// A study's pending instances are handed to the source in parts of at most this many.
 const INSTANCES_AT_ONCE: usize = 20_000;
 const TICK: Duration = Duration::from_millis(200);
 
@@ -25,6 +25,7 @@ pub struct Fetch {
     pub source: Arc<dyn Source>,
     pub capture: Arc<Capture>,
     pub retry: RetryConfig,
+    instances_at_once: usize,
     queue: Mutex<Queue>,
 }
 
@@ -35,6 +36,8 @@ struct Queue {
     after: PlanPosition,
     page: VecDeque<PlannedStudy>,
     busy: usize,
+    /// Whether an attempt failed in this round: only then is there reason to wait before the next.
+    attempt_failed: bool,
     /// Failures in a row to reach the source at all.
     outages: u32,
     /// Nothing is asked for before this.
@@ -48,9 +51,27 @@ enum Next {
     Done,
 }
 
+/// What came of asking for a part of a study.
+enum Part {
+    /// Everything came.
+    Whole,
+    /// Not everything, for this reason, which is the source's.
+    Short(String),
+    /// Asked to stop, or the spool took no more: what is missing is asked for another time.
+    CutOff,
+    /// Nothing came, because the source could not be talked to.
+    Outage(archive::Error),
+}
+
 impl Fetch {
     pub fn new(source: Arc<dyn Source>, capture: Arc<Capture>, retry: RetryConfig) -> Self {
-        Self { source, capture, retry, queue: Mutex::default() }
+        Self { source, capture, retry, instances_at_once: INSTANCES_AT_ONCE, queue: Mutex::default() }
+    }
+
+    /// With parts small enough for a test.
+    #[cfg(test)]
+    pub fn in_parts_of(self, instances_at_once: usize) -> Self {
+        Self { instances_at_once, ..self }
     }
 
     /// Works until nothing is left to fetch, or a stop is requested. Worker `number` (from 0) rests while the pace
@@ -123,9 +144,11 @@ impl Fetch {
                 queue.done = true;
                 continue;
             }
-            queue.round += 1;
             queue.after = PlanPosition::default();
-            queue.rest_until = Some(Instant::now() + self.pause(queue.round));
+            if std::mem::take(&mut queue.attempt_failed) {
+                queue.round += 1;
+                queue.rest_until = Some(Instant::now() + self.pause(queue.round));
+            }
         }
     }
 
@@ -139,58 +162,78 @@ impl Fetch {
         Ok(self.capture.shared.event(Level::Error, "fetch-failed", message)?)
     }
 
+    /// Asks once for everything that is still missing of a study.
     fn fetch(&self, study: &PlannedStudy) -> Result<()> {
-        let wanted = self.pending(study)?;
-        if wanted.is_empty() {
-            return Ok(());
-        }
         // Nothing of it is here yet, so that asking for the whole study brings nothing twice.
-        let whole = study.attempts == 0
-            && wanted.len() < INSTANCES_AT_ONCE
-            && self.capture.shared.lock().instances_past_pending(study.id)? == 0;
+        let untouched =
+            study.attempts == 0 && self.capture.shared.lock().instances_past_pending(study.id)? == 0;
+        let mut after = InstanceId::default();
+        let mut short = Vec::new();
+        loop {
+            let wanted = self.pending(study, after)?;
+            let Some(last) = wanted.last().map(|instance| instance.id) else { break };
+            let whole = untouched && after == InstanceId::default() && wanted.len() < self.instances_at_once;
+            match self.fetch_part(study, after, &wanted, whole)? {
+                Part::Whole => {}
+                Part::Short(why) => short.push(why),
+                Part::CutOff => return Ok(()),
+                Part::Outage(error) => return self.outage(study, error),
+            }
+            after = last;
+        }
+        if short.is_empty() { Ok(()) } else { self.attempt_failed(study, &short.join("; ")) }
+    }
+
+    /// Asks for the instances `wanted`, which are the pending ones behind `after`.
+    fn fetch_part(
+        &self,
+        study: &PlannedStudy,
+        after: InstanceId,
+        wanted: &[PendingInstance],
+        whole: bool,
+    ) -> Result<Part> {
         let intake = Arc::new(StudyIntake::new(self.capture.clone(), study.id));
         let taking: Arc<dyn Intake> = intake.clone();
-        let request = Retrieve { study_uid: &study.study.uid, wanted: &wanted, whole };
+        let request = Retrieve { study_uid: &study.study.uid, wanted, whole };
         let end =
             self.source.retrieve(request, &taking, &|| self.capture.must_stop() || intake.has_refused());
         // Whatever came is kept, however the retrieval ended.
         self.capture.flush()?;
-        let missing = self.pending(study)?.len();
+        let last = wanted.last().map(|instance| instance.id).unwrap_or_default();
+        let missing = self.pending(study, after)?.iter().filter(|instance| instance.id <= last).count();
         if self.capture.must_stop() || intake.has_refused() {
-            return Ok(());
+            return Ok(Part::CutOff);
         }
-        match end {
+        if missing < wanted.len() || end.is_ok() {
+            self.queue().outages = 0;
+        }
+        Ok(match end {
+            Ok(_) if missing == 0 => Part::Whole,
             Ok(end) => {
-                self.queue().outages = 0;
-                if missing == 0 {
-                    return Ok(());
-                }
                 let remarks = end.remarks.join("; ");
                 let remarks = if remarks.is_empty() { "the source said that all is well" } else { &remarks };
-                self.attempt_failed(
-                    study,
-                    &format!("{missing} of {} instances did not come; {remarks}", wanted.len()),
-                )
+                Part::Short(format!("{missing} of {} instances did not come; {remarks}", wanted.len()))
             }
             Err(error) if missing == 0 => {
                 tracing::info!(%error, "the study came whole all the same");
-                Ok(())
+                Part::Whole
             }
             Err(error) => match error.outlook() {
-                Outlook::Permanent => self.attempt_failed(study, &error.to_string()),
+                Outlook::Permanent => Part::Short(error.to_string()),
                 // A source that delivers something in between is in trouble, but not down.
-                _ if missing < wanted.len() => self.attempt_failed(study, &error.to_string()),
-                Outlook::Transient | Outlook::NeedsOperator => self.outage(error),
+                _ if missing < wanted.len() => Part::Short(error.to_string()),
+                Outlook::Transient | Outlook::NeedsOperator => Part::Outage(error),
             },
-        }
+        })
     }
 
-    fn pending(&self, study: &PlannedStudy) -> Result<Vec<PendingInstance>> {
-        let first = InstanceId::default();
-        Ok(self.capture.shared.lock().pending_instances(study.id, first, INSTANCES_AT_ONCE)?)
+    /// The first pending instances of a study behind `after`.
+    fn pending(&self, study: &PlannedStudy, after: InstanceId) -> Result<Vec<PendingInstance>> {
+        Ok(self.capture.shared.lock().pending_instances(study.id, after, self.instances_at_once)?)
     }
 
     fn attempt_failed(&self, study: &PlannedStudy, why: &str) -> Result<()> {
+        self.queue().attempt_failed = true;
         self.capture.shared.lock().study_attempt_failed(study.id, why)?;
         let message = format!("study {}, attempt {}: {why}", study.study.uid, study.attempts + 1);
         self.capture.monitor.finding(&message);
@@ -198,8 +241,12 @@ impl Fetch {
     }
 
     /// The source is not to be reached: that is no study's fault. All workers wait, longer each time, then the run is
-    /// given up.
-    fn outage(&self, source: archive::Error) -> Result<()> {
+    /// given up. A source that answers all the same breaks off over this study, perhaps each time: that counts against
+    /// the study, or one such study would keep the plan from ever being done.
+    fn outage(&self, study: &PlannedStudy, source: archive::Error) -> Result<()> {
+        if source.outlook() == Outlook::Transient && self.source.answers() {
+            self.attempt_failed(study, &source.to_string())?;
+        }
         let outages = {
             let mut queue = self.queue();
             // What other workers meet before the pause has begun to be kept is the same outage.

@@ -19,8 +19,8 @@ mod write;
 #[cfg(test)]
 mod tests;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::thread;
 
 use archive::Source;
@@ -45,18 +45,27 @@ use crate::media::Media;
 /// Memory is bounded by the number of frames under compression.
 const MAX_WORKERS: usize = 6;
 
-/// Runs the export until it is done or stopped; returns the catalogue and the volumes sealed in this run.
+/// What a run of the export came to.
+pub struct Exported {
+    pub catalogue: Catalogue,
+    /// The volumes sealed in this run.
+    pub sealed: Vec<VolumeRow>,
+    /// Set when it ended for want of a medium: what to do.
+    pub wanted_medium: Option<String>,
+}
+
+/// Runs the export until it is done, stopped or out of media.
 pub fn run(
     context: &Context,
     mut catalogue: Catalogue,
     source: Arc<dyn Source>,
     media: Media,
-) -> Result<(Catalogue, Vec<VolumeRow>)> {
+) -> Result<Exported> {
     let ids = Ids::of(&mut catalogue)?;
     let shared = Arc::new(Journal::new(catalogue));
-    let sealed = run_stages(context, &shared, source, media, ids)?;
-    let catalogue = Arc::into_inner(shared).ok_or(Error::Crashed("a stage has not ended"))?;
-    Ok((catalogue.into_inner(), sealed))
+    let (sealed, wanted_medium) = run_stages(context, &shared, source, media, ids)?;
+    let catalogue = Arc::into_inner(shared).ok_or(Error::Crashed("a stage has not ended"))?.into_inner();
+    Ok(Exported { catalogue, sealed, wanted_medium })
 }
 
 fn run_stages(
@@ -65,7 +74,7 @@ fn run_stages(
     source: Arc<dyn Source>,
     media: Media,
     ids: Ids,
-) -> Result<Vec<VolumeRow>> {
+) -> Result<(Vec<VolumeRow>, Option<String>)> {
     let config = &context.config;
     // Ends the other stages when one fails, or when the operator asks for it.
     let stop = context.stop.child();
@@ -110,12 +119,14 @@ fn run_stages(
         },
         stop: stop.clone(),
         packed: false.into(),
+        wanted: OnceLock::new(),
         objects: AtomicU64::new(0),
         bytes: AtomicU64::new(0),
     };
     let workers = most_associations(context);
     let running = Running { fetch: &fetch, pack: &pack, write: &write, stop: &stop };
-    running.all(workers, shared)
+    let sealed = running.all(workers, shared)?;
+    Ok((sealed, write.wanted.into_inner()))
 }
 
 struct Running<'a> {

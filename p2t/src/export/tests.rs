@@ -9,7 +9,7 @@ use archive::{Intake, Listing, ObjectIdentity, Retrieve, RetrieveEnd, Source, St
 use catalogue::pack::{Budget, Member, ObjectCursor, Readiness};
 use catalogue::plan::InstanceRow;
 use catalogue::segments::NewSegment;
-use catalogue::{Catalogue, InstanceState, StudyId, StudyRow};
+use catalogue::{Catalogue, InstanceState, PlanPosition, StudyId, StudyRow};
 use job::config::{RetryConfig, SelectionConfig};
 use job::{Journal, Stop, Void};
 use pace::{Calendar, Limits, Pace, SystemClock};
@@ -39,9 +39,7 @@ impl Lab {
     fn with_spool(count: usize, limit_bytes: u64) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let mut catalogue = Catalogue::open(&dir.path().join("catalogue.sqlite")).unwrap();
-        let study = StudyRow { uid: "1.2".into(), ..StudyRow::default() };
-        let (study, _) = catalogue.upsert_study(&study).unwrap();
-        catalogue.record_instances(study, (0..count).map(instance)).unwrap();
+        let study = plan(&mut catalogue, "1.2", (0..count).map(instance));
         let journal = Arc::new(Journal::new(catalogue));
         let spool = dir.path().join("spool");
         std::fs::create_dir(&spool).unwrap();
@@ -56,10 +54,18 @@ impl Lab {
         StudyIntake::new(self.capture.clone(), self.study)
     }
 
-    fn captured(&self) -> u64 {
+    fn in_state(&self, wanted: InstanceState) -> u64 {
         let states = self.capture.shared.lock().instance_states().unwrap();
-        states.iter().find(|(state, _)| *state == InstanceState::Captured).map_or(0, |(_, count)| *count)
+        states.iter().find(|(state, _)| *state == wanted).map_or(0, |(_, count)| *count)
     }
+}
+
+/// Puts a study with these instances at the plan's end.
+fn plan(catalogue: &mut Catalogue, uid: &str, instances: impl IntoIterator<Item = InstanceRow>) -> StudyId {
+    catalogue.upsert_studies([StudyRow { uid: uid.to_owned(), ..StudyRow::default() }]).unwrap();
+    let study = catalogue.studies(PlanPosition::default(), 1000).unwrap().pop().unwrap().id;
+    catalogue.record_instances(study, instances).unwrap();
+    study
 }
 
 fn uid(number: usize) -> String {
@@ -110,7 +116,9 @@ fn objects_are_answered_while_an_earlier_group_waits_for_the_disk() {
         in_time.unwrap();
     });
     lab.capture.close().unwrap();
-    assert_eq!(lab.captured(), COUNT as u64);
+    assert_eq!(lab.in_state(InstanceState::Captured), COUNT as u64);
+    let studies = lab.capture.shared.lock().studies(PlanPosition::default(), 1).unwrap();
+    assert_eq!((studies[0].attempts, &studies[0].last_error), (0, &None));
 }
 
 #[test]
@@ -182,16 +190,24 @@ fn an_object_that_breaks_off_leaves_nothing_behind() {
     drop(broken);
     arrive(&intake, 1);
     lab.capture.close().unwrap();
-    assert_eq!(lab.captured(), 1);
+    assert_eq!(lab.in_state(InstanceState::Captured), 1);
     assert_eq!(lab.capture.shared.lock().intakes().unwrap()[0].end, 8);
 }
 
-/// A source that is never there.
-struct Down;
+/// A source that is made up.
+struct Made {
+    answers: bool,
+    /// Whether it sends what it is asked for by name; else it breaks off.
+    sends: bool,
+}
 
-impl Source for Down {
+impl Source for Made {
     fn describe(&self) -> String {
-        "DOWN".to_owned()
+        "MADE".to_owned()
+    }
+
+    fn answers(&self) -> bool {
+        self.answers
     }
 
     fn list(
@@ -209,11 +225,18 @@ impl Source for Down {
 
     fn retrieve(
         &self,
-        _: Retrieve<'_>,
-        _: &Arc<dyn Intake>,
+        request: Retrieve<'_>,
+        intake: &Arc<dyn Intake>,
         _: &dyn Fn() -> bool,
     ) -> Result<RetrieveEnd, archive::Error> {
-        Err(archive::Error::Stopped)
+        if !self.sends {
+            return Err(archive::Error::Stopped);
+        }
+        for wanted in request.wanted {
+            let number = wanted.sop_instance.rsplit('.').next().unwrap().parse().unwrap();
+            arrive(intake.as_ref(), number);
+        }
+        Ok(RetrieveEnd::default())
     }
 }
 
@@ -222,12 +245,10 @@ fn a_source_that_is_down_is_given_up_after_the_pauses_however_many_workers_find_
     let lab = Lab::new(1);
     for study in 3..10 {
         let mut catalogue = lab.capture.shared.lock();
-        let row = StudyRow { uid: format!("1.{study}"), ..StudyRow::default() };
-        let (id, _) = catalogue.upsert_study(&row).unwrap();
-        catalogue.record_instances(id, [instance(study)]).unwrap();
+        plan(&mut catalogue, &format!("1.{study}"), [instance(study)]);
     }
     let retry = RetryConfig { attempts: 2, delay_seconds: 1 };
-    let fetch = Fetch::new(Arc::new(Down), lab.capture.clone(), retry);
+    let fetch = Fetch::new(Arc::new(Made { answers: false, sends: false }), lab.capture.clone(), retry);
     let started = Instant::now();
     let ends: Vec<_> = thread::scope(|scope| {
         let work = |number| {
@@ -241,4 +262,29 @@ fn a_source_that_is_down_is_given_up_after_the_pauses_however_many_workers_find_
     assert!(started.elapsed() >= Duration::from_secs(1), "{:?}", started.elapsed());
     let given_up = |end: &Result<(), Error>| matches!(end, Err(Error::SourceDown { attempts: 2, .. }));
     assert!(ends.iter().any(given_up), "{ends:?}");
+}
+
+#[test]
+fn a_study_over_which_the_source_breaks_off_each_time_fails_in_the_end() {
+    let lab = Lab::new(3);
+    let retry = RetryConfig { attempts: 2, delay_seconds: 0 };
+    let run =
+        || Fetch::new(Arc::new(Made { answers: true, sends: false }), lab.capture.clone(), retry).work(0);
+    assert!(matches!(run(), Err(Error::SourceDown { .. })));
+    run().unwrap();
+    assert_eq!(lab.in_state(InstanceState::Failed), 3);
+}
+
+#[test]
+fn a_study_with_more_instances_than_are_asked_for_at_once_comes_whole_in_one_attempt() {
+    const COUNT: usize = 100;
+    let lab = Lab::new(COUNT);
+    lab.capture.give_back(lab.capture.spool.open_intake(&mut lab.capture.shared.lock()).unwrap());
+    let retry = RetryConfig { attempts: 1, delay_seconds: 0 };
+    let fetch =
+        Fetch::new(Arc::new(Made { answers: true, sends: true }), lab.capture.clone(), retry).in_parts_of(7);
+    fetch.work(0).unwrap();
+    assert_eq!(lab.in_state(InstanceState::Captured), COUNT as u64);
+    let studies = lab.capture.shared.lock().studies(PlanPosition::default(), 1).unwrap();
+    assert_eq!((studies[0].attempts, &studies[0].last_error), (0, &None));
 }

@@ -3,8 +3,8 @@
 //! The order is the law: medium committed, then the catalogue's durable row, then the spool file deleted.
 
 use std::fs::File;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use catalogue::balance::Stage;
@@ -39,14 +39,23 @@ pub struct Write {
     pub stop: Stop,
     /// Set when no further segment will be sealed in this run.
     pub packed: AtomicBool,
+    /// Why the run ended for want of a medium, if it did.
+    pub wanted: OnceLock<String>,
     /// Objects and bytes written in this run.
     pub objects: AtomicU64,
     pub bytes: AtomicU64,
 }
 
+/// Whether a segment went onto a volume.
+enum Fit {
+    Written,
+    VolumeFull,
+}
+
 /// The volume that is being written.
 struct Current {
     id: VolumeId,
+    address: Address,
     writer: VolumeWriter,
     files: Vec<String>,
     frames: u64,
@@ -71,16 +80,27 @@ impl Write {
             let file = segment_file(&segment)?;
             let mut volume = match current.take() {
                 Some(volume) => volume,
-                None => self.begin()?,
+                None => match self.begin(&file) {
+                    Err(error @ Error::MediaFull { .. }) => {
+                        self.want_medium(&error)?;
+                        break;
+                    }
+                    begun => begun?,
+                },
             };
-            if !volume.writer.fits(&file, volume.frames) && !volume.empty {
-                sealed.push(self.seal(volume, false)?);
-                volume = self.begin()?;
-            }
-            if volume.writer.fits(&file, volume.frames) {
-                self.write(&mut volume, &segment, &file)?;
-            } else {
-                self.give_up(&segment)?;
+            match self.write(&mut volume, &segment, &file)? {
+                Fit::Written => {}
+                Fit::VolumeFull if volume.empty && self.is_too_large(&volume, &file) => {
+                    self.give_up(&segment)?;
+                }
+                Fit::VolumeFull if volume.empty => {
+                    self.abandon(volume.id, &volume.address, "its disk has no room for a segment")?;
+                    continue;
+                }
+                Fit::VolumeFull => {
+                    sealed.push(self.seal(volume, false)?);
+                    continue;
+                }
             }
             current = Some(volume);
         }
@@ -93,6 +113,15 @@ impl Write {
         Ok(sealed)
     }
 
+    /// Ends the run for want of a medium. What was written is in order, so this is no failure.
+    fn want_medium(&self, error: &Error) -> Result<()> {
+        let message = error.to_string();
+        self.shared.event(Level::Warning, "media-full", message.clone())?;
+        let _ = self.wanted.set(message);
+        self.stop.request();
+        Ok(())
+    }
+
     /// Goes on with the volume that the last run left open.
     fn resume(&self) -> Result<Option<Current>> {
         let Some(row) = self.shared.lock().volume_in_work(COPY)? else { return Ok(None) };
@@ -100,8 +129,12 @@ impl Write {
         let label = self.label(&row.volume, row.created_at);
         if row.state == VolumeState::Labelling {
             return match VolumeWriter::recreate(&address, &self.settings, label) {
-                Ok(writer) => self.labelled(row.id, writer).map(Some),
-                Err(error) => self.abandon(&row, &error).map(|()| None),
+                Ok(writer) => self.labelled(row.id, address, writer).map(Some),
+                Err(volume::Error::Medium(error)) if error.concerns_drive() => Err(error.into()),
+                Err(error) => {
+                    let why = format!("it could not be labelled: {error}");
+                    self.abandon(row.id, &address, &why).map(|()| None)
+                }
             };
         }
         let (mut segments, mut objects, mut frames) = (Vec::new(), 0, 0);
@@ -120,37 +153,36 @@ impl Write {
         })?;
         let empty = segments.is_empty();
         let writer = VolumeWriter::resume(&address, &self.settings, label, segments, objects)?;
-        Ok(Some(Current { id: row.id, writer, files: row.files, frames, empty }))
+        Ok(Some(Current { id: row.id, address, writer, files: row.files, frames, empty }))
     }
 
-    /// Gives up a volume whose label cannot be written: nothing is on it, so the next one takes its place.
-    fn abandon(&self, row: &VolumeRow, error: &volume::Error) -> Result<()> {
-        self.shared.lock().abandon_volume(row.id)?;
-        let NewVolume { sequence, medium, .. } = &row.volume;
-        let message = format!("volume {sequence} on {medium} could not be labelled and is given up: {error}");
+    /// Gives up a volume that no segment is on: the next one takes its place.
+    fn abandon(&self, id: VolumeId, address: &Address, why: &str) -> Result<()> {
+        self.shared.lock().abandon_volume(id)?;
+        let message = format!("the volume on {address} is given up, nothing is on it: {why}");
         self.monitor.finding(&message);
         Ok(self.shared.event(Level::Warning, "volume-abandoned", message)?)
     }
 
     /// Labels the next blank medium.
-    fn begin(&self) -> Result<Current> {
+    fn begin(&self, segment: &SegmentFile) -> Result<Current> {
         let volumes = self.shared.lock().volumes()?;
         let sequence = volumes.iter().map(|row| row.volume.sequence).max().unwrap_or(0) + 1;
         let used: Vec<String> = volumes.into_iter().map(|row| row.volume.medium).collect();
-        let address = self.media.blank(sequence, &used)?;
+        let address = self.media.blank(sequence, &used, volume::bytes_alone(segment))?;
         let volume = NewVolume { uuid: Uuid::now_v7(), sequence, copy: COPY, medium: address.to_string() };
         let id = self.shared.lock().begin_volume(&volume)?;
         let created_at =
             self.shared.lock().volume(volume.uuid)?.map(|row| row.created_at).unwrap_or_default();
         self.monitor.note(&format!("volume {sequence} is written to {address}"));
         let writer = VolumeWriter::create(&address, &self.settings, self.label(&volume, created_at))?;
-        self.labelled(id, writer)
+        self.labelled(id, address, writer)
     }
 
-    fn labelled(&self, id: VolumeId, writer: VolumeWriter) -> Result<Current> {
+    fn labelled(&self, id: VolumeId, address: Address, writer: VolumeWriter) -> Result<Current> {
         let files = vec![LABEL.to_owned()];
         self.shared.lock().label_committed(id, &files, writer.used_bytes())?;
-        Ok(Current { id, writer, files, frames: 0, empty: true })
+        Ok(Current { id, address, writer, files, frames: 0, empty: true })
     }
 
     fn label(&self, volume: &NewVolume, created_at: jiff::Timestamp) -> Label {
@@ -169,10 +201,20 @@ impl Write {
         }
     }
 
-    fn write(&self, volume: &mut Current, segment: &SegmentRow, file: &SegmentFile) -> Result<()> {
+    /// Writes and commits a segment, if it fits. A tape ends where it likes: then the segment is taken back.
+    fn write(&self, volume: &mut Current, segment: &SegmentRow, file: &SegmentFile) -> Result<Fit> {
+        if !volume.writer.fits(file, volume.frames) {
+            return Ok(Fit::VolumeFull);
+        }
         let path = self.spool.path(&segment.segment.file);
         let mut sealed = File::open(&path).map_err(Error::file("open", &path))?;
-        let file_number = volume.writer.append_segment(file, &mut sealed)?;
+        let file_number = match volume.writer.append_segment(file, &mut sealed) {
+            Err(volume::Error::Medium(medium::Error::Full { .. } | medium::Error::NoSpace { .. })) => {
+                return Ok(Fit::VolumeFull);
+            }
+            Err(volume::Error::SegmentChanged { .. }) => return Err(self.give_back(segment)?),
+            appended => appended?,
+        };
         volume.writer.commit()?;
         volume.files.push(segment.segment.file.clone());
         volume.frames += u64::from(file.frames);
@@ -188,7 +230,25 @@ impl Write {
         self.objects.fetch_add(segment.segment.objects, Ordering::Relaxed);
         self.bytes.fetch_add(file.bytes, Ordering::Relaxed);
         self.monitor.count(Counter::Done, segment.segment.objects);
-        self.spool.delete(&segment.segment.file)
+        self.spool.delete(&segment.segment.file)?;
+        Ok(Fit::Written)
+    }
+
+    /// A sealed segment that changed in the spool: its objects are fetched again.
+    fn give_back(&self, segment: &SegmentRow) -> Result<Error> {
+        let lost = self.shared.lock().release_segment(segment.id)?;
+        let name = &segment.segment.file;
+        self.spool.delete(name)?;
+        let message = format!("{name} changed in the spool; its {lost} objects are fetched again");
+        self.shared.event(Level::Error, "spool-damaged", message)?;
+        Ok(Error::SpoolDamaged)
+    }
+
+    /// Whether a segment that does not fit on an empty volume would fit on none. A disk may only be full of other things.
+    fn is_too_large(&self, volume: &Current, segment: &SegmentFile) -> bool {
+        let by_capacity =
+            self.settings.capacity_bytes.is_some_and(|bytes| volume::bytes_alone(segment) > bytes);
+        by_capacity || medium::free_bytes(&volume.address).is_none()
     }
 
     /// A segment that fits on no volume holds an object that is too large for any: its objects fail, and the others

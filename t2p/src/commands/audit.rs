@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use archive::Outlook;
 use catalogue::audit::VerdictRow;
 use catalogue::{Catalogue, DeliveryState, InstanceId, InstanceState, PlanPosition, PlannedStudy, Verdict};
 use job::{Counter, ExitCode, Outcome};
@@ -54,11 +55,7 @@ fn audit_study(
     study: &PlannedStudy,
 ) -> Result<()> {
     let uid = &study.study.uid;
-    // Without a UID there is nothing to ask for; such objects cannot have been delivered either.
-    let mut found: BTreeSet<String> = BTreeSet::new();
-    if !uid.is_empty() {
-        found.extend(target.archive.list_study(uid)?.instances.into_iter().map(|row| row.sop_instance));
-    }
+    let (found, untold) = ask(target, uid)?;
     let mut judged = Judged::default();
     catalogue.each_claimed(target.id, study.id, |claimed| {
         let sop = claimed.sop_instance;
@@ -68,6 +65,8 @@ fn audit_study(
             (Verdict::Failed, claimed.reason.or(Some("damaged on its volume".to_owned())))
         } else if refused {
             (Verdict::Failed, claimed.reason)
+        } else if let Some(why) = &untold {
+            (Verdict::Failed, Some(format!("the destination does not tell what it holds: {why}")))
         } else if is_there {
             judged.delivered.push(claimed.id);
             (Verdict::Delivered, None)
@@ -98,6 +97,19 @@ fn audit_study(
     // What the destination lost, or never had, is sent again by the next ingest.
     catalogue.deliver_again(target.id, &judged.lost)?;
     Ok(())
+}
+
+/// The instances that the destination lists in a study; or why it cannot say, which is no reason not to ask for others.
+fn ask(target: &Target, study_uid: &str) -> Result<(BTreeSet<String>, Option<String>)> {
+    // Without a UID there is nothing to ask for; such objects cannot have been delivered either.
+    if study_uid.is_empty() {
+        return Ok(Default::default());
+    }
+    match target.archive.list_study(study_uid) {
+        Ok(listing) => Ok((listing.instances.into_iter().map(|row| row.sop_instance).collect(), None)),
+        Err(error) if error.outlook() == Outlook::Permanent => Ok((BTreeSet::new(), Some(error.to_string()))),
+        Err(error) => Err(error.into()),
+    }
 }
 
 #[derive(Default)]

@@ -1,7 +1,7 @@
 //! `t2p extract`: the objects of a volume as files, each complete or not there at all.
 
 use std::fs::{self, File};
-use std::io::{BufWriter, Write};
+use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use job::{Common, Counter, ExitCode, Monitor, Outcome, Progress, Stop};
@@ -19,13 +19,13 @@ pub fn run(common: &Common, arguments: &Extract) -> Result<Outcome<Value>> {
     let stop = Stop::on_signals()?;
     let progress = Progress::start(common);
     let mut volume = Volume::open(&arguments.medium)?;
-    fs::create_dir_all(&arguments.out).map_err(Error::file("make", &arguments.out))?;
+    fs::create_dir_all(&arguments.out).map_err(file_error("make", &arguments.out))?;
     progress.phase(&format!("extract {}", arguments.medium));
     let mut index = volume.index()?;
     let mut sink = FileSink { out: &arguments.out, current: None, files: 0, kept: 0, monitor: &progress };
     let mut segments = Vec::new();
     while let Some(plan) = volume.next_plan(index.as_mut(), segments.len())? {
-        let summary = SegmentSummary::from(volume.read_segment(plan, &mut sink)?);
+        let summary = SegmentSummary::from(volume.read_segment(plan, &mut sink).map_err(own)?);
         progress.count(Counter::Failed, summary.harmed as u64);
         segments.push(summary);
         if stop.requested() {
@@ -46,6 +46,25 @@ pub fn run(common: &Common, arguments: &Extract) -> Result<Outcome<Value>> {
     Ok(Outcome::clean(document, text).with_exit_code(code))
 }
 
+/// An error of our own that comes back through the volume.
+fn own(error: volume::Error) -> Error {
+    match error {
+        volume::Error::Sink(cause) => {
+            cause.downcast().map_or_else(|cause| volume::Error::Sink(cause).into(), |own| *own)
+        }
+        other => other.into(),
+    }
+}
+
+/// An error with a file below the output folder.
+fn file_error(action: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Error {
+    let path = path.into();
+    move |source| match Error::file(action, path)(source) {
+        Error::SpoolFull { path, source } => Error::OutputFull { path, source },
+        other => other,
+    }
+}
+
 /// Writes each object beside its final name and renames it when its digest is right.
 struct FileSink<'a> {
     out: &'a Path,
@@ -57,17 +76,17 @@ struct FileSink<'a> {
 
 impl FileSink<'_> {
     fn keep(&mut self, entry: &Entry, unfinished: &Path, file: BufWriter<File>) -> Result<()> {
-        let file = file.into_inner().map_err(|error| Error::file("write", unfinished)(error.into_error()))?;
+        let file = file.into_inner().map_err(|error| file_error("write", unfinished)(error.into_error()))?;
         drop(file);
         match self.free_name(entry)? {
             None => {
                 self.kept += 1;
-                fs::remove_file(unfinished).map_err(Error::file("delete", unfinished))
+                fs::remove_file(unfinished).map_err(file_error("delete", unfinished))
             }
             Some(path) => {
                 self.files += 1;
                 self.monitor.count(Counter::Done, 1);
-                fs::rename(unfinished, &path).map_err(Error::file("rename", unfinished))
+                fs::rename(unfinished, &path).map_err(file_error("rename", unfinished))
             }
         }
     }
@@ -95,11 +114,11 @@ impl FileSink<'_> {
 fn digest(path: &Path) -> Result<Option<Digest>> {
     let mut file = match File::open(path) {
         Ok(file) => file,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(Error::file("open", path)(error)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(file_error("open", path)(error)),
     };
     let mut digester = Digester::default();
-    std::io::copy(&mut file, &mut digester).map_err(Error::file("read", path))?;
+    io::copy(&mut file, &mut digester).map_err(file_error("read", path))?;
     Ok(Some(digester.digest()))
 }
 
@@ -109,8 +128,8 @@ impl ObjectSink for FileSink<'_> {
             // The member name was checked when it was read: three harmless components.
             let path = self.out.join(format!("{}{UNFINISHED}", entry.object.member));
             let folder = path.parent().unwrap_or(self.out);
-            fs::create_dir_all(folder).map_err(Error::file("make", folder))?;
-            let file = File::create(&path).map_err(Error::file("make", &path))?;
+            fs::create_dir_all(folder).map_err(file_error("make", folder))?;
+            let file = File::create(&path).map_err(file_error("make", &path))?;
             Ok((BufWriter::with_capacity(BUFFER_BYTES, file), path))
         };
         self.current = Some(begin().map_err(|error| volume::Error::Sink(error.into()))?);
@@ -121,14 +140,14 @@ impl ObjectSink for FileSink<'_> {
     fn data(&mut self, bytes: &[u8]) -> Result<(), volume::Error> {
         self.monitor.count(Counter::Bytes, bytes.len() as u64);
         let Some((file, path)) = &mut self.current else { return Ok(()) };
-        file.write_all(bytes).map_err(|error| volume::Error::Sink(Error::file("write", &*path)(error).into()))
+        file.write_all(bytes).map_err(|error| volume::Error::Sink(file_error("write", &*path)(error).into()))
     }
 
     fn end(&mut self, entry: &Entry, state: &ObjectState) -> Result<(), volume::Error> {
         let Some((file, path)) = self.current.take() else { return Ok(()) };
         let ended = match state {
             ObjectState::Intact => self.keep(entry, &path, file),
-            ObjectState::Damaged(_) => fs::remove_file(&path).map_err(Error::file("delete", &path)),
+            ObjectState::Damaged(_) => fs::remove_file(&path).map_err(file_error("delete", &path)),
         };
         ended.map_err(|error| volume::Error::Sink(error.into()))
     }

@@ -13,6 +13,9 @@ use crate::error::{Error, Result};
 pub fn run(context: &Context) -> Result<Outcome<Value>> {
     let reader = context.reader()?;
     let written = write(context, &reader)?;
+    if written.is_empty() {
+        return Err(Error::NothingIngested);
+    }
     let text =
         written.iter().map(|written| format!("report: {}", written.html.display())).collect::<Vec<_>>();
     let code = worst(&written);

@@ -7,15 +7,18 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use catalogue::load::LoadedSegment;
-use catalogue::register::{ObjectRow, VolumeContents};
+use catalogue::register::VolumeContents;
 use catalogue::segments::{NewSegment, SegmentRow};
 use catalogue::volumes::NewVolume;
-use catalogue::{Catalogue, Dataset, InstanceId, Level, SegmentState, StudyRow, VolumeId, VolumeState};
+use catalogue::{InstanceId, Level, SegmentState, VolumeId, VolumeState};
 use job::{Counter, Journal, Monitor, Stop};
-use manifest::{EarlierVolume, Study};
+use manifest::{EarlierVolume, SegmentEntry};
 use medium::Address;
-use volume::{Entry, IndexReader, Listed, ObjectSink, ObjectState, SegmentCheck, SegmentPlan, Volume};
+use volume::{
+    Entry, IndexReader, IndexedSegment, Listed, ObjectSink, ObjectState, SegmentCheck, SegmentPlan, Volume,
+};
 
+use super::rows;
 use super::spool::Spool;
 use crate::context::bind;
 use crate::error::{Error, Result};
@@ -71,7 +74,9 @@ impl Load {
             remarks.extend(self.note_earlier(address, &index.earlier)?);
         }
         self.describe(id, &volume)?;
-        let Segments { read, clean } = self.segments(id, &mut volume, index.as_mut())?;
+        let segments = self.segments(id, &mut volume, index.as_mut());
+        self.spool.discard()?;
+        let Segments { read, clean } = segments?;
         if self.stop.requested() {
             return Ok(Loaded { remarks, sound: clean });
         }
@@ -153,14 +158,14 @@ impl Load {
             if self.stop.requested() {
                 break;
             }
-            // Known before it is loaded, so that a missing segment's objects are missed.
-            if let Listed::Index(indexed) = &plan.listed {
-                let row = self.register(id, &plan, &indexed.segment, &indexed.frames, &indexed.entries)?;
-                if !self.is_wanted(&row)? {
-                    volume.pass_over(&plan);
-                    continue;
-                }
-            } else if let Some(row) = self.known(plan.number)?
+            let known = match &plan.listed {
+                // Known before it is loaded, so that a missing segment's objects are missed.
+                Listed::Index(indexed) => Some(self.register(id, &plan, indexed)?),
+                Listed::Segment(Some(_)) => self.known(plan.number)?,
+                // Only the segment itself says which one it is: a tape without trailer counts its own files.
+                Listed::Segment(None) => None,
+            };
+            if let Some(row) = known
                 && !self.is_wanted(&row)?
             {
                 volume.pass_over(&plan);
@@ -179,37 +184,50 @@ impl Load {
         Ok(self.journal.lock().segment(u64::from(number))?)
     }
 
-    /// Whether a segment is to be read. One that is done with, and was harmed where it came from, may be whole here.
+    /// Whether a segment is to be read. One that was harmed where it came from may be whole here.
     fn is_wanted(&self, row: &SegmentRow) -> Result<bool> {
         let mut catalogue = self.journal.lock();
-        let harmed = row.state == SegmentState::Done && catalogue.has_failures(row.id)?;
+        let harmed = match row.state {
+            SegmentState::Damaged => true,
+            SegmentState::Done => catalogue.has_failures(row.id)?,
+            _ => false,
+        };
         if harmed {
             catalogue.reload_segment(row.id)?;
         }
-        Ok(harmed || !matches!(row.state, SegmentState::Loaded | SegmentState::Done))
+        Ok(harmed || row.state == SegmentState::Known)
     }
 
-    fn register(
+    /// Registers a segment that the index lists, with its objects.
+    fn register(&self, volume: VolumeId, plan: &SegmentPlan, indexed: &IndexedSegment) -> Result<SegmentRow> {
+        let IndexedSegment { segment, frames, entries } = indexed;
+        let new = rows::segment(segment, frames)?;
+        self.register_row(volume, plan.file.number, &new, entries)
+    }
+
+    /// Registers a segment by what was found in it, since no index lists it. `None` when it could not be made out.
+    fn register_found(
         &self,
         volume: VolumeId,
-        plan: &SegmentPlan,
-        segment: &manifest::Segment,
-        frames: &[manifest::Frame],
+        file: u32,
+        entry: Option<&SegmentEntry>,
+        check: &SegmentCheck,
+    ) -> Result<Option<SegmentRow>> {
+        let Some(found) = rows::found_segment(check, entry) else { return Ok(None) };
+        let new = self.known(check.number)?.map_or(found, |row| row.segment);
+        self.register_row(volume, file, &new, &check.entries).map(Some)
+    }
+
+    fn register_row(
+        &self,
+        volume: VolumeId,
+        file: u32,
+        new: &NewSegment,
         entries: &[Entry],
     ) -> Result<SegmentRow> {
-        let new = NewSegment {
-            number: u64::from(segment.number),
-            file: segment.name.clone(),
-            bytes: segment.bytes,
-            blake3: segment.blake3.0,
-            plain_bytes: segment.tar_bytes,
-            plain_blake3: segment.tar_blake3.0,
-            objects: u64::from(segment.objects),
-            frames: serde_json::to_string(frames).unwrap_or_default(),
-        };
         let mut catalogue = self.journal.lock();
-        let id = catalogue.register_segment(volume, u64::from(plan.file.number), &new)?;
-        let listed = register_objects(&mut catalogue, id, entries)?;
+        let id = catalogue.register_segment(volume, u64::from(file), new)?;
+        let listed = rows::register_objects(&mut catalogue, id, entries)?;
         self.monitor.count(Counter::Listed, listed.new * self.destinations);
         catalogue.segment(new.number)?.ok_or(Error::NothingIngested)
     }
@@ -227,33 +245,37 @@ impl Load {
         true
     }
 
+    /// Reads a segment into the spool. Returns whether it was sound.
     fn segment(&self, id: VolumeId, volume: &mut Volume, plan: SegmentPlan) -> Result<bool> {
-        let number = u64::from(plan.number);
-        let known_from_index = matches!(plan.listed, Listed::Index(_));
-        let file = self.spool.create(number)?;
+        let file = plan.file.number;
+        // Not the whole plan: an index's list of objects may be long.
+        let unlisted = match &plan.listed {
+            Listed::Index(_) => None,
+            Listed::Segment(entry) => Some(entry.clone()),
+        };
+        let path = self.spool.arriving();
         let mut sink = SpoolSink {
-            out: BufWriter::with_capacity(BUFFER_BYTES, file),
+            out: BufWriter::with_capacity(BUFFER_BYTES, self.spool.create()?),
             end: 0,
             begun: 0,
             offsets: Vec::new(),
         };
-        let plan_copy = plan.clone();
-        let check = volume.read_segment(plan, &mut sink).map_err(disk_full(self.spool.path(number)))?;
-        if !known_from_index {
-            let Some(segment) = found_segment(&check) else {
+        let check = volume.read_segment(plan, &mut sink).map_err(disk_full(path.clone()))?;
+        let sound = check.findings.is_empty() && check.harmed.is_empty();
+        if let Some(entry) = unlisted {
+            let row = self.register_found(id, file, entry.as_ref(), &check)?;
+            let wanted = row.map_or(Ok(false), |row| self.is_wanted(&row))?;
+            if !wanted {
                 self.tell(&check)?;
-                return Ok(false);
-            };
-            self.register(id, &plan_copy, &segment, &[], &check.entries)?;
+                return Ok(sound);
+            }
         }
-        let path = self.spool.path(number);
         let file = sink.out.into_inner().map_err(|error| Error::file("write", &path)(error.into_error()))?;
         file.sync_all().map_err(Error::file("sync", &path))?;
-        self.spool.sync_names()?;
-        self.spool.grow(sink.end);
+        self.spool.keep(u64::from(check.number), sink.end)?;
         self.record(&check, &sink.offsets)?;
         self.tell(&check)?;
-        Ok(check.findings.is_empty() && check.harmed.is_empty())
+        Ok(sound)
     }
 
     /// Records which objects are in the spool and which are harmed.
@@ -265,6 +287,9 @@ impl Load {
             ids.push(packed.object.id);
             Ok::<_, catalogue::Error>(())
         })?;
+        if ids.len() != check.entries.len() {
+            return Err(catalogue::Error::SegmentDiffers { number: row.segment.number }.into());
+        }
         let loaded: Vec<(InstanceId, u64)> =
             ids.iter().zip(offsets).filter_map(|(id, offset)| offset.map(|offset| (*id, offset))).collect();
         let damaged: Vec<(InstanceId, String)> = check
@@ -307,67 +332,6 @@ fn plan_bytes(plan: &SegmentPlan) -> u64 {
     match &plan.listed {
         Listed::Index(indexed) => indexed.segment.tar_bytes,
         Listed::Segment(entry) => entry.as_ref().map_or(0, |entry| entry.bytes.saturating_mul(2)),
-    }
-}
-
-/// A segment that no index lists, as it was found.
-fn found_segment(check: &SegmentCheck) -> Option<manifest::Segment> {
-    let blake3 = check.blake3?;
-    Some(manifest::Segment {
-        number: check.number,
-        file: 0,
-        name: check.name.clone(),
-        bytes: check.bytes,
-        blake3,
-        tar_bytes: check.entries.iter().map(|entry| entry.object.bytes).sum(),
-        tar_blake3: blake3,
-        objects: check.entries.len() as u32,
-    })
-}
-
-fn register_objects(
-    catalogue: &mut Catalogue,
-    id: catalogue::SegmentId,
-    entries: &[Entry],
-) -> Result<catalogue::plan::Listed> {
-    let studies = entries
-        .chunk_by(|a, b| Arc::ptr_eq(&a.study, &b.study))
-        .filter_map(|chunk| chunk.first().map(|first| study_row(&first.study)));
-    Ok(catalogue.register_objects(id, studies, entries.iter().map(object_row))?)
-}
-
-fn study_row(study: &Study) -> StudyRow {
-    let Study { uid, patient_id, patient_name, date, time, accession, description } = study.clone();
-    StudyRow {
-        uid: uid.unwrap_or_default(),
-        patient_id,
-        patient_name,
-        study_date: date,
-        study_time: time,
-        accession,
-        modalities: None,
-        description,
-        claimed_instances: None,
-    }
-}
-
-fn object_row(entry: &Entry) -> ObjectRow {
-    let Entry { study, series, object } = entry;
-    ObjectRow {
-        study_uid: study.uid.clone().unwrap_or_default(),
-        series_uid: series.uid.clone().unwrap_or_default(),
-        modality: series.modality.clone(),
-        sop_instance: object.sop_instance.clone().unwrap_or_default(),
-        sop_class: object.sop_class.clone(),
-        source_ref: object.source.clone().map(String::into_bytes),
-        transfer_syntax: object.transfer_syntax.clone(),
-        bytes: object.bytes,
-        blake3: object.blake3.0,
-        dataset: Some(Dataset { offset: object.dataset_offset, blake3: object.dataset_blake3.0 }),
-        findings: (!object.findings.is_empty()).then(|| object.findings.join("; ")),
-        member: object.member.clone(),
-        tar_offset: object.tar_offset,
-        listed: true,
     }
 }
 

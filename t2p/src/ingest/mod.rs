@@ -6,6 +6,7 @@
 
 mod deliver;
 mod load;
+mod rows;
 mod spool;
 
 use std::sync::Arc;
@@ -109,6 +110,7 @@ impl Running<'_> {
     fn all(&self, media: &[Address]) -> Result<Ingested> {
         thread::scope(|scope| {
             let loading = scope.spawn(|| {
+                let _guard = self.stop.on_panic();
                 let ingested = self.guard(self.load_all(media));
                 self.loaded.store(true, Ordering::Release);
                 ingested
@@ -116,7 +118,12 @@ impl Running<'_> {
             let delivering: Vec<_> = self
                 .deliveries
                 .iter()
-                .map(|deliver| scope.spawn(move || self.guard(deliver.work())))
+                .map(|deliver| {
+                    scope.spawn(move || {
+                        let _guard = self.stop.on_panic();
+                        self.guard(deliver.work())
+                    })
+                })
                 .collect();
             let kept = self.keep_house(&|| {
                 loading.is_finished() && delivering.iter().all(thread::ScopedJoinHandle::is_finished)
@@ -147,10 +154,10 @@ impl Running<'_> {
                     ingested.remarks.extend(loaded.remarks);
                     ingested.unsound += usize::from(!loaded.sound);
                 }
-                Err(error @ (Error::Volume(_) | Error::OtherTransfer { .. })) => {
+                Err(error) if is_of_the_volume(&error) => {
                     let message = match &error {
-                        Error::Volume(_) => format!("{address}: {error}"),
-                        _ => error.to_string(),
+                        Error::OtherTransfer { .. } => error.to_string(),
+                        _ => format!("{address}: {error}"),
                     };
                     self.load.monitor.finding(&message);
                     self.journal.event(Level::Error, "volume-unreadable", message.clone())?;
@@ -214,6 +221,19 @@ impl Running<'_> {
             }
         }
         Ok(())
+    }
+}
+
+/// Whether it is the volume that cannot be taken: damaged, another transfer's, or at odds with what others said.
+fn is_of_the_volume(error: &Error) -> bool {
+    use catalogue::Error::{ObjectDiffers, PlaceTaken, SegmentDiffers, VolumeDiffers};
+    match error {
+        Error::Volume(_) | Error::OtherTransfer { .. } => true,
+        Error::Catalogue(error) => matches!(
+            error,
+            ObjectDiffers { .. } | PlaceTaken { .. } | SegmentDiffers { .. } | VolumeDiffers { .. }
+        ),
+        _ => false,
     }
 }
 

@@ -13,6 +13,9 @@ use crate::error::{Error, Result};
 /// The disk is never filled to the last byte: catalogue and logs may live there too.
 const RESERVE_BYTES: u64 = 64 << 20;
 
+/// The objects of a segment that is being read.
+const ARRIVING: &str = "arriving.objects";
+
 /// The spool directory.
 pub struct Spool {
     dir: PathBuf,
@@ -72,15 +75,34 @@ impl Spool {
         self.dir.join(file_name(segment))
     }
 
-    /// A new, empty file for a segment's objects.
-    pub fn create(&self, segment: u64) -> Result<File> {
-        let path = self.path(segment);
+    /// Where a segment's objects are written while it is not known whether they are right, and perhaps not even which
+    /// segment it is.
+    pub fn arriving(&self) -> PathBuf {
+        self.dir.join(ARRIVING)
+    }
+
+    /// A new, empty file for the objects of the segment that arrives.
+    pub fn create(&self) -> Result<File> {
+        let path = self.arriving();
         let file = File::options().write(true).create(true).truncate(true).mode(0o600).open(&path);
         file.map_err(Error::file("make", path))
     }
 
-    /// Makes names in the spool durable.
-    pub fn sync_names(&self) -> Result<()> {
+    /// Deletes what arrived and was not kept, if there is anything.
+    pub fn discard(&self) -> Result<()> {
+        match fs::remove_file(self.arriving()) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                Err(Error::file("delete", self.arriving())(error))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Makes what arrived the objects of a segment, in place of any that are there; its name is durable on return.
+    pub fn keep(&self, segment: u64, bytes: u64) -> Result<()> {
+        self.delete(segment)?;
+        fs::rename(self.arriving(), self.path(segment)).map_err(Error::file("rename", self.arriving()))?;
+        self.grow(bytes);
         File::open(&self.dir).and_then(|dir| dir.sync_all()).map_err(Error::file("sync", &self.dir))
     }
 
@@ -101,7 +123,7 @@ impl Spool {
         }
     }
 
-    pub fn grow(&self, bytes: u64) {
+    fn grow(&self, bytes: u64) {
         self.used_bytes.fetch_add(bytes, Ordering::Relaxed);
     }
 

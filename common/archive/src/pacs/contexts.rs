@@ -153,7 +153,6 @@ mod tests {
             sop_class: class.map(str::to_owned),
             source_ref: None,
             bytes: None,
-            attempts: 0,
         }
     }
 

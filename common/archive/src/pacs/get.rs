@@ -56,7 +56,7 @@ impl Fetch<'_> {
 
     fn get(&mut self, mut association: Association, group: &Group<'_>, whole: bool) -> Result<(), Error> {
         let watch = Watch { stop: self.stop, activity: &|| 0 };
-        self.ask(&group.wanted, whole, &mut |fetch, level, keys| {
+        self.ask(&group.wanted, whole, &mut |fetch, level, keys, _| {
             association
                 .get(level, keys, fetch.arrivals.as_ref(), &watch)
                 .map_err(Error::dimse(&fetch.pacs.settings.node))

@@ -3,8 +3,8 @@
 
 use std::ops::ControlFlow;
 
-use catalogue::StudyRow;
 use catalogue::plan::{InstanceRow, QueryRow};
+use catalogue::{OddityState, StudyRow};
 use dataset::tags::{
     ACCESSION_NUMBER, MODALITIES_IN_STUDY, MODALITY, PATIENT_ID, PATIENT_NAME, SERIES_INSTANCE_UID,
     SOP_CLASS_UID, SOP_INSTANCE_UID, STUDY_DATE, STUDY_DESCRIPTION, STUDY_INSTANCE_UID, STUDY_TIME,
@@ -18,6 +18,9 @@ use super::Pacs;
 use super::select::queries;
 use crate::error::{Cause, Error};
 use crate::source::{Listing, StudyListing};
+
+/// No study has so many series or instances; bounds what a PACS that never stops can make us hold.
+const MAX_ROWS: usize = 1_000_000;
 
 const NUMBER_OF_STUDY_RELATED_INSTANCES: Tag = Tag(0x0020, 0x1208);
 
@@ -41,6 +44,7 @@ impl Pacs {
         listing: &mut dyn Listing,
         stop: &dyn Fn() -> bool,
     ) -> Result<(), Error> {
+        let mut nameless = 0;
         for query in queries(selection)? {
             let narrowing: Vec<Key<'_>> = query.iter().map(|(tag, value)| (*tag, value.as_str())).collect();
             let mut taken: Result<(), Cause> = Ok(());
@@ -51,11 +55,20 @@ impl Pacs {
                     return ControlFlow::Break(());
                 }
                 match in_modalities(&study, selection) {
+                    _ if study.uid.is_empty() => {
+                        nameless += 1;
+                        taken = listing.oddity(
+                            nameless_study(nameless).as_bytes(),
+                            None,
+                            OddityState::Failed,
+                            NAMELESS,
+                        );
+                    }
                     Some(true) => taken = listing.study(study),
                     Some(false) => {}
                     None => unclear.push(study),
                 }
-                ControlFlow::Continue(())
+                room(unclear.len())
             })?;
             taken.map_err(Error::Taker)?;
             listing.query(query_row(Level::Study, &narrowing, &end)).map_err(Error::Taker)?;
@@ -90,7 +103,7 @@ impl Pacs {
         let study = (STUDY_INSTANCE_UID, study_uid);
         let end = self.find(Level::Series, &[study], &[SERIES_INSTANCE_UID, MODALITY], &mut |row| {
             series.push((row.uid(SERIES_INSTANCE_UID).unwrap_or_default(), row.text(MODALITY)));
-            ControlFlow::Continue(())
+            room(series.len())
         })?;
         listing.queries.push(query_row(Level::Series, &[study], &end));
         self.require_whole(Level::Series, &end)?;
@@ -105,7 +118,7 @@ impl Pacs {
                     source_ref: None,
                     bytes: None,
                 });
-                ControlFlow::Continue(())
+                room(listing.instances.len())
             })?;
             listing.queries.push(query_row(Level::Image, &keys, &end));
             self.require_whole(Level::Image, &end)?;
@@ -137,12 +150,25 @@ impl Pacs {
     }
 
     fn require_whole(&self, level: Level, end: &FindEnd) -> Result<(), Error> {
-        if end.status.is_success() {
+        if end.is_complete() {
             return Ok(());
         }
         let node = self.settings.node.to_string();
         Err(Error::CutShort { node, level: level.as_str(), status: end.status, rows: end.rows })
     }
+}
+
+fn room(rows: usize) -> ControlFlow<()> {
+    if rows < MAX_ROWS { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+}
+
+/// Asking for it would be asking for every study.
+const NAMELESS: &str =
+    "the source lists a study without Study Instance UID, which cannot be asked for: have it repaired there";
+
+/// What stands in the plan for such a study.
+fn nameless_study(number: u64) -> String {
+    format!("study without Study Instance UID, number {number}")
 }
 
 fn study_row(row: &FlatSet) -> StudyRow {

@@ -16,6 +16,8 @@ use crate::source::{Intake, Retrieve, RetrieveEnd};
 
 /// Instances asked for in one request at IMAGE level, as a list of UIDs.
 const UIDS_AT_ONCE: usize = 32;
+/// Single instances asked for in vain, one after the other, until only one of each further list is tried.
+const MOST_IN_VAIN: usize = 32;
 /// How long objects may still come in after a C-MOVE said that it was done: some answer before they send.
 const STRAGGLERS: Duration = Duration::from_secs(3);
 
@@ -57,8 +59,9 @@ impl Pacs {
     }
 }
 
-/// One C-GET or C-MOVE at a level with keys.
-type Request<'a, F> = dyn FnMut(&F, Level, &[Key<'_>]) -> Result<dimse::RetrieveEnd, Error> + 'a;
+/// One C-GET or C-MOVE at a level with keys, for these instances.
+type Request<'a, F> =
+    dyn FnMut(&F, Level, &[Key<'_>], &[&PendingInstance]) -> Result<dimse::RetrieveEnd, Error> + 'a;
 
 pub(super) struct Fetch<'a> {
     pub(super) pacs: &'a Pacs,
@@ -84,21 +87,21 @@ impl Fetch<'_> {
         let PacsSettings { node, .. } = &self.pacs.settings;
         let mut association = self.pacs.associate(&[Proposal::c_move()])?;
         let wanted: Vec<&PendingInstance> = request.wanted.iter().collect();
-        self.ask(&wanted, request.whole, &mut |fetch, level, keys| {
+        self.ask(&wanted, request.whole, &mut |fetch, level, keys, asked_for| {
             let route = receiver.scp.route(fetch.arrivals.clone());
             let watch = Watch { stop: fetch.stop, activity: &|| route.arrived() };
             let message_id = route.message_id();
             let request = MoveRequest { level, keys, destination: &receiver.aet, message_id };
             let end = association.move_to(&request, &watch).map_err(Error::dimse(node))?;
-            fetch.wait_for_stragglers(&wanted, &|| route.arrived());
+            fetch.wait_for_stragglers(asked_for, &|| route.arrived());
             Ok(end)
         })?;
         release(association);
         Ok(())
     }
 
-    /// Asks for the whole study, or for instances in lists; then one by one for what the lists did not bring, because
-    /// not every PACS takes a list of UIDs.
+    /// Asks for the whole study, or for instances in lists, and one by one for what a list did not bring: not every PACS
+    /// takes a list of UIDs, and some break off at the first object that they cannot send.
     pub(super) fn ask(
         &mut self,
         wanted: &[&PendingInstance],
@@ -107,39 +110,62 @@ impl Fetch<'_> {
     ) -> Result<(), Error> {
         let study = (STUDY_INSTANCE_UID, self.study_uid);
         if whole {
-            let end = request(self, Level::Study, &[study])?;
+            let end = request(self, Level::Study, &[study], wanted)?;
             self.remark(&end, "the study");
         }
-        for at_once in [UIDS_AT_ONCE, 1] {
-            let missing: Vec<&PendingInstance> = wanted
-                .iter()
-                .filter(|instance| !self.arrivals.has(&instance.sop_instance))
-                .copied()
-                .collect();
-            // When nothing at all came, asking for each instance will not help; the next attempt begins afresh.
-            if (whole && missing.len() == wanted.len()) || (at_once == 1 && missing.len() > wanted.len() / 2)
-            {
-                break;
+        let missing: Vec<&PendingInstance> =
+            wanted.iter().filter(|instance| !self.has(instance)).copied().collect();
+        // When nothing at all came, asking for each instance will not help; the next attempt begins afresh.
+        if whole && missing.len() == wanted.len() {
+            return Ok(());
+        }
+        let mut in_vain = 0;
+        for list in lists(&missing) {
+            if (self.stop)() {
+                return Ok(());
             }
-            for (series_uid, uids) in lists(&missing, at_once) {
-                if (self.stop)() {
-                    return Ok(());
+            self.ask_for(list, request)?;
+            let still_missing = list.iter().filter(|_| list.len() > 1).enumerate();
+            for (number, instance) in still_missing {
+                if self.has(instance) {
+                    continue;
                 }
-                let keys = [study, (SERIES_INSTANCE_UID, series_uid), (SOP_INSTANCE_UID, uids.as_str())];
-                let end = request(self, Level::Image, &keys)?;
-                self.remark(&end, "instances");
+                if (self.stop)() || (in_vain >= MOST_IN_VAIN && number > 0) {
+                    break;
+                }
+                self.ask_for(&[*instance], request)?;
+                in_vain = if self.has(instance) { 0 } else { in_vain + 1 };
             }
         }
         Ok(())
     }
 
+    /// Asks for instances of one series at IMAGE level; several as a list of UIDs (PS3.4 section C.2.2.2.2).
+    fn ask_for(&mut self, list: &[&PendingInstance], request: &mut Request<'_, Self>) -> Result<(), Error> {
+        let Some(first) = list.first() else { return Ok(()) };
+        let uids: Vec<&str> = list.iter().map(|instance| instance.sop_instance.as_str()).collect();
+        let uids = uids.join("\\");
+        let keys = [
+            (STUDY_INSTANCE_UID, self.study_uid),
+            (SERIES_INSTANCE_UID, first.series_uid.as_str()),
+            (SOP_INSTANCE_UID, uids.as_str()),
+        ];
+        let end = request(self, Level::Image, &keys, list)?;
+        self.remark(&end, "instances");
+        Ok(())
+    }
+
+    fn has(&self, instance: &PendingInstance) -> bool {
+        self.arrivals.has(&instance.sop_instance)
+    }
+
     pub(super) fn missing(&self, wanted: &[PendingInstance]) -> Vec<PendingInstance> {
-        wanted.iter().filter(|instance| !self.arrivals.has(&instance.sop_instance)).cloned().collect()
+        wanted.iter().filter(|instance| !self.has(instance)).cloned().collect()
     }
 
     fn wait_for_stragglers(&self, wanted: &[&PendingInstance], arrived: &dyn Fn() -> u64) {
         let (mut bytes, mut quiet_since) = (arrived(), Instant::now());
-        let all_here = || wanted.iter().all(|instance| self.arrivals.has(&instance.sop_instance));
+        let all_here = || wanted.iter().all(|instance| self.has(instance));
         while quiet_since.elapsed() < STRAGGLERS && !all_here() && !(self.stop)() {
             std::thread::sleep(Duration::from_millis(50));
             let now = arrived();
@@ -175,16 +201,9 @@ impl Fetch<'_> {
     }
 }
 
-/// Lists of at most `at_once` UIDs, each within one series, joined as PS3.4 section C.2.2.2.2 has it.
-fn lists<'a>(missing: &[&'a PendingInstance], at_once: usize) -> Vec<(&'a str, String)> {
-    missing
-        .chunk_by(|a, b| a.series_uid == b.series_uid)
-        .flat_map(|series| series.chunks(at_once))
-        .filter_map(|chunk| {
-            let uids: Vec<&str> = chunk.iter().map(|instance| instance.sop_instance.as_str()).collect();
-            chunk.first().map(|first| (first.series_uid.as_str(), uids.join("\\")))
-        })
-        .collect()
+/// Lists of at most [`UIDS_AT_ONCE`] instances, each within one series.
+fn lists<'a, 'b>(missing: &'b [&'a PendingInstance]) -> impl Iterator<Item = &'b [&'a PendingInstance]> {
+    missing.chunk_by(|a, b| a.series_uid == b.series_uid).flat_map(|series| series.chunks(UIDS_AT_ONCE))
 }
 
 pub(super) fn release(association: Association) {
@@ -194,3 +213,6 @@ pub(super) fn release(association: Association) {
         tracing::debug!(%error, "an association did not end well");
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -14,6 +14,10 @@ impl Source for Pacs {
         self.settings.node.to_string()
     }
 
+    fn answers(&self) -> bool {
+        self.echo().is_ok()
+    }
+
     fn list(
         &self,
         selection: &job::config::SelectionConfig,

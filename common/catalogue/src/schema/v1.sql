@@ -55,7 +55,6 @@ CREATE TABLE instance (
     listed INTEGER NOT NULL DEFAULT 1,    -- 0: arrived though the source had not listed it
     state INTEGER NOT NULL DEFAULT 0,
     reason TEXT,
-    attempts INTEGER NOT NULL DEFAULT 0,
     transfer_syntax TEXT,
     bytes INTEGER,                        -- of the whole object; a hint until it is captured
     blake3 BLOB,

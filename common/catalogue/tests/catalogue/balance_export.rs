@@ -14,7 +14,6 @@ enum Step {
     Capture { instance: usize },
     Arrive { study: u64, instance: u64, seed: u8 },
     Fail { instance: usize },
-    Exclude { instance: usize },
     RetryFailed,
     ReleaseIntake,
     Seal { count: usize },
@@ -30,7 +29,6 @@ fn step() -> impl Strategy<Value = Step> {
         4 => (0..4_u64, 0..6_u64, 1..4_u8)
             .prop_map(|(study, instance, seed)| Step::Arrive { study, instance, seed }),
         1 => (0..20_usize).prop_map(|instance| Step::Fail { instance }),
-        1 => (0..20_usize).prop_map(|instance| Step::Exclude { instance }),
         1 => Just(Step::RetryFailed),
         1 => Just(Step::ReleaseIntake),
         3 => (1..6_usize).prop_map(|count| Step::Seal { count }),
@@ -117,12 +115,7 @@ impl Run {
             Step::Fail { instance } => {
                 let Some(row) = self.model.rows.get_mut(instance) else { return };
                 let result = catalogue.fail_instance(row.id, "gone");
-                give_up(row, &result, InstanceState::Failed);
-            }
-            Step::Exclude { instance } => {
-                let Some(row) = self.model.rows.get_mut(instance) else { return };
-                let result = catalogue.exclude_instance(row.id, "not wanted");
-                give_up(row, &result, InstanceState::Excluded);
+                give_up(row, &result);
             }
             Step::RetryFailed => {
                 catalogue.retry_failed().unwrap();
@@ -150,7 +143,7 @@ impl Run {
     }
 
     fn list(&mut self, study: u64, instances: u64) {
-        let (id, new) = self.lab.catalogue.upsert_study(&study_row(study)).unwrap();
+        let (id, new) = self.lab.listed(&study_row(study));
         if new {
             self.model.studies.push((study, id));
         }
@@ -264,10 +257,10 @@ impl Run {
     }
 }
 
-fn give_up(row: &mut Row, result: &catalogue::Result<()>, to: InstanceState) {
+fn give_up(row: &mut Row, result: &catalogue::Result<()>) {
     if row.state == InstanceState::Pending {
         assert!(result.is_ok(), "{result:?}");
-        row.state = to;
+        row.state = InstanceState::Failed;
     } else {
         assert!(matches!(result, Err(Error::IllegalTransition { .. })), "{result:?}");
     }

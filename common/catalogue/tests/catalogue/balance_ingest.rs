@@ -1,7 +1,10 @@
 //! t2p: whatever loads, damages, answers and evidence come in whatever order, every balance is the naive model's.
 
+use std::collections::BTreeSet;
+
 use catalogue::answers::StoreResult;
 use catalogue::balance::{Stage, Tally};
+use catalogue::load::LoadedSegment;
 use catalogue::{DeliveryState, DestinationId, Error, InstanceId, InstanceState, SegmentId};
 use proptest::prelude::*;
 
@@ -12,9 +15,7 @@ const OBJECTS: u64 = 4;
 
 #[derive(Debug, Clone)]
 enum Step {
-    Load { object: usize },
-    Damage { object: usize },
-    FailSegment { segment: usize },
+    Load { segment: usize, harmed: u8 },
     Reload { segment: usize },
     Answer { object: usize, destination: usize, accepted: bool },
     Deliver { object: usize, destination: usize },
@@ -25,10 +26,9 @@ enum Step {
 fn step() -> impl Strategy<Value = Step> {
     let object = 0..(SEGMENTS * OBJECTS) as usize;
     prop_oneof![
-        4 => object.clone().prop_map(|object| Step::Load { object }),
-        1 => object.clone().prop_map(|object| Step::Damage { object }),
-        1 => (0..SEGMENTS as usize).prop_map(|segment| Step::FailSegment { segment }),
-        1 => (0..SEGMENTS as usize).prop_map(|segment| Step::Reload { segment }),
+        4 => (0..SEGMENTS as usize, 0..1_u8 << OBJECTS)
+            .prop_map(|(segment, harmed)| Step::Load { segment, harmed }),
+        2 => (0..SEGMENTS as usize).prop_map(|segment| Step::Reload { segment }),
         4 => (object.clone(), 0..2_usize, any::<bool>())
             .prop_map(|(object, destination, accepted)| Step::Answer { object, destination, accepted }),
         2 => (object.clone(), 0..2_usize).prop_map(|(object, destination)| Step::Deliver { object, destination }),
@@ -48,6 +48,8 @@ struct Run {
     lab: Lab,
     rows: Vec<Row>,
     segments: Vec<SegmentId>,
+    /// Segments that are loaded with nothing harmed.
+    loaded: BTreeSet<SegmentId>,
     destinations: [DestinationId; 2],
 }
 
@@ -72,35 +74,17 @@ impl Run {
         }
         let destinations =
             ["one", "two"].map(|name| lab.catalogue.add_destination(name, "AE@localhost:104").unwrap());
-        Self { lab, rows: run_rows, segments, destinations }
+        Self { lab, rows: run_rows, segments, loaded: BTreeSet::new(), destinations }
     }
 
     fn take(&mut self, step: &Step) {
         let catalogue = &mut self.lab.catalogue;
         match *step {
-            Step::Load { object } => {
-                let row = &mut self.rows[object];
-                let legal = matches!(row.state, InstanceState::Pending | InstanceState::Failed);
-                if agrees(&catalogue.objects_loaded(row.segment, &[(row.id, 0)]), legal) {
-                    row.state = InstanceState::Loaded;
-                }
-            }
-            Step::Damage { object } => {
-                let row = &mut self.rows[object];
-                let result = catalogue.objects_damaged(row.segment, &[(row.id, "digest differs".into())]);
-                if agrees(&result, row.state == InstanceState::Pending) {
-                    row.state = InstanceState::Failed;
-                }
-            }
-            Step::FailSegment { segment } => {
-                let segment = self.segments[segment];
-                if catalogue.segment_damaged(segment, "ends early").is_ok() {
-                    self.move_rows(segment, &[InstanceState::Pending], InstanceState::Failed);
-                }
-            }
+            Step::Load { segment, harmed } => self.load(segment, harmed),
             Step::Reload { segment } => {
                 let segment = self.segments[segment];
                 if catalogue.reload_segment(segment).is_ok() {
+                    self.loaded.remove(&segment);
                     let from = [InstanceState::Loaded, InstanceState::Failed];
                     self.move_rows(segment, &from, InstanceState::Pending);
                 }
@@ -131,6 +115,34 @@ impl Run {
                 for segment in self.segments.clone() {
                     self.move_rows(segment, &[InstanceState::Failed], InstanceState::Pending);
                 }
+            }
+        }
+    }
+
+    /// Loads a segment of which the objects with a bit in `harmed` are damaged.
+    fn load(&mut self, segment: usize, harmed: u8) {
+        let id = self.segments[segment];
+        let mut rows: Vec<_> = self.rows.iter_mut().filter(|row| row.segment == id).collect();
+        let (mut loaded, mut damaged) = (Vec::new(), Vec::new());
+        let mut legal = !self.loaded.contains(&id);
+        for (number, row) in rows.iter().enumerate() {
+            let pending = row.state == InstanceState::Pending;
+            if harmed & 1 << number == 0 {
+                loaded.push((row.id, 0));
+                legal &= pending || row.state == InstanceState::Failed;
+            } else {
+                damaged.push((row.id, "digest differs".to_owned()));
+                legal &= pending;
+            }
+        }
+        let found = LoadedSegment { loaded: &loaded, damaged: &damaged };
+        if agrees(&self.lab.catalogue.load_segment(id, &found), legal) {
+            for (number, row) in rows.iter_mut().enumerate() {
+                let whole = harmed & 1 << number == 0;
+                row.state = if whole { InstanceState::Loaded } else { InstanceState::Failed };
+            }
+            if harmed == 0 {
+                self.loaded.insert(id);
             }
         }
     }

@@ -55,7 +55,7 @@ fn files_under_one_uid_conflict_only_when_their_datasets_differ() {
     let mut lab = Lab::new();
     let files = [file_row(1, 1, "a"), file_row(1, 1, "b"), file_row(1, 2, "c"), file_row(1, 2, "d")];
     lab.catalogue.record_files(&files).unwrap();
-    let study = lab.catalogue.study_id("1.2.3.1").unwrap().unwrap();
+    let study = lab.study_id("1.2.3.1");
     let intake = lab.catalogue.open_intake().unwrap().id;
     let outcomes: Vec<_> = lab
         .pending(study)
@@ -90,21 +90,26 @@ fn an_object_listed_under_another_series_is_the_listed_one() {
     let intake = lab.catalogue.open_intake().unwrap().id;
     assert_eq!(lab.capture(captured(key(study, 1, 0), intake, 0, 1)), (CaptureOutcome::Captured, ids[0]));
     let segment = lab.seal_all();
-    let packed = lab.catalogue.object_at(segment, 0).unwrap().unwrap();
-    assert_eq!(packed.object.series_uid, "1.2.3.1.7");
+    lab.catalogue
+        .each_object_of_segment(segment, |packed| {
+            assert_eq!(packed.object.series_uid, "1.2.3.1.7");
+            Ok::<_, Error>(())
+        })
+        .unwrap();
 }
 
 #[test]
 fn failed_instances_may_still_arrive_and_excluded_ones_stay_out() {
     let mut lab = Lab::new();
-    let study = lab.study(1, 2);
+    lab.catalogue.record_files(&[file_row(1, 1, "a"), file_row(1, 1, "b")]).unwrap();
+    let study = lab.study_id("1.2.3.1");
     let ids = lab.pending(study);
-    lab.catalogue.fail_instance(ids[0], "never arrived").unwrap();
-    lab.catalogue.exclude_instance(ids[1], "not selected").unwrap();
+    lab.catalogue.fail_instance(ids[0], "cannot be read").unwrap();
     let intake = lab.catalogue.open_intake().unwrap().id;
-    assert_eq!(lab.capture(captured(key(study, 1, 0), intake, 0, 1)), (CaptureOutcome::Captured, ids[0]));
-    assert_eq!(lab.capture(captured(key(study, 1, 1), intake, 0, 1)), (CaptureOutcome::Excluded, ids[1]));
-    assert!(lab.catalogue.instance_reasons(9).unwrap().iter().all(|reason| reason.reason == "not selected"));
+    let mut capture = |id, seed| lab.capture(captured(CaptureKey::Instance(id), intake, 0, seed));
+    assert_eq!(capture(ids[0], 1), (CaptureOutcome::Captured, ids[0]));
+    assert_eq!(capture(ids[1], 1), (CaptureOutcome::Copy, ids[0]));
+    assert_eq!(capture(ids[1], 2), (CaptureOutcome::Excluded, ids[1]));
 }
 
 #[test]

@@ -4,6 +4,7 @@ use catalogue::answers::StoreResult;
 use catalogue::audit::VerdictRow;
 use catalogue::balance::{Stage, Tally};
 use catalogue::deliver::{Retry, Settled};
+use catalogue::load::LoadedSegment;
 use catalogue::{DestinationId, Error, InstanceId, SegmentState, StudyId, Verdict, VolumeState};
 
 use crate::lab::{Lab, object_row, segment, study_uid, uids, volume};
@@ -69,9 +70,14 @@ fn objects_that_share_a_uid_are_all_registered() {
     twin.blake3 = [200; 32];
     twin.member = "1.2.3.1/1.2.3.1.7/1.2.3.1.7.0~2.dcm".into();
     let id = lab.registered_segment(1, &[object_row(1, 0, 0), twin.clone()]);
-    assert_eq!(lab.objects(id).len(), 2);
-    assert_eq!(lab.catalogue.object_at(id, 1_024).unwrap().unwrap().member, twin.member);
-    assert_eq!(lab.catalogue.object_at(id, 0).unwrap().unwrap().member, object_row(1, 0, 0).member);
+    let mut members = Vec::new();
+    lab.catalogue
+        .each_object_of_segment(id, |packed| {
+            members.push(packed.member);
+            Ok::<_, Error>(())
+        })
+        .unwrap();
+    assert_eq!(members, [object_row(1, 0, 0).member, twin.member]);
 }
 
 #[test]
@@ -80,15 +86,16 @@ fn another_copy_brings_what_the_first_could_not() {
     let id =
         lab.registered_segment(1, &[object_row(1, 0, 0), object_row(1, 1, 1_024), object_row(1, 2, 2_048)]);
     let ids = lab.objects(id);
-    lab.catalogue.objects_loaded(id, &[(ids[0], 512)]).unwrap();
-    lab.catalogue.objects_damaged(id, &[(ids[1], "digest differs".into())]).unwrap();
-    assert_eq!(lab.catalogue.segment_damaged(id, "the segment ends early").unwrap(), 1);
+    let damaged = [(ids[1], "digest differs".into()), (ids[2], "the segment ends early".into())];
+    let first = LoadedSegment { loaded: &[(ids[0], 512)], damaged: &damaged };
+    assert_eq!(lab.catalogue.load_segment(id, &first).unwrap(), 0);
+    assert_eq!(lab.catalogue.segment(1).unwrap().unwrap().state, SegmentState::Damaged);
     let studies = lab.catalogue.balance(Stage::Load).unwrap().studies;
     assert_eq!((studies.failed, studies.pending), (1, 0));
-    lab.catalogue.objects_loaded(id, &[(ids[1], 1_536), (ids[2], 2_560)]).unwrap();
-    lab.catalogue.segment_loaded(id).unwrap();
+    let rest = LoadedSegment { loaded: &[(ids[1], 1_536), (ids[2], 2_560)], damaged: &[] };
+    assert_eq!(lab.catalogue.load_segment(id, &rest).unwrap(), 2);
     assert_eq!(lab.catalogue.balance(Stage::Load).unwrap().studies.done, 1);
-    assert!(lab.catalogue.instance_reasons(9).unwrap().is_empty());
+    assert!(!lab.catalogue.has_failures(id).unwrap());
 }
 
 #[test]
@@ -97,9 +104,10 @@ fn an_object_is_loaded_from_its_own_segment_only() {
     let one = lab.registered_segment(1, &[object_row(1, 0, 0)]);
     let two = lab.registered_segment(2, &[object_row(2, 0, 0)]);
     let id = lab.objects(one)[0];
-    assert!(matches!(lab.catalogue.objects_loaded(two, &[(id, 0)]), Err(Error::NotAMember { .. })));
-    lab.catalogue.objects_loaded(one, &[(id, 0)]).unwrap();
-    assert!(matches!(lab.catalogue.objects_loaded(one, &[(id, 0)]), Err(Error::IllegalTransition { .. })));
+    let found = LoadedSegment { loaded: &[(id, 0)], damaged: &[] };
+    assert!(matches!(lab.catalogue.load_segment(two, &found), Err(Error::NotAMember { .. })));
+    lab.catalogue.load_segment(one, &found).unwrap();
+    assert!(matches!(lab.catalogue.load_segment(one, &found), Err(Error::IllegalTransition { .. })));
 }
 
 #[test]
@@ -195,7 +203,9 @@ fn a_spool_file_goes_when_every_destination_has_all_of_it() {
     let segment = lab.catalogue.segments_to_free(Settled::Proved).unwrap().remove(0).id;
     lab.catalogue.segment_done(segment).unwrap();
     assert_eq!(free(&lab, Settled::Proved), 0);
-    assert!(matches!(lab.catalogue.segment_loaded(segment), Err(Error::IllegalTransition { .. })));
+    let nothing = LoadedSegment { loaded: &[], damaged: &[] };
+    let again = lab.catalogue.load_segment(segment, &nothing);
+    assert!(matches!(again, Err(Error::IllegalTransition { .. })), "{again:?}");
     assert_eq!(lab.catalogue.reload_segment(segment).unwrap(), 4);
     assert_eq!(lab.catalogue.segment(1).unwrap().unwrap().state, SegmentState::Known);
     let delivered = lab.catalogue.balance(Stage::Audit(one)).unwrap().instances;
@@ -247,14 +257,14 @@ fn a_later_verdict_replaces_an_earlier_one() {
     lab.catalogue.put_verdicts(destination, &batch).unwrap();
     let counts = lab.catalogue.verdict_counts(destination).unwrap();
     assert_eq!(counts, [(Verdict::Delivered, 1), (Verdict::Extra, 1)]);
-    let mut per_study = Vec::new();
+    let mut listed = Vec::new();
     lab.catalogue
-        .each_study_verdicts(destination, |uid, verdict, count| {
-            per_study.push((uid, verdict, count));
+        .each_verdict(destination, |row| {
+            listed.push((row.sop_instance, row.verdict));
             Ok::<_, Error>(())
         })
         .unwrap();
-    assert_eq!(per_study, [(study_uid(1), Verdict::Delivered, 1), (study_uid(1), Verdict::Extra, 1)]);
+    assert_eq!(listed, [("1".into(), Verdict::Delivered), ("2".into(), Verdict::Extra)]);
     lab.catalogue.clear_verdicts(destination).unwrap();
     assert!(lab.catalogue.verdict_counts(destination).unwrap().is_empty());
 }

@@ -21,7 +21,7 @@ fn maker() {
     let Some(path) = std::env::var_os(MAKER) else { return };
     let path = Path::new(&path);
     let mut catalogue = Catalogue::open(path).unwrap();
-    catalogue.upsert_study(&study_row(1)).unwrap();
+    catalogue.upsert_studies([study_row(1)]).unwrap();
     for suffix in ["", "-wal", "-shm"] {
         let file = format!("{}{suffix}", path.display());
         let mode = std::fs::metadata(&file).unwrap().permissions().mode() & 0o777;

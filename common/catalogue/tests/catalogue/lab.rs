@@ -1,6 +1,7 @@
 //! Small, made-up transfers for the tests.
 
 use catalogue::capture::{CaptureKey, CaptureOutcome, Captured};
+use catalogue::load::LoadedSegment;
 use catalogue::pack::{Budget, Member, ObjectCursor, Readiness};
 use catalogue::plan::InstanceRow;
 use catalogue::register::ObjectRow;
@@ -27,9 +28,20 @@ impl Lab {
 
     /// A study with `count` listed instances in one series.
     pub fn study(&mut self, study: u64, count: u64) -> StudyId {
-        let (id, _) = self.catalogue.upsert_study(&study_row(study)).unwrap();
+        let id = self.listed(&study_row(study)).0;
         self.catalogue.record_instances(id, (0..count).map(|n| instance_row(study, n))).unwrap();
         id
+    }
+
+    /// Lists a study; says whether it is new.
+    pub fn listed(&mut self, row: &StudyRow) -> (StudyId, bool) {
+        let new = self.catalogue.upsert_studies([row.clone()]).unwrap().new == 1;
+        (self.study_id(&row.uid), new)
+    }
+
+    pub fn study_id(&self, uid: &str) -> StudyId {
+        let studies = self.catalogue.studies(PlanPosition::default(), 1_000).unwrap();
+        studies.into_iter().find(|planned| planned.study.uid == uid).unwrap().id
     }
 
     pub fn pending(&self, study: StudyId) -> Vec<InstanceId> {
@@ -98,8 +110,7 @@ impl Lab {
     pub fn load(&mut self, segment: SegmentId) -> Vec<InstanceId> {
         let ids = self.objects(segment);
         let loaded: Vec<_> = ids.iter().map(|id| (*id, id.0 as u64 * 10)).collect();
-        self.catalogue.objects_loaded(segment, &loaded).unwrap();
-        self.catalogue.segment_loaded(segment).unwrap();
+        self.catalogue.load_segment(segment, &LoadedSegment { loaded: &loaded, damaged: &[] }).unwrap();
         ids
     }
 }

@@ -110,12 +110,12 @@ fn a_commit_writes_segments_and_their_instances() {
     assert_eq!((row.state, row.bytes, row.files.len()), (VolumeState::Open, 5_000, 2));
     let mut listed = Vec::new();
     lab.catalogue
-        .each_object_of_volume(volume, |file_number, packed| {
-            listed.push((file_number, packed.tar_offset));
+        .each_segment_of_volume(volume, |file_number, row| {
+            listed.push((file_number, row.id));
             Ok::<_, Error>(())
         })
         .unwrap();
-    assert_eq!(listed, [(1, 0), (1, 2_048)]);
+    assert_eq!(listed, [(1, segment)]);
 }
 
 #[test]

@@ -175,7 +175,6 @@ fn dcmqrscp_is_queried_and_retrieved_by_get_and_by_move() {
     let request = MoveRequest { destination: &nowhere, message_id: next_message_id(), ..request };
     let end = association.move_to(&request, &Watch::default()).unwrap();
     assert_eq!(end.status.class(), StatusClass::Failure);
-    let error = end.require_no_failure(Service::Move).unwrap_err();
-    assert_eq!(error.remedy(), Remedy::NeedsOperator, "{error}");
+    assert_eq!(end.status.remedy(Service::Move), Remedy::NeedsOperator, "{}", end.status);
     association.release().unwrap();
 }

@@ -263,7 +263,7 @@ impl P2tConfig {
         page.key("1 is fast, 19 is small.", "zstd_level", i64::from(self.segment.zstd_level));
         page.table("media", "What is written.");
         page.list(
-            "Virtual tapes (FILE.tap) or directories, filled in this order. {seq} stands for the volume's number in four\n\
+            "Tape drives (/dev/nst0), virtual tapes (FILE.tap) or directories, filled in this order. {seq} stands for the volume's number in four\n\
              digits, so that one name serves for all volumes: vol-0001.tap, vol-0002.tap. Without it, each serves for one.",
             "to",
             self.media.to.clone(),

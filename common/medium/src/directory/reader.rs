@@ -43,7 +43,7 @@ impl MediumReader for DirectoryReader {
             let path = self.path.join(&name);
             let kind = fs::symlink_metadata(&path).map_err(|e| Error::io(&path, "look at", e))?;
             if kind.is_file() {
-                files.push(FileEntry { number, name: Some(name), bytes: kind.len() });
+                files.push(FileEntry { number, name: Some(name), bytes: Some(kind.len()) });
             } else {
                 self.not_regular(number, &name);
             }

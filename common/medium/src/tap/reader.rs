@@ -118,7 +118,7 @@ impl MediumReader for TapReader {
         let mut files = Vec::new();
         for number in 0..MOST_FILES {
             let Some(bytes) = self.measure(number)? else { break };
-            files.push(FileEntry { number, name: None, bytes });
+            files.push(FileEntry { number, name: None, bytes: Some(bytes) });
         }
         Ok(files)
     }

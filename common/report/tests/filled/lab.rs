@@ -12,7 +12,9 @@ use catalogue::register::{ObjectRow, VolumeContents};
 use catalogue::segments::NewSegment;
 use catalogue::volumes::NewVolume;
 use catalogue::write::Commit;
-use catalogue::{Catalogue, Dataset, DestinationId, InstanceId, SegmentId, StudyId, StudyRow, VolumeId};
+use catalogue::{
+    Catalogue, Dataset, DestinationId, InstanceId, PlanPosition, SegmentId, StudyId, StudyRow, VolumeId,
+};
 use jiff::Timestamp;
 use report::Written;
 use report::filled::Facts;
@@ -56,7 +58,7 @@ impl Lab {
             claimed_instances: Some(instances + 1),
             ..study_row(study)
         };
-        let (id, _) = self.catalogue.upsert_study(&row).unwrap();
+        let id = self.listed(row);
         let rows = (0..instances).map(|n| InstanceRow {
             series_uid: format!("{study}.7"),
             modality: Some("CT".into()),
@@ -65,6 +67,14 @@ impl Lab {
         });
         self.catalogue.record_instances(id, rows).unwrap();
         id
+    }
+
+    /// A listed study whose instances are still to be listed.
+    pub fn listed(&mut self, row: StudyRow) -> StudyId {
+        let uid = row.uid.clone();
+        self.catalogue.upsert_studies([row]).unwrap();
+        let studies = self.catalogue.studies(PlanPosition::default(), 10_000).unwrap();
+        studies.into_iter().find(|planned| planned.study.uid == uid).unwrap().id
     }
 
     pub fn query(&mut self, level: &str, rows: u64, status: u16) {

@@ -22,7 +22,7 @@ fn many_instances_pass_by() {
     lab.query("STUDY", instances() / OF_A_STUDY, 0);
     for study in 0..instances() / OF_A_STUDY {
         let uid = format!("1.2.{study}");
-        let (id, _) = lab.catalogue.upsert_study(&study_row(&uid)).unwrap();
+        let id = lab.listed(study_row(&uid));
         let rows = (0..OF_A_STUDY).map(|n| InstanceRow {
             series_uid: format!("{uid}.{}", n / 100),
             sop_instance: format!("{uid}.9.{n}"),

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use catalogue::{InstanceId, PackedObject, StudyId};
+use manifest::Digest;
 
 use super::Deliver;
 use crate::error::Result;
@@ -26,9 +27,13 @@ pub struct Sendable {
     pub sop_class: String,
     pub sop_instance: String,
     pub transfer_syntax: String,
+    /// The number of the segment that it came in.
     pub segment: u64,
+    /// Where it begins in the segment's objects in the spool, and its dataset.
+    pub object_at: u64,
     pub dataset_at: u64,
     pub dataset_bytes: u64,
+    pub dataset_blake3: Digest,
 }
 
 impl Deliver<'_> {
@@ -59,7 +64,8 @@ impl Deliver<'_> {
 
     fn sendable(&self, packed: PackedObject) -> Result<Result<Sendable, String>> {
         let PackedObject { object, segment_id, spool_offset, .. } = packed;
-        let offset = object.dataset.map_or(0, |dataset| dataset.offset);
+        let (offset, dataset_blake3) =
+            object.dataset.map_or((0, object.blake3), |dataset| (dataset.offset, dataset.blake3));
         let dataset_bytes = object.bytes.saturating_sub(offset);
         let missing = |what| Ok(Err(format!("it has no {what}, without which it cannot be sent by C-STORE")));
         if object.sop_instance.is_empty() {
@@ -82,8 +88,10 @@ impl Deliver<'_> {
             sop_instance: object.sop_instance,
             transfer_syntax,
             segment,
-            dataset_at: spool_offset.unwrap_or_default() + offset,
+            object_at: spool_offset.unwrap_or_default(),
+            dataset_at: spool_offset.unwrap_or_default().saturating_add(offset),
             dataset_bytes,
+            dataset_blake3: Digest(dataset_blake3),
         }))
     }
 }

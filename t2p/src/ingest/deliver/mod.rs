@@ -6,10 +6,10 @@ mod dataset;
 mod send;
 mod trouble;
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use catalogue::answers::StoreResult;
 use catalogue::deliver::Retry;
@@ -47,12 +47,20 @@ pub struct Deliver<'a> {
     pub bytes: AtomicU64,
     /// Whether there is nothing to offer at the moment.
     pub idle: AtomicBool,
-    outages: AtomicU32,
+    outages: Mutex<Outages>,
     /// Batches that were handed out and are not answered for.
     pending: AtomicU64,
     /// Set when no more batches will come.
     produced: AtomicBool,
     trouble: Trouble,
+}
+
+/// Failures in a row to reach the destination at all.
+#[derive(Default)]
+struct Outages {
+    count: u32,
+    /// Nothing is tried before this.
+    rest_until: Option<Instant>,
 }
 
 impl<'a> Deliver<'a> {
@@ -193,6 +201,10 @@ impl<'a> Deliver<'a> {
         self.monitor.uncount(Counter::Failed, failed_before);
         self.monitor.count(if accepted { Counter::Done } else { Counter::Failed }, 1);
         Ok(())
+    }
+
+    fn outages(&self) -> MutexGuard<'_, Outages> {
+        self.outages.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn rest(&self, pause: Duration) {

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
 use std::thread;
+use std::time::Instant;
 
 use archive::{Delivery, Session};
 use catalogue::Level;
@@ -101,11 +102,16 @@ impl Deliver<'_> {
             }
             let said = match self.offer(current.session.as_mut(), object, &mut source) {
                 Ok(said) => {
-                    self.outages.store(0, Ordering::Relaxed);
+                    self.outages().count = 0;
                     open = Some(current);
                     said
                 }
                 Err(Error::Archive(_)) if self.stop.requested() => break,
+                Err(Error::Archive(error)) if is_ours(&error) => {
+                    self.reload(object, &error)?;
+                    objects.next();
+                    continue;
+                }
                 Err(Error::Archive(error)) if is_silence(&error) => Said::NotNow(error.to_string()),
                 Err(Error::Archive(error)) => {
                     tracing::info!(%error, "an association broke");
@@ -174,6 +180,25 @@ impl Deliver<'_> {
         }
     }
 
+    /// An object that is not in the spool as it was loaded: its segment is read again, when its volume is here. Nothing
+    /// of the object was taken, because its end was never sent.
+    fn reload(&self, object: &Sendable, error: &archive::Error) -> Result<()> {
+        let mut catalogue = self.journal.lock();
+        let Some(row) = catalogue.segment(object.segment)? else { return Ok(()) };
+        // It may have been loaded anew from a better volume meanwhile; then it is offered again from there.
+        if catalogue.spool_offset(object.id)? != Some(object.object_at) {
+            return Ok(());
+        }
+        let objects = catalogue.reload_segment(row.id)?;
+        drop(catalogue);
+        self.spool.delete(object.segment)?;
+        let name = &row.segment.file;
+        let message =
+            format!("{name} in the spool is damaged, {objects} objects must be loaded again: {error}");
+        self.journal.event(Level::Error, "spool-damaged", message)?;
+        Err(Error::SpoolDamaged { segment: name.clone() })
+    }
+
     /// Says what is left for a later run, and why.
     fn leave(&self, object: &Sendable, why: &str) -> Result<()> {
         let message = format!("instance {} is left for now: {why}", object.sop_instance);
@@ -211,15 +236,29 @@ impl Deliver<'_> {
         Ok(Said::Settled)
     }
 
-    /// The destination is not to be reached: waits, longer each time, then gives the run up.
+    /// The destination is not to be reached: all workers wait, longer each time, then the run is given up.
     fn outage(&self, source: archive::Error) -> Result<()> {
-        let outages = self.outages.fetch_add(1, Ordering::Relaxed) + 1;
-        self.monitor.finding(&source.to_string());
-        self.journal.event(Level::Warning, "destination-down", source.to_string())?;
-        if outages >= self.retry.attempts {
-            return Err(Error::DestinationDown { attempts: outages, source });
+        let (count, pause) = {
+            let mut outages = self.outages();
+            let left = outages.rest_until.map(|until| until.saturating_duration_since(Instant::now()));
+            if let Some(left) = left.filter(|left| !left.is_zero()) {
+                // What other workers meet before the pause has begun to be kept is the same outage.
+                (0, left)
+            } else {
+                outages.count += 1;
+                let pause = self.retry.delay().saturating_mul(outages.count);
+                outages.rest_until = Some(Instant::now() + pause);
+                (outages.count, pause)
+            }
+        };
+        if count > 0 {
+            self.monitor.finding(&source.to_string());
+            self.journal.event(Level::Warning, "destination-down", source.to_string())?;
         }
-        self.rest(self.retry.delay().saturating_mul(outages));
+        if count >= self.retry.attempts {
+            return Err(Error::DestinationDown { attempts: count, source });
+        }
+        self.rest(pause);
         Ok(())
     }
 }
@@ -227,6 +266,11 @@ impl Deliver<'_> {
 /// Whether the destination did not answer in time. One that breaks the connection makes itself heard at least.
 fn is_silence(error: &archive::Error) -> bool {
     matches!(error, archive::Error::Dimse { source: dimse::Error::TimedOut { .. }, .. })
+}
+
+/// Whether it was our own disk that failed, not the destination.
+fn is_ours(error: &archive::Error) -> bool {
+    matches!(error, archive::Error::Dimse { source: dimse::Error::Source(_), .. })
 }
 
 fn close(open: Option<Open>) {

@@ -1,0 +1,225 @@
+//! A tape drive behind the Linux `st` driver (Documentation/scsi/st.rst).
+
+mod ioctl;
+
+use std::ffi::{c_int, c_short};
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use nix::errno::Errno;
+use nix::fcntl::OFlag;
+use nix::sys::stat::{major, minor};
+
+use crate::tape::{DriveStatus, Filemark, OPEN, TapeDevice, device_error};
+use crate::{Error, system};
+use ioctl::MtOp;
+
+/// Major device number of SCSI tapes (Documentation/admin-guide/devices.txt).
+const SCSI_TAPE_MAJOR: u64 = 9;
+/// Set in the minor number of nodes that do not rewind when they are closed.
+const NO_REWIND: u64 = 0x80;
+/// `MT_ST_NOWAIT_EOF` of the options in sysfs: makes every filemark an immediate one.
+const NOWAIT_EOF: u32 = 0x8000;
+
+/// Operations of `linux/mtio.h`.
+mod op {
+    use super::c_short;
+    pub const FORWARD_FILEMARKS: c_short = 1;
+    pub const BACK_FILEMARKS: c_short = 2;
+    pub const WRITE_FILEMARKS: c_short = 5;
+    pub const REWIND: c_short = 6;
+    pub const END_OF_DATA: c_short = 12;
+    pub const SET_BLOCK_SIZE: c_short = 20;
+    pub const SEEK: c_short = 22;
+    pub const COMPRESSION: c_short = 32;
+    pub const WRITE_FILEMARKS_IMMEDIATE: c_short = 35;
+}
+
+/// Bits of `mt_gstat`.
+mod gmt {
+    pub const END_OF_DATA: i64 = 0x0800_0000;
+    pub const WRITE_PROTECTED: i64 = 0x0400_0000;
+    pub const ONLINE: i64 = 0x0100_0000;
+    pub const NO_CARTRIDGE: i64 = 0x0004_0000;
+}
+
+/// Records are handed over from page-aligned memory, so that the driver passes them on without a copy and answers for
+/// each one at once: from other memory, the error of a write may come with the next (st.rst, "asynchronous writes").
+const PAGE_BYTES: usize = 4096;
+
+/// An open drive.
+pub(crate) struct StDevice {
+    path: PathBuf,
+    file: File,
+    page_aligned: Vec<u8>,
+}
+
+/// Opens a drive that has a cartridge in it, in variable block mode without compression by the drive.
+pub(crate) fn open(path: &Path, writing: bool) -> Result<Box<dyn TapeDevice>, Error> {
+    check_node(path)?;
+    // Without O_NONBLOCK an empty drive would be waited for, two minutes long.
+    let mut options = OpenOptions::new();
+    options.read(true).write(writing).custom_flags(OFlag::O_NONBLOCK.bits());
+    let file = options.open(path).map_err(|error| open_error(path, error))?;
+    let found = ioctl::status(&file).map_err(|error| device_error(path, "look at", error))?;
+    if found.general_status & gmt::NO_CARTRIDGE != 0 {
+        return Err(Error::NoCartridge { path: path.to_owned() });
+    }
+    if found.general_status & gmt::ONLINE == 0 {
+        return Err(Error::NotReady { path: path.to_owned() });
+    }
+    let device = StDevice { path: path.to_owned(), file, page_aligned: Vec::new() };
+    device
+        .operate(op::SET_BLOCK_SIZE, 0)
+        .map_err(|error| device_error(path, "set the block mode of", error))?;
+    if writing {
+        // Segments are compressed and, soon, encrypted: the drive could only make them larger. Some drives
+        // have no compression to switch off, and refuse.
+        let _ = device.operate(op::COMPRESSION, 0);
+    }
+    Ok(Box::new(device))
+}
+
+/// Refuses what is not a tape drive, rewinds by itself, or only pretends to have written filemarks.
+fn check_node(path: &Path) -> Result<(), Error> {
+    let found = fs::metadata(path).map_err(|error| Error::io(path, "look at", error))?;
+    if !found.file_type().is_char_device() || major(found.rdev()) != SCSI_TAPE_MAJOR {
+        return Err(Error::NotAMedium {
+            path: path.to_owned(),
+            found: "it is not a tape drive of the st driver",
+        });
+    }
+    let minor = minor(found.rdev());
+    if minor & NO_REWIND == 0 {
+        return Err(Error::Rewinds { path: path.to_owned() });
+    }
+    let options = fs::read_to_string(format!("/sys/dev/char/{SCSI_TAPE_MAJOR}:{minor}/options"));
+    if options.is_ok_and(|text| pretends_filemarks(&text)) {
+        return Err(Error::PretendsFilemarks { path: path.to_owned() });
+    }
+    Ok(())
+}
+
+/// Whether these options, as sysfs shows them, have `MT_ST_NOWAIT_EOF` set.
+fn pretends_filemarks(options: &str) -> bool {
+    let digits = options.trim().trim_start_matches("0x");
+    u32::from_str_radix(digits, 16).is_ok_and(|options| options & NOWAIT_EOF != 0)
+}
+
+fn open_error(path: &Path, error: io::Error) -> Error {
+    match error.raw_os_error().map(Errno::from_raw) {
+        Some(Errno::EIO) => Error::NotReady { path: path.to_owned() },
+        Some(known @ (Errno::EROFS | Errno::EBUSY | Errno::ENOMEDIUM | Errno::ENXIO | Errno::ENODEV)) => {
+            device_error(path, OPEN, known)
+        }
+        _ => Error::io(path, "open", error),
+    }
+}
+
+impl StDevice {
+    fn operate(&self, operation: c_short, count: c_int) -> Result<(), Errno> {
+        ioctl::operate(&self.file, MtOp { operation, count })
+    }
+
+    fn space(&self, operation: c_short, count: u32) -> Result<(), Errno> {
+        if count == 0 {
+            return Ok(());
+        }
+        self.operate(operation, c_int::try_from(count).map_err(|_| Errno::EINVAL)?)
+    }
+}
+
+impl TapeDevice for StDevice {
+    fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn write_record(&mut self, record: &[u8]) -> Result<usize, Errno> {
+        self.page_aligned.resize(record.len() + PAGE_BYTES, 0);
+        let start = self.page_aligned.as_ptr().align_offset(PAGE_BYTES);
+        let aligned = self.page_aligned.get_mut(start..start + record.len()).ok_or(Errno::ENOMEM)?;
+        aligned.copy_from_slice(record);
+        retried(|| (&self.file).write(aligned))
+    }
+
+    fn read_record(&mut self, buffer: &mut [u8]) -> Result<usize, Errno> {
+        retried(|| (&self.file).read(buffer))
+    }
+
+    fn filemark(&mut self, filemark: Filemark) -> Result<(), Errno> {
+        match filemark {
+            Filemark::Buffered => self.operate(op::WRITE_FILEMARKS_IMMEDIATE, 1),
+            Filemark::FlushOnly => self.operate(op::WRITE_FILEMARKS, 0),
+        }
+    }
+
+    fn rewind(&mut self) -> Result<(), Errno> {
+        self.operate(op::REWIND, 1)
+    }
+
+    fn forward_filemarks(&mut self, count: u32) -> Result<(), Errno> {
+        self.space(op::FORWARD_FILEMARKS, count)
+    }
+
+    fn back_filemarks(&mut self, count: u32) -> Result<(), Errno> {
+        self.space(op::BACK_FILEMARKS, count)
+    }
+
+    fn to_end_of_data(&mut self) -> Result<(), Errno> {
+        self.operate(op::END_OF_DATA, 1)
+    }
+
+    fn seek(&mut self, block: u64) -> Result<(), Errno> {
+        self.operate(op::SEEK, c_int::try_from(block).map_err(|_| Errno::EINVAL)?)
+    }
+
+    fn block(&mut self) -> Result<u64, Errno> {
+        u64::try_from(ioctl::position(&self.file)?.block).map_err(|_| Errno::EIO)
+    }
+
+    fn status(&mut self) -> Result<DriveStatus, Errno> {
+        let found = ioctl::status(&self.file)?;
+        Ok(DriveStatus {
+            at_end_of_data: found.general_status & gmt::END_OF_DATA != 0,
+            write_protected: found.general_status & gmt::WRITE_PROTECTED != 0,
+            files_before: u32::try_from(found.file_number).ok(),
+        })
+    }
+
+    fn close(self: Box<Self>) -> Result<(), Error> {
+        system::close(self.file, &self.path)
+    }
+}
+
+/// One call of `read` or `write`, made again when a signal interrupted it before it did anything.
+fn retried(mut call: impl FnMut() -> io::Result<usize>) -> Result<usize, Errno> {
+    loop {
+        match call() {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            other => return other.map_err(|error| Errno::from_raw(error.raw_os_error().unwrap_or(0))),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_tape_drive_is_refused() {
+        for path in ["/dev/null", "/etc/passwd"] {
+            assert!(matches!(open(Path::new(path), false), Err(Error::NotAMedium { .. })), "{path}");
+        }
+        assert!(matches!(open(Path::new("/dev/nst-none"), false), Err(Error::Missing { .. })));
+    }
+
+    #[test]
+    fn options_that_fake_filemarks_are_seen() {
+        assert!(pretends_filemarks("0x00008000\n"));
+        assert!(pretends_filemarks("0x0000b00f"));
+        assert!(!pretends_filemarks("0x00000d07\n"));
+        assert!(!pretends_filemarks("what"));
+    }
+}

@@ -1,0 +1,121 @@
+//! A volume on tape: the same writer and reader for every [`TapeDevice`].
+//!
+//! The one rule: nothing is durable before a synchronous flush has succeeded *and* the drive stands where it was
+//! counted to stand. After any other error than the end of the tape nothing more is written through the same writer.
+
+mod device;
+#[cfg(test)]
+mod model;
+mod reader;
+#[cfg(test)]
+mod tests;
+mod writer;
+
+use std::path::Path;
+
+use nix::errno::Errno;
+
+use crate::{Error, MediumReader, MediumWriter, Settings};
+
+pub(crate) use device::{DriveStatus, Filemark, TapeDevice};
+use reader::TapeReader;
+use writer::TapeWriter;
+
+/// Whether there is nothing on the cartridge: the end of data is at its beginning.
+pub(crate) fn is_blank(device: &mut dyn TapeDevice) -> Result<bool, Error> {
+    step(device, "rewind", |device| device.rewind())?;
+    let mut probe = vec![0; crate::DEFAULT_RECORD_BYTES];
+    match device.read_record(&mut probe) {
+        Ok(1..) | Err(Errno::ENOMEM) => Ok(false),
+        // Nothing, or an error: neither tells.
+        Ok(0) | Err(Errno::EIO) => ends_at(device, 0),
+        Err(error) => Err(device_error(device.path(), "read", error)),
+    }
+}
+
+/// Whether the data end at block `at`. st answers a read there with 0 bytes or with EIO, as it does for a filemark and
+/// for a record that cannot be read; only where the drive goes when it is sent to the end of data tells them apart. It
+/// stays there.
+fn ends_at(device: &mut dyn TapeDevice, at: u64) -> Result<bool, Error> {
+    match device.to_end_of_data() {
+        Ok(()) => Ok(step(device, "locate in", |device| device.block())? == at),
+        // BLANK CHECK (SSC-4): nothing was ever recorded from here on.
+        Err(Errno::EIO) if step(device, "look at", |device| device.status())?.at_end_of_data => Ok(true),
+        Err(error) => Err(device_error(device.path(), "find the end of", error)),
+    }
+}
+
+/// Starts a volume on a blank cartridge.
+pub(crate) fn create(
+    mut device: Box<dyn TapeDevice>,
+    settings: &Settings,
+) -> Result<Box<dyn MediumWriter>, Error> {
+    require_writable(device.as_mut())?;
+    if !is_blank(device.as_mut())? {
+        let path = device.path().to_owned();
+        return Err(Error::NotBlank { path, found: "a tape that was written".to_owned() });
+    }
+    step(device.as_mut(), "rewind", |device| device.rewind())?;
+    Ok(Box::new(TapeWriter::new(device, settings, &[])?))
+}
+
+/// Goes behind the `committed` files and continues there; what follows them is overwritten.
+pub(crate) fn append(
+    mut device: Box<dyn TapeDevice>,
+    settings: &Settings,
+    committed: &[String],
+) -> Result<Box<dyn MediumWriter>, Error> {
+    require_writable(device.as_mut())?;
+    step(device.as_mut(), "rewind", |device| device.rewind())?;
+    let files = committed.len() as u32;
+    match device.forward_filemarks(files) {
+        Ok(()) => Ok(Box::new(TapeWriter::new(device, settings, committed)?)),
+        Err(Errno::EIO) => {
+            let found = step(device.as_mut(), "look at", |device| device.status())?.files_before;
+            let path = device.path().to_owned();
+            Err(Error::FilesMissing { path, found: found.unwrap_or(0), committed: files })
+        }
+        Err(error) => Err(device_error(device.path(), "locate in", error)),
+    }
+}
+
+/// Reads a volume.
+pub(crate) fn open(device: Box<dyn TapeDevice>) -> Result<Box<dyn MediumReader>, Error> {
+    Ok(Box::new(TapeReader::new(device)?))
+}
+
+fn require_writable(device: &mut dyn TapeDevice) -> Result<(), Error> {
+    if step(device, "look at", |device| device.status())?.write_protected {
+        return Err(Error::WriteProtected { path: device.path().to_owned() });
+    }
+    Ok(())
+}
+
+/// The action of opening a drive.
+pub(crate) const OPEN: &str = "open";
+
+/// One call to the drive, its error named.
+fn step<T>(
+    device: &mut (dyn TapeDevice + '_),
+    action: &'static str,
+    call: impl FnOnce(&mut (dyn TapeDevice + '_)) -> Result<T, Errno>,
+) -> Result<T, Error> {
+    call(device).map_err(|error| device_error(device.path(), action, error))
+}
+
+/// What an error of a drive comes to, apart from ENOSPC, whose meaning the position decides.
+pub(crate) fn device_error(path: &Path, action: &'static str, error: Errno) -> Error {
+    let path = path.to_owned();
+    match error {
+        Errno::EACCES | Errno::EROFS => Error::WriteProtected { path },
+        Errno::EBUSY if action == OPEN => Error::InUse { path },
+        // More than the host adapter can move at once.
+        Errno::EBUSY | Errno::EINVAL if action == "read" || action == "write" => {
+            Error::RecordTooLarge { path }
+        }
+        Errno::ENOMEDIUM => Error::NoCartridge { path },
+        Errno::ENXIO | Errno::ENODEV | Errno::ENOENT => Error::Missing { path },
+        Errno::EIO => Error::Drive { path, action },
+        other => Error::Io { path, action, source: other.into() },
+    }
+}

@@ -1,0 +1,197 @@
+//! Reads a volume from tape.
+//!
+//! An error is never taken for the end of the data: that is only where the drive says so. A record that stays unreadable
+//! costs the rest of its file, not the files behind it.
+
+use nix::errno::Errno;
+
+use super::device::TapeDevice;
+use super::{device_error, ends_at, step};
+use crate::sequence::MOST_FILES;
+use crate::{Damage, Error, FileEntry, FileId, Finding, MAX_RECORD_BYTES, MediumReader, Record};
+
+/// How often a record that cannot be read is tried.
+const ATTEMPTS: u32 = 3;
+
+/// Reader of the cartridge in a drive.
+pub(super) struct TapeReader {
+    device: Box<dyn TapeDevice>,
+    place: Place,
+    /// The record at hand, and how much of it was given already.
+    record: Vec<u8>,
+    length: usize,
+    given: usize,
+    findings: Vec<Finding>,
+}
+
+/// Where the drive stands.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// Somewhere, and no file is open; only a rewind helps.
+    Unknown,
+    /// Somewhere in a file that is open, of which nothing more can be read.
+    Lost,
+    /// At the start of a file that is not open.
+    Before(u32),
+    /// In a file that is open, or at its end but in front of its filemark. `has_records` once one was read.
+    In { file: u32, has_records: bool },
+    /// Behind the filemark of a file that is still open.
+    Behind(u32),
+    /// At the end of the data, which ended the open file.
+    End,
+}
+
+impl TapeReader {
+    pub fn new(mut device: Box<dyn TapeDevice>) -> Result<Self, Error> {
+        step(device.as_mut(), "rewind", |device| device.rewind())?;
+        Ok(Self {
+            device,
+            place: Place::Before(0),
+            record: vec![0; crate::DEFAULT_RECORD_BYTES],
+            length: 0,
+            given: 0,
+            findings: Vec::new(),
+        })
+    }
+
+    /// Moves to the start of a file; false if the tape ends before it.
+    fn go_to(&mut self, file: u32) -> Result<bool, Error> {
+        let from = std::mem::replace(&mut self.place, Place::Unknown);
+        let moved = match from {
+            Place::Before(current) if file >= current => self.device.forward_filemarks(file - current),
+            Place::Behind(current) if file > current => self.device.forward_filemarks(file - current - 1),
+            Place::In { file: current, .. } if file > current => {
+                self.device.forward_filemarks(file - current)
+            }
+            Place::Before(current) | Place::Behind(current) | Place::In { file: current, .. } if file > 0 => {
+                // Behind a file's filemark, its own is one more on the way back.
+                let own = u32::from(matches!(from, Place::Behind(_)));
+                let back = self.device.back_filemarks(current - file + 1 + own);
+                back.and_then(|()| self.device.forward_filemarks(1))
+            }
+            _ => self.device.rewind().and_then(|()| self.device.forward_filemarks(file)),
+        };
+        match moved {
+            Ok(()) => {
+                self.place = Place::Before(file);
+                Ok(true)
+            }
+            Err(Errno::EIO) if self.is_at_end()? => Ok(false),
+            Err(error) => Err(device_error(self.device.path(), "locate in", error)),
+        }
+    }
+
+    fn is_at_end(&mut self) -> Result<bool, Error> {
+        let at = self.block()?;
+        ends_at(self.device.as_mut(), at)
+    }
+
+    fn block(&mut self) -> Result<u64, Error> {
+        step(self.device.as_mut(), "locate in", |device| device.block())
+    }
+
+    /// The block behind so many filemarks, coming from the end of the data.
+    fn block_behind_filemarks(&mut self, count: u32) -> Result<u64, Error> {
+        if count == 0 {
+            return Ok(0);
+        }
+        step(self.device.as_mut(), "locate in", |device| {
+            device.back_filemarks(1)?;
+            device.forward_filemarks(1)?;
+            device.block()
+        })
+    }
+
+    /// Reads the next record into `self.record`; false at the end of the file.
+    fn advance(&mut self) -> Result<bool, Error> {
+        let Place::In { file, has_records } = self.place else { return Ok(false) };
+        let at = self.block()?;
+        let mut failures = 0;
+        loop {
+            match self.device.read_record(&mut self.record) {
+                Ok(0) if self.block()? == at + 1 => {
+                    self.place = Place::Behind(file);
+                    return Ok(false);
+                }
+                Ok(bytes @ 1..) => {
+                    (self.length, self.given) = (bytes, 0);
+                    self.place = Place::In { file, has_records: true };
+                    return Ok(true);
+                }
+                Err(Errno::ENOMEM) if self.record.len() < MAX_RECORD_BYTES => {
+                    self.record.resize((2 * self.record.len()).min(MAX_RECORD_BYTES), 0);
+                }
+                Ok(0) | Err(Errno::EIO) if ends_at(self.device.as_mut(), at)? => {
+                    return Ok(self.end_of_data(file, has_records, at));
+                }
+                Ok(0) | Err(Errno::EIO | Errno::ENOMEM) if failures + 1 < ATTEMPTS => failures += 1,
+                Ok(0) | Err(Errno::EIO | Errno::ENOMEM) => return Ok(self.give_up(file, at)),
+                Err(error) => return Err(device_error(self.device.path(), "read", error)),
+            }
+            step(self.device.as_mut(), "locate in", |device| device.seek(at))?;
+        }
+    }
+
+    /// A file that the end of the data ends, and no filemark, was never finished.
+    fn end_of_data(&mut self, file: u32, has_records: bool, at: u64) -> bool {
+        self.place = Place::End;
+        if has_records {
+            self.findings.push(Finding { file_number: file, byte_offset: at, what: Damage::CutShort });
+        }
+        false
+    }
+
+    /// Goes behind the file's filemark: what is left of the file is lost, the next one is not.
+    fn give_up(&mut self, file: u32, at: u64) -> bool {
+        self.findings.push(Finding { file_number: file, byte_offset: at, what: Damage::UnreadableRecord });
+        let passed = self.device.seek(at).and_then(|()| self.device.forward_filemarks(1));
+        self.place = if passed.is_ok() { Place::Behind(file) } else { Place::Lost };
+        false
+    }
+}
+
+impl MediumReader for TapeReader {
+    /// Only counts them: sizes would need the whole tape to be read.
+    fn files(&mut self) -> Result<Vec<FileEntry>, Error> {
+        (self.place, self.length, self.given) = (Place::Unknown, 0, 0);
+        step(self.device.as_mut(), "find the end of", |device| device.to_end_of_data())?;
+        let end = self.block()?;
+        let status = step(self.device.as_mut(), "look at", |device| device.status())?;
+        let marked = status.files_before.unwrap_or(0).min(MOST_FILES);
+        // A file that was cut off has no filemark.
+        let files = marked + u32::from(end > self.block_behind_filemarks(marked)?);
+        Ok((0..files).map(|number| FileEntry { number, name: None, bytes: None }).collect())
+    }
+
+    fn open_file(&mut self, file: &FileId) -> Result<bool, Error> {
+        (self.length, self.given) = (0, 0);
+        if !self.go_to(file.number)? {
+            return Ok(false);
+        }
+        self.place = Place::In { file: file.number, has_records: false };
+        if self.advance()? {
+            return Ok(true);
+        }
+        Ok(self.place != Place::End)
+    }
+
+    fn read_record(&mut self, buffer: &mut [u8]) -> Result<Record, Error> {
+        if matches!(self.place, Place::Unknown | Place::Before(_)) {
+            return Err(Error::NoFileOpen);
+        }
+        if self.given == self.length && !self.advance()? {
+            (self.length, self.given) = (0, 0);
+            return Ok(Record::EndOfFile);
+        }
+        let rest = self.record.get(self.given..self.length).unwrap_or_default();
+        let bytes = rest.len().min(buffer.len());
+        let (target, _) = buffer.split_at_mut(bytes);
+        target.copy_from_slice(rest.get(..bytes).unwrap_or_default());
+        self.given += bytes;
+        Ok(Record::Data(bytes))
+    }
+
+    fn findings(&mut self) -> Vec<Finding> {
+        std::mem::take(&mut self.findings)
+    }
+}

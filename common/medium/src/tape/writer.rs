@@ -1,0 +1,236 @@
+//! Writes a volume to tape.
+
+use nix::errno::Errno;
+
+use super::device::{Filemark, TapeDevice};
+use super::{device_error, step};
+use crate::sequence::Sequence;
+use crate::{Error, MediumWriter, Settings, names};
+
+/// Calls that ENOSPC may answer in a row before the tape is taken to have ended: st refuses every other write in the
+/// early-warning zone, and two in a row where the drive reports that nothing was written.
+const MOST_REFUSALS: u32 = 3;
+
+/// Writer at the end of the volume on the cartridge in a drive.
+pub(super) struct TapeWriter {
+    device: Box<dyn TapeDevice>,
+    sequence: Sequence,
+    capacity: Option<u64>,
+    /// Where the drive must be: blocks, filemarks included.
+    block: u64,
+    used: u64,
+    file_start: Mark,
+    /// Segments end here; what is left belongs to index and trailer.
+    is_near_end: bool,
+    failed: bool,
+}
+
+/// A place that can be gone back to.
+#[derive(Clone, Copy)]
+struct Mark {
+    block: u64,
+    used: u64,
+}
+
+/// Whether something is on the tape, as the position tells.
+enum Landed {
+    Yes,
+    No,
+}
+
+impl TapeWriter {
+    /// At the drive's position, which is behind the `committed` files.
+    pub fn new(
+        mut device: Box<dyn TapeDevice>,
+        settings: &Settings,
+        committed: &[String],
+    ) -> Result<Self, Error> {
+        let sequence = Sequence::new(settings.record_bytes, committed)?;
+        let block = step(device.as_mut(), "locate in", |device| device.block())?;
+        // All records but a file's last are full, so this is not less than what was written.
+        let used = block.saturating_sub(committed.len() as u64) * settings.record_bytes as u64;
+        Ok(Self {
+            device,
+            sequence,
+            capacity: settings.capacity_bytes,
+            block,
+            used,
+            file_start: Mark { block, used },
+            is_near_end: false,
+            failed: false,
+        })
+    }
+
+    fn check_usable(&self) -> Result<(), Error> {
+        if self.failed {
+            return Err(Error::WriterFailed { path: self.device.path().to_owned() });
+        }
+        Ok(())
+    }
+
+    fn check_room(&self, needed: u64) -> Result<(), Error> {
+        match self.remaining_bytes() {
+            Some(remaining) if remaining < needed => Err(Error::Full { needed, remaining }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Does one call until the position shows that it has put one block on the tape.
+    fn put(
+        &mut self,
+        action: &'static str,
+        call: &dyn Fn(&mut dyn TapeDevice) -> Result<(), Errno>,
+    ) -> Result<(), Error> {
+        for _ in 0..=MOST_REFUSALS {
+            match call(self.device.as_mut()) {
+                Ok(()) => {
+                    self.block += 1;
+                    return Ok(());
+                }
+                Err(Errno::ENOSPC) => {
+                    self.is_near_end = true;
+                    if let Landed::Yes = self.landed()? {
+                        self.block += 1;
+                        return Ok(());
+                    }
+                    if self.sequence.open_name().is_some_and(names::is_segment) {
+                        break;
+                    }
+                }
+                Err(error) => return Err(self.fail(device_error(self.device.path(), action, error))),
+            }
+        }
+        Err(Error::Full { needed: self.sequence.record_bytes() as u64, remaining: 0 })
+    }
+
+    /// The position alone tells whether a block is on the tape for which ENOSPC was answered.
+    fn landed(&mut self) -> Result<Landed, Error> {
+        let found = match self.device.block() {
+            Ok(found) => found,
+            Err(error) => return Err(self.fail(device_error(self.device.path(), "locate in", error))),
+        };
+        match found.checked_sub(self.block) {
+            Some(0) => Ok(Landed::No),
+            Some(1) => Ok(Landed::Yes),
+            _ => Err(self.lose_position(found)),
+        }
+    }
+
+    /// Waits until everything is on the tape, and makes sure that the drive is where it was counted to be.
+    fn flush(&mut self) -> Result<(), Error> {
+        if let Err(error) = self.device.filemark(Filemark::FlushOnly) {
+            return Err(self.fail(device_error(self.device.path(), "flush", error)));
+        }
+        self.check_position()
+    }
+
+    fn check_position(&mut self) -> Result<(), Error> {
+        match self.landed()? {
+            Landed::No => Ok(()),
+            Landed::Yes => Err(self.lose_position(self.block + 1)),
+        }
+    }
+
+    fn lose_position(&mut self, found: u64) -> Error {
+        let path = self.device.path().to_owned();
+        let found = format!("the drive is at block {found} instead of {}", self.block);
+        self.fail(Error::PositionLost { path, found })
+    }
+
+    /// After a reset the tape stands at its beginning, and the next thing that st does for a rewind, a seek or the closing is
+    /// to end the interrupted file with a filemark: over the label. Flushing first makes it forget that file.
+    fn fail(&mut self, error: Error) -> Error {
+        self.failed = true;
+        if self.device.filemark(Filemark::FlushOnly).is_err() {
+            // Motion to the end of data does so as well; if that fails too, the first error is the one to be told.
+            let _ = self.device.to_end_of_data();
+        }
+        error
+    }
+}
+
+impl MediumWriter for TapeWriter {
+    fn record_bytes(&self) -> usize {
+        self.sequence.record_bytes()
+    }
+
+    fn used_bytes(&self) -> u64 {
+        self.used
+    }
+
+    fn remaining_bytes(&self) -> Option<u64> {
+        if self.is_near_end && self.sequence.open_name().is_none_or(names::is_segment) {
+            return Some(0);
+        }
+        self.capacity.map(|capacity| capacity.saturating_sub(self.used))
+    }
+
+    /// A drive does not say what a filemark takes on its tape: nothing is counted for it.
+    fn file_bytes(&self, content_bytes: u64) -> u64 {
+        content_bytes
+    }
+
+    fn next_file(&self) -> u32 {
+        self.sequence.ended()
+    }
+
+    fn begin_file(&mut self, name: &str) -> Result<(), Error> {
+        self.check_usable()?;
+        self.sequence.begin(name)?;
+        self.file_start = Mark { block: self.block, used: self.used };
+        Ok(())
+    }
+
+    fn write_record(&mut self, record: &[u8]) -> Result<(), Error> {
+        self.check_usable()?;
+        self.sequence.check_record(record.len())?;
+        self.check_room(record.len() as u64)?;
+        let torn = std::cell::Cell::new(None);
+        self.put("write", &|device| {
+            let written = device.write_record(record)?;
+            torn.set((written != record.len()).then_some(written));
+            Ok(())
+        })?;
+        if let Some(written) = torn.get() {
+            let path = self.device.path().to_owned();
+            let found = format!("a record of {} bytes was written with {written}", record.len());
+            return Err(self.fail(Error::PositionLost { path, found }));
+        }
+        self.used += record.len() as u64;
+        self.sequence.record_written(record.len());
+        Ok(())
+    }
+
+    fn end_file(&mut self) -> Result<(), Error> {
+        self.check_usable()?;
+        self.sequence.check_open()?;
+        self.put("write a filemark to", &|device| device.filemark(Filemark::Buffered))?;
+        self.sequence.end()?;
+        Ok(())
+    }
+
+    fn abandon_file(&mut self) -> Result<(), Error> {
+        // Where the drive stands is not known: what is on the tape is taken back when the volume is opened anew.
+        if self.failed || self.sequence.abandon().is_none() || self.block == self.file_start.block {
+            return Ok(());
+        }
+        self.flush()?;
+        let Mark { block, used } = self.file_start;
+        (self.block, self.used) = (block, used);
+        if let Err(error) = self.device.seek(block) {
+            return Err(self.fail(device_error(self.device.path(), "locate in", error)));
+        }
+        self.check_position()
+    }
+
+    fn commit(&mut self) -> Result<u32, Error> {
+        self.check_usable()?;
+        self.sequence.check_between_files()?;
+        self.flush()?;
+        Ok(self.sequence.ended())
+    }
+
+    fn close(self: Box<Self>) -> Result<(), Error> {
+        self.device.close()
+    }
+}
