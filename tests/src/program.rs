@@ -265,8 +265,10 @@ fn finished(command: String, output: Output) -> Finished {
     done
 }
 
+/// A program of this workspace.
+///
 /// A test of another package gets no `CARGO_BIN_EXE_…`: the programs lie beside the test's own `deps` folder.
-fn binary(name: &str) -> PathBuf {
+pub fn binary(name: &str) -> PathBuf {
     let test = std::env::current_exe().expect("a test knows its own file");
     let profile = test.parent().and_then(Path::parent).expect("tests lie in target/PROFILE/deps");
     let binary = profile.join(name);

@@ -1,15 +1,12 @@
 //! p2t and t2p on the real st driver, in the tape laboratory.
 #![allow(clippy::expect_used, reason = "helpers of tests fail as tests do")]
 
-use std::io::{Read, Write};
-use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::thread::sleep;
 use std::time::Duration;
 
 use e2e::disk::scratch;
-use e2e::lab::Lab;
+use e2e::lab::{self, Lab, ctl};
 use e2e::program::{Exit, Program};
 use e2e::synthetic;
 use e2e::transfer::{self, Balance, text};
@@ -38,16 +35,15 @@ fn restored(folder: &Path) -> PathBuf {
     out
 }
 
-fn shell(script: &str, folder: &Path) {
-    let output =
-        Command::new("bash").args(["-euc", script]).current_dir(folder).output().expect("bash is there");
-    assert!(output.status.success(), "{script}\n{}", String::from_utf8_lossy(&output.stderr));
+/// Runs lines of bash in `folder`, all of which must succeed.
+fn shell(folder: &Path, lines: &str) {
+    lab::shell(&format!("set -eu; cd {}; {lines}", text(folder)));
 }
 
 #[test]
 fn a_transfer_spans_cartridges_and_is_restored_by_t2p_and_by_standard_tools() {
-    let lab = Lab { drives: 2, cartridge_mib: 20 };
-    lab.run("a_transfer_spans_cartridges_and_is_restored_by_t2p_and_by_standard_tools", || {
+    let lab = Lab { size: 20, ..Lab::default() };
+    lab::in_guest("a_transfer_spans_cartridges_and_is_restored_by_t2p_and_by_standard_tools", &lab, || {
         let folder = scratch();
         let (p2t, source) = new_export(folder.path());
         // The first cartridge ends at early warning, in the middle of a segment.
@@ -58,14 +54,14 @@ fn a_transfer_spans_cartridges_and_is_restored_by_t2p_and_by_standard_tools() {
         let by_readme = "mt -f /dev/nst0 rewind; mt -f /dev/nst0 fsf 1
             dd if=/dev/nst0 bs=262144 of=segment.tar.zst
             mkdir segment; zstd -d < segment.tar.zst | tar xf - -C segment; cd segment; b3sum --check B3SUMS";
-        shell(by_readme, folder.path());
+        shell(folder.path(), by_readme);
     });
 }
 
 #[test]
 fn p2t_killed_while_it_writes_to_tape_goes_on_behind_its_last_commit() {
-    let lab = Lab { drives: 2, cartridge_mib: 64 };
-    lab.run("p2t_killed_while_it_writes_to_tape_goes_on_behind_its_last_commit", || {
+    let lab = Lab::default();
+    lab::in_guest("p2t_killed_while_it_writes_to_tape_goes_on_behind_its_last_commit", &lab, || {
         let folder = scratch();
         let (p2t, source) = new_export(folder.path());
         let mut killed = 0;
@@ -86,40 +82,31 @@ fn p2t_killed_while_it_writes_to_tape_goes_on_behind_its_last_commit() {
 
 #[test]
 fn what_must_not_be_written_is_refused() {
-    let lab = Lab { drives: 2, cartridge_mib: 20 };
-    lab.run("what_must_not_be_written_is_refused", || {
+    let lab = Lab { size: 20, ..Lab::default() };
+    lab::in_guest("what_must_not_be_written_is_refused", &lab, || {
         let folder = scratch();
         let (p2t, _) = new_export(folder.path());
         p2t.run(&["export", "--to", "/dev/st0"]).expect(Exit::Failed).says("rewinds the tape");
-        shell("tar -b 512 -cf /dev/nst1 /etc/hostname", folder.path());
+        shell(folder.path(), "tar -b 512 -cf /dev/nst1 /etc/hostname");
         p2t.run(&["export", "--to", DRIVES[1]]).expect(Exit::Failed).says("is not blank");
-        shell("mt -f /dev/nst1 rewind; tar -b 512 -tf /dev/nst1 | grep hostname", folder.path());
-        shell("mt -f /dev/nst0 offline", folder.path());
+        shell(folder.path(), "mt -f /dev/nst1 rewind; tar -b 512 -tf /dev/nst1 | grep hostname");
+        shell(folder.path(), "mt -f /dev/nst0 offline");
         p2t.run(&["export"]).expect(Exit::Incomplete).says("no cartridge");
     });
 }
 
 #[test]
 fn an_error_of_the_drive_ends_the_run_and_the_next_one_goes_on() {
-    let lab = Lab { drives: 2, cartridge_mib: 64 };
-    lab.run("an_error_of_the_drive_ends_the_run_and_the_next_one_goes_on", || {
+    let lab = Lab::default();
+    lab::in_guest("an_error_of_the_drive_ends_the_run_and_the_next_one_goes_on", &lab, || {
         let folder = scratch();
         let (p2t, _) = new_export(folder.path());
         // MEDIUM ERROR, write error, for the next record; then a reset by somebody else.
-        for sense in ["03 0c 00", "06 29 00"] {
-            tell_device_server(&format!("0 fail write {sense}"));
+        for sense in ["3 0c 0", "6 29 0"] {
+            ctl(&format!("drive 0 fail write {sense}"));
             p2t.run(&["export"]).expect(Exit::Incomplete).says("could not write its tape");
         }
         p2t.run(&["export"]).expect(Exit::Clean);
         transfer::without_job(folder.path()).run(&["verify", DRIVES[0]]).expect(Exit::Clean);
     });
-}
-
-/// Sends a line to the control socket of the laboratory's drives.
-fn tell_device_server(line: &str) {
-    let mut server = UnixStream::connect("/run/tapectl").expect("the device server listens");
-    writeln!(server, "{line}").expect("it reads");
-    let mut answer = [0; 16];
-    let read = server.read(&mut answer).expect("it answers");
-    assert!(read > 0, "no answer to {line}");
 }
