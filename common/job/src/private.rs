@@ -25,6 +25,14 @@ pub fn open_file(path: &Path) -> io::Result<File> {
     options().read(true).write(true).truncate(false).open(path)
 }
 
+/// Makes a file for writing. One of this name that an earlier run left behind is taken away first, whoever may read it.
+pub fn replace_file(path: &Path) -> io::Result<File> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => options().write(true).create_new(true).open(path),
+    }
+}
+
 /// Opens a file to add to its end, making it if it is missing.
 pub fn append_file(path: &Path) -> io::Result<File> {
     options().append(true).open(path)

@@ -11,6 +11,11 @@ use nix::sys::statvfs::statvfs;
 
 use crate::Error;
 
+/// Modes of what a writer makes: whatever the umask, a volume is its owner's alone, for it names patients. A file system
+/// without modes (FAT, exFAT) has its mount options instead, and takes these without complaint.
+pub(crate) const FILE_MODE: u32 = 0o600;
+pub(crate) const DIRECTORY_MODE: u32 = 0o700;
+
 /// Keeps other writers out for as long as `file` is open. Two would mix their records.
 /// A file system that has no locks still works.
 pub(crate) fn lock(file: &File, path: &Path) -> Result<(), Error> {

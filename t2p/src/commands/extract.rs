@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use job::{Common, Counter, ExitCode, Monitor, Outcome, Progress, Stop};
+use job::{Common, Counter, ExitCode, Monitor, Outcome, Progress, Stop, private};
 use manifest::{Digest, Digester};
 use serde_json::{Value, json};
 use volume::{Entry, ObjectSink, ObjectState, SegmentSummary, Summary, Volume};
@@ -19,7 +19,7 @@ pub fn run(common: &Common, arguments: &Extract) -> Result<Outcome<Value>> {
     let stop = Stop::on_signals()?;
     let progress = Progress::start(common);
     let mut volume = Volume::open(&arguments.medium)?;
-    fs::create_dir_all(&arguments.out).map_err(file_error("make", &arguments.out))?;
+    private::create_dir(&arguments.out).map_err(file_error("make", &arguments.out))?;
     progress.phase(&format!("extract {}", arguments.medium));
     let mut index = volume.index()?;
     let mut sink = FileSink { out: &arguments.out, current: None, files: 0, kept: 0, monitor: &progress };
@@ -128,8 +128,8 @@ impl ObjectSink for FileSink<'_> {
             // The member name was checked when it was read: three harmless components.
             let path = self.out.join(format!("{}{UNFINISHED}", entry.object.member));
             let folder = path.parent().unwrap_or(self.out);
-            fs::create_dir_all(folder).map_err(file_error("make", folder))?;
-            let file = File::create(&path).map_err(file_error("make", &path))?;
+            private::create_dir(folder).map_err(file_error("make", folder))?;
+            let file = private::replace_file(&path).map_err(file_error("make", &path))?;
             Ok((BufWriter::with_capacity(BUFFER_BYTES, file), path))
         };
         self.current = Some(begin().map_err(|error| volume::Error::Sink(error.into()))?);

@@ -88,7 +88,8 @@ fn make(path: &Path) -> Result<(), Error> {
     if !above.is_dir() {
         return Err(Error::Missing { path: above.to_owned() });
     }
-    fs::DirBuilder::new().mode(0o755).create(path).map_err(|e| Error::io(path, "create", e))?;
+    let made = fs::DirBuilder::new().mode(system::DIRECTORY_MODE).create(path);
+    made.map_err(|e| Error::io(path, "create", e))?;
     system::sync_directory(above)
 }
 

@@ -1,7 +1,7 @@
 //! Writes a directory volume.
 
 use std::fs::{self, File, OpenOptions};
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use super::volume_names;
@@ -127,7 +127,7 @@ impl MediumWriter for DirectoryWriter {
         self.check_usable()?;
         self.sequence.begin(name)?;
         let path = self.path.join(format!("{name}{UNFINISHED}"));
-        match OpenOptions::new().write(true).create_new(true).open(&path) {
+        match OpenOptions::new().write(true).create_new(true).mode(system::FILE_MODE).open(&path) {
             Ok(file) => {
                 self.open = Some(Unfinished { name: name.to_owned(), path, file, bytes: 0 });
                 Ok(())

@@ -9,6 +9,7 @@ mod writer;
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use crate::{Error, MediumReader, MediumWriter, Reopened, Settings, system};
@@ -85,7 +86,7 @@ fn make(path: &Path) -> Result<File, Error> {
         return Err(Error::Missing { path: directory.to_owned() });
     }
     let mut options = OpenOptions::new();
-    let options = options.read(true).write(true).create(true).truncate(false);
+    let options = options.read(true).write(true).create(true).truncate(false).mode(system::FILE_MODE);
     let file = options.open(path).map_err(|e| Error::io(path, "create", e))?;
     system::lock(&file, path)?;
     system::sync_directory(directory)?;
