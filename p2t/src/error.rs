@@ -105,8 +105,8 @@ impl Error {
             | Self::SourceDown { .. }
             | Self::SpoolDamaged
             | Self::Crashed(_)
-            | Self::Catalogue(catalogue::Error::DiskFull(_))
-            | Self::Archive(archive::Error::Stopped) => ExitCode::Incomplete,
+            | Self::Catalogue(catalogue::Error::DiskFull(_)) => ExitCode::Incomplete,
+            Self::Archive(error) => error.exit_code(),
             Self::Medium(error) | Self::Volume(volume::Error::Medium(error)) if error.concerns_drive() => {
                 ExitCode::Incomplete
             }
