@@ -28,6 +28,16 @@ impl Address {
             Self::Tape(path) | Self::VirtualTape(path) | Self::Directory(path) => path,
         }
     }
+
+    /// What is there already of a disk medium's path: the medium, or the directory that it will be made in.
+    fn disk(&self) -> Option<&Path> {
+        match self {
+            Self::Tape(_) => None,
+            Self::VirtualTape(path) | Self::Directory(path) => {
+                Some(path.ancestors().find(|ancestor| ancestor.exists()).unwrap_or(Path::new(".")))
+            }
+        }
+    }
 }
 
 impl FromStr for Address {
@@ -80,13 +90,13 @@ impl Medium for Address {
     }
 
     fn free_bytes(&self) -> Option<u64> {
-        match self {
-            Self::Tape(_) => None,
-            Self::VirtualTape(path) | Self::Directory(path) => {
-                let existing = path.ancestors().find(|ancestor| ancestor.exists());
-                system::free_bytes(existing.unwrap_or(Path::new(".")))
-            }
-        }
+        self.disk().and_then(system::free_bytes)
+    }
+
+    fn has_room(&self, volume_bytes: u64, file_bytes: u64) -> bool {
+        let longest = if matches!(self, Self::VirtualTape(_)) { volume_bytes } else { file_bytes };
+        self.free_bytes().is_none_or(|free| volume_bytes <= free)
+            && self.disk().and_then(system::largest_file).is_none_or(|largest| longest <= largest)
     }
 
     fn create(&self, settings: &Settings) -> Result<Box<dyn MediumWriter>, Error> {

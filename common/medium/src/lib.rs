@@ -83,6 +83,10 @@ pub trait Medium: fmt::Display + Send + Sync {
     /// tape, and where the system does not say.
     fn free_bytes(&self) -> Option<u64>;
 
+    /// Whether a volume of `volume_bytes` of which no file has more than `file_bytes` finds room, as far as that is known
+    /// beforehand: by what is free, and by how long a file may be.
+    fn has_room(&self, volume_bytes: u64, file_bytes: u64) -> bool;
+
     /// Starts a volume on a blank medium; anything else is refused as [`Error::NotBlank`].
     fn create(&self, settings: &Settings) -> Result<Box<dyn MediumWriter>, Error>;
 
@@ -112,8 +116,8 @@ pub trait Reopened {
 /// Writes a volume, file after file. Nothing is durable before [`commit`](Self::commit) has returned.
 ///
 /// After an error of a write or a commit the caller may [`abandon_file`](Self::abandon_file) and go on only if
-/// the error was [`Error::Full`] or [`Error::NoSpace`]; otherwise the medium is left and opened again by
-/// [`Medium::reopen`].
+/// the error was [`Error::Full`], [`Error::NoSpace`] or [`Error::FileTooLarge`]; otherwise the medium is left and
+/// opened again by [`Medium::reopen`].
 pub trait MediumWriter: Send {
     /// Bytes in every record but a file's last.
     fn record_bytes(&self) -> usize;
@@ -121,9 +125,14 @@ pub trait MediumWriter: Send {
     /// Bytes on the medium so far, framing included.
     fn used_bytes(&self) -> u64;
 
-    /// Bytes that still fit, framing included: by the capacity set and by what the file system has free.
-    /// None if neither is known.
+    /// Bytes that still fit, framing included: by the capacity set, by what the file system has free and, where the whole
+    /// volume is one file, by how long that may be. None if nothing of this is known.
     fn remaining_bytes(&self) -> Option<u64>;
+
+    /// Content bytes that one of the volume's files may have, where each is a file of a file system that says so.
+    fn largest_file_bytes(&self) -> Option<u64> {
+        None
+    }
 
     /// What a whole file of `content_bytes` takes on this medium, framing and filemark included.
     fn file_bytes(&self, content_bytes: u64) -> u64;

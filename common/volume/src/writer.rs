@@ -114,7 +114,7 @@ impl VolumeWriter {
     }
 
     /// Whether the segment fits together with the index and trailer that it will need, given how many objects
-    /// and frames the volume already has to index. `false` on an empty volume means: it fits on none.
+    /// and frames the volume already has to index. `false` on an empty volume means: it fits on none of this kind.
     pub fn fits(&self, segment: &SegmentFile, indexed_frames: u64) -> bool {
         let objects = self.objects + u64::from(segment.objects);
         let frames = indexed_frames + u64::from(segment.frames);
@@ -123,6 +123,7 @@ impl VolumeWriter {
             + self.medium.file_bytes(end)
             + self.medium.file_bytes(1024);
         self.medium.remaining_bytes().is_none_or(|remaining| need <= remaining)
+            && self.medium.largest_file_bytes().is_none_or(|largest| segment.bytes.max(end) <= largest)
     }
 
     /// Copies a sealed segment file to the medium, checking on the way that it is what was sealed. Returns its

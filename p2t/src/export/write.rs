@@ -50,6 +50,8 @@ pub struct Write {
 enum Fit {
     Written,
     VolumeFull,
+    /// The file system does not let a file grow so far, which it had not said before.
+    FileFull(medium::Error),
 }
 
 /// The volume that is being written.
@@ -97,7 +99,12 @@ impl Write {
                     self.abandon(volume.id, &volume.address, "its disk has no room for a segment")?;
                     continue;
                 }
-                Fit::VolumeFull => {
+                Fit::FileFull(error) if volume.empty => {
+                    self.abandon(volume.id, &volume.address, "a segment is too long for its file system")?;
+                    // Not tried on the next volume: that may be on the same disk, and so without end.
+                    return Err(error.into());
+                }
+                Fit::VolumeFull | Fit::FileFull(_) => {
                     sealed.push(self.seal(volume, false)?);
                     continue;
                 }
@@ -169,7 +176,7 @@ impl Write {
         let volumes = self.shared.lock().volumes()?;
         let sequence = volumes.iter().map(|row| row.volume.sequence).max().unwrap_or(0) + 1;
         let used: Vec<String> = volumes.into_iter().map(|row| row.volume.medium).collect();
-        let address = self.media.blank(sequence, &used, volume::bytes_alone(segment))?;
+        let address = self.media.blank(sequence, &used, segment)?;
         let volume = NewVolume { uuid: Uuid::now_v7(), sequence, copy: COPY, medium: address.to_string() };
         let id = self.shared.lock().begin_volume(&volume)?;
         let created_at =
@@ -211,6 +218,9 @@ impl Write {
         let file_number = match volume.writer.append_segment(file, &mut sealed) {
             Err(volume::Error::Medium(medium::Error::Full { .. } | medium::Error::NoSpace { .. })) => {
                 return Ok(Fit::VolumeFull);
+            }
+            Err(volume::Error::Medium(error @ medium::Error::FileTooLarge { .. })) => {
+                return Ok(Fit::FileFull(error));
             }
             Err(volume::Error::SegmentChanged { .. }) => return Err(self.give_back(segment)?),
             appended => appended?,

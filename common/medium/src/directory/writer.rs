@@ -18,6 +18,7 @@ pub(super) struct DirectoryWriter {
     path: PathBuf,
     directory: File,
     room: Room,
+    largest_file: Option<u64>,
     sequence: Sequence,
     used: u64,
     open: Option<Unfinished>,
@@ -58,6 +59,7 @@ impl DirectoryWriter {
             path: path.to_owned(),
             directory,
             room: Room::new(path, settings.capacity_bytes),
+            largest_file: system::largest_file(path),
             sequence,
             used,
             open: None,
@@ -115,6 +117,10 @@ impl MediumWriter for DirectoryWriter {
         self.room.remaining(self.used)
     }
 
+    fn largest_file_bytes(&self) -> Option<u64> {
+        self.largest_file
+    }
+
     fn file_bytes(&self, content_bytes: u64) -> u64 {
         content_bytes
     }
@@ -145,6 +151,9 @@ impl MediumWriter for DirectoryWriter {
         let needed = record.len() as u64;
         self.room.check(self.used, needed)?;
         let open = self.open.as_mut().ok_or(Error::NoFileOpen)?;
+        if self.largest_file.is_some_and(|largest| open.bytes + needed > largest) {
+            return Err(Error::FileTooLarge { path: open.path.clone() });
+        }
         if let Err(e) = open.file.write_all_at(record, open.bytes) {
             // Best effort to leave no torn record; the next commit finds it if this fails as well.
             let _ = open.file.set_len(open.bytes);
