@@ -14,7 +14,7 @@ use catalogue::write::Commit;
 use catalogue::{Catalogue, Level, SegmentState, VolumeId, VolumeState};
 use job::{Counter, Journal, Monitor, Stop};
 use manifest::{Codec, Digest, EarlierVolume, LABEL, Label, SegmentEntry, TransferState};
-use medium::{Address, Medium, Settings};
+use medium::{Medium, Settings};
 use uuid::Uuid;
 use volume::{SegmentFile, VolumeWriter};
 
@@ -57,7 +57,7 @@ enum Fit {
 /// The volume that is being written.
 struct Current {
     id: VolumeId,
-    address: Address,
+    medium: Box<dyn Medium>,
     writer: VolumeWriter,
     files: Vec<String>,
     frames: u64,
@@ -96,11 +96,15 @@ impl Write {
                     self.give_up(&segment)?;
                 }
                 Fit::VolumeFull if volume.empty => {
-                    self.abandon(volume.id, &volume.address, "its disk has no room for a segment")?;
+                    self.abandon(volume.id, volume.medium.as_ref(), "its disk has no room for a segment")?;
                     continue;
                 }
                 Fit::FileFull(error) if volume.empty => {
-                    self.abandon(volume.id, &volume.address, "a segment is too long for its file system")?;
+                    self.abandon(
+                        volume.id,
+                        volume.medium.as_ref(),
+                        "a segment is too long for its file system",
+                    )?;
                     // Not tried on the next volume: that may be on the same disk, and so without end.
                     return Err(error.into());
                 }
@@ -132,15 +136,15 @@ impl Write {
     /// Goes on with the volume that the last run left open.
     fn resume(&self) -> Result<Option<Current>> {
         let Some(row) = self.shared.lock().volume_in_work(COPY)? else { return Ok(None) };
-        let address: Address = row.volume.medium.parse()?;
+        let medium = self.media.find(&row.volume.medium)?;
         let label = self.label(&row.volume, row.created_at);
         if row.state == VolumeState::Labelling {
-            return match VolumeWriter::recreate(&address, &self.settings, label) {
-                Ok(writer) => self.labelled(row.id, address, writer).map(Some),
+            return match VolumeWriter::recreate(medium.as_ref(), &self.settings, label) {
+                Ok(writer) => self.labelled(row.id, medium, writer).map(Some),
                 Err(volume::Error::Medium(error)) if error.concerns_drive() => Err(error.into()),
                 Err(error) => {
                     let why = format!("it could not be labelled: {error}");
-                    self.abandon(row.id, &address, &why).map(|()| None)
+                    self.abandon(row.id, medium.as_ref(), &why).map(|()| None)
                 }
             };
         }
@@ -159,14 +163,14 @@ impl Write {
             Ok::<_, Error>(())
         })?;
         let empty = segments.is_empty();
-        let writer = VolumeWriter::resume(&address, &self.settings, label, segments, objects)?;
-        Ok(Some(Current { id: row.id, address, writer, files: row.files, frames, empty }))
+        let writer = VolumeWriter::resume(medium.as_ref(), &self.settings, label, segments, objects)?;
+        Ok(Some(Current { id: row.id, medium, writer, files: row.files, frames, empty }))
     }
 
     /// Gives up a volume that no segment is on: the next one takes its place.
-    fn abandon(&self, id: VolumeId, address: &Address, why: &str) -> Result<()> {
+    fn abandon(&self, id: VolumeId, medium: &dyn Medium, why: &str) -> Result<()> {
         self.shared.lock().abandon_volume(id)?;
-        let message = format!("the volume on {address} is given up, nothing is on it: {why}");
+        let message = format!("the volume on {medium} is given up, nothing is on it: {why}");
         self.monitor.finding(&message);
         Ok(self.shared.event(Level::Warning, "volume-abandoned", message)?)
     }
@@ -176,20 +180,20 @@ impl Write {
         let volumes = self.shared.lock().volumes()?;
         let sequence = volumes.iter().map(|row| row.volume.sequence).max().unwrap_or(0) + 1;
         let used: Vec<String> = volumes.into_iter().map(|row| row.volume.medium).collect();
-        let address = self.media.blank(sequence, &used, segment)?;
-        let volume = NewVolume { uuid: Uuid::now_v7(), sequence, copy: COPY, medium: address.to_string() };
+        let medium = self.media.blank(sequence, &used, segment)?;
+        let volume = NewVolume { uuid: Uuid::now_v7(), sequence, copy: COPY, medium: medium.to_string() };
         let id = self.shared.lock().begin_volume(&volume)?;
         let created_at =
             self.shared.lock().volume(volume.uuid)?.map(|row| row.created_at).unwrap_or_default();
-        self.monitor.note(&format!("volume {sequence} is written to {address}"));
-        let writer = VolumeWriter::create(&address, &self.settings, self.label(&volume, created_at))?;
-        self.labelled(id, address, writer)
+        self.monitor.note(&format!("volume {sequence} is written to {medium}"));
+        let writer = VolumeWriter::create(medium.as_ref(), &self.settings, self.label(&volume, created_at))?;
+        self.labelled(id, medium, writer)
     }
 
-    fn labelled(&self, id: VolumeId, address: Address, writer: VolumeWriter) -> Result<Current> {
+    fn labelled(&self, id: VolumeId, medium: Box<dyn Medium>, writer: VolumeWriter) -> Result<Current> {
         let files = vec![LABEL.to_owned()];
         self.shared.lock().label_committed(id, &files, writer.used_bytes())?;
-        Ok(Current { id, address, writer, files, frames: 0, empty: true })
+        Ok(Current { id, medium, writer, files, frames: 0, empty: true })
     }
 
     fn label(&self, volume: &NewVolume, created_at: jiff::Timestamp) -> Label {
@@ -258,7 +262,7 @@ impl Write {
     fn is_too_large(&self, volume: &Current, segment: &SegmentFile) -> bool {
         let by_capacity =
             self.settings.capacity_bytes.is_some_and(|bytes| volume::bytes_alone(segment) > bytes);
-        by_capacity || volume.address.free_bytes().is_none()
+        by_capacity || volume.medium.free_bytes().is_none()
     }
 
     /// A segment that fits on no volume holds an object that is too large for any: its objects fail, and the others
