@@ -176,6 +176,10 @@ impl MediumWriter for TapeWriter {
 
     fn begin_file(&mut self, name: &str) -> Result<(), Error> {
         self.check_usable()?;
+        self.sequence.check_between_files()?;
+        // What moved the tape since the last file, a reset that was told to somebody else above all, would let this one begin
+        // where another lies.
+        self.check_position()?;
         self.sequence.begin(name)?;
         self.file_start = Mark { block: self.block, used: self.used };
         Ok(())
