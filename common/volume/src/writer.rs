@@ -248,7 +248,10 @@ fn check_label(
     reader: &mut dyn MediumReader,
     expected: &Label,
 ) -> Result<Digest, Error> {
-    let (found, blake3) = label::read(reader)?;
+    let (found, blake3) = label::read(reader).map_err(|error| match error {
+        Error::Medium(error) => Error::Medium(error),
+        error => Error::NotAVolume { medium: medium.to_string(), reason: error.to_string() },
+    })?;
     if found == *expected {
         return Ok(blake3);
     }

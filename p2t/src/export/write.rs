@@ -64,6 +64,12 @@ struct Current {
     empty: bool,
 }
 
+impl Current {
+    fn sequence(&self) -> u32 {
+        self.writer.label().sequence
+    }
+}
+
 impl Write {
     /// Writes until no more segments come, or a stop is requested. Returns the volumes that were sealed.
     pub fn work(&self) -> Result<Vec<VolumeRow>> {
@@ -87,16 +93,19 @@ impl Write {
                         self.want_medium(&error)?;
                         break;
                     }
-                    begun => begun?,
+                    begun => match begun? {
+                        Some(volume) => volume,
+                        None => continue,
+                    },
                 },
             };
             match self.write(&mut volume, &segment, &file)? {
                 Fit::Written => {}
-                Fit::VolumeFull if volume.empty && self.is_too_large(&volume, &file) => {
+                Fit::VolumeFull if volume.empty && self.is_too_large(&volume, &file)? => {
                     self.give_up(&segment)?;
                 }
                 Fit::VolumeFull if volume.empty => {
-                    self.abandon(volume.id, volume.medium.as_ref(), "its disk has no room for a segment")?;
+                    self.abandon(volume.id, volume.medium.as_ref(), "it has no room for a segment")?;
                     continue;
                 }
                 Fit::FileFull(error) if volume.empty => {
@@ -109,7 +118,7 @@ impl Write {
                     return Err(error.into());
                 }
                 Fit::VolumeFull | Fit::FileFull(_) => {
-                    sealed.push(self.seal(volume, false)?);
+                    sealed.extend(self.seal(volume, false)?);
                     continue;
                 }
             }
@@ -119,7 +128,7 @@ impl Write {
             && !self.stop.requested()
             && self.shared.lock().balance(Stage::Export)?.is_complete()
         {
-            sealed.push(self.seal(volume, true)?);
+            sealed.extend(self.seal(volume, true)?);
         }
         Ok(sealed)
     }
@@ -148,6 +157,10 @@ impl Write {
                 }
             };
         }
+        if medium.is_drive() && medium.is_blank()? {
+            let why = "a blank cartridge is in its drive; keep the volume's own";
+            return self.abandon(row.id, medium.as_ref(), why).map(|()| None);
+        }
         let (mut segments, mut objects, mut frames) = (Vec::new(), 0, 0);
         self.shared.lock().each_segment_of_volume(row.id, |file, segment| {
             objects += segment.segment.objects;
@@ -167,16 +180,22 @@ impl Write {
         Ok(Some(Current { id: row.id, medium, writer, files: row.files, frames, empty }))
     }
 
-    /// Gives up a volume that no segment is on: the next one takes its place.
+    /// Gives up a volume: the next one takes its place. What was committed on it stays written, because a segment can be read
+    /// without index and trailer.
     fn abandon(&self, id: VolumeId, medium: &dyn Medium, why: &str) -> Result<()> {
         self.shared.lock().abandon_volume(id)?;
-        let message = format!("the volume on {medium} is given up, nothing is on it: {why}");
+        let mut segments = 0;
+        self.shared.lock().each_segment_of_volume(id, |_, _| {
+            segments += 1;
+            Ok::<_, Error>(())
+        })?;
+        let message = format!("the volume on {medium} is given up, with {segments} segments on it: {why}");
         self.monitor.finding(&message);
         Ok(self.shared.event(Level::Warning, "volume-abandoned", message)?)
     }
 
-    /// Labels the next blank medium.
-    fn begin(&self, segment: &SegmentFile) -> Result<Current> {
+    /// Labels the next blank medium; none if it ends before the label does, and so is given up.
+    fn begin(&self, segment: &SegmentFile) -> Result<Option<Current>> {
         let volumes = self.shared.lock().volumes()?;
         let sequence = volumes.iter().map(|row| row.volume.sequence).max().unwrap_or(0) + 1;
         let used: Vec<String> = volumes.into_iter().map(|row| row.volume.medium).collect();
@@ -186,8 +205,23 @@ impl Write {
         let created_at =
             self.shared.lock().volume(volume.uuid)?.map(|row| row.created_at).unwrap_or_default();
         self.monitor.note(&format!("volume {sequence} is written to {medium}"));
-        let writer = VolumeWriter::create(medium.as_ref(), &self.settings, self.label(&volume, created_at))?;
-        self.labelled(id, medium, writer)
+        let label = self.label(&volume, created_at);
+        match VolumeWriter::create(medium.as_ref(), &self.settings, label) {
+            Err(volume::Error::Medium(medium::Error::Full { .. }))
+                if !self.was_last_given_up(sequence)? =>
+            {
+                self.abandon(id, medium.as_ref(), "it has no room for its label").map(|()| None)
+            }
+            created => self.labelled(id, medium, created?).map(Some),
+        }
+    }
+
+    /// Whether the volume before this one was given up with nothing on it. Two in a row are no accident of a cartridge.
+    fn was_last_given_up(&self, sequence: u32) -> Result<bool> {
+        let volumes = self.shared.lock().volumes()?;
+        let before = volumes.iter().filter(|row| row.volume.copy == COPY && row.volume.sequence < sequence);
+        let before = before.max_by_key(|row| row.volume.sequence);
+        Ok(before.is_some_and(|row| row.state == VolumeState::Abandoned && row.files.len() <= 1))
     }
 
     fn labelled(&self, id: VolumeId, medium: Box<dyn Medium>, writer: VolumeWriter) -> Result<Current> {
@@ -258,11 +292,13 @@ impl Write {
         Ok(Error::SpoolDamaged)
     }
 
-    /// Whether a segment that does not fit on an empty volume would fit on none. A disk may only be full of other things.
-    fn is_too_large(&self, volume: &Current, segment: &SegmentFile) -> bool {
+    /// Whether a segment that does not fit on an empty volume would fit on none. A disk may only be full of other things, and
+    /// one cartridge may be worn, or its drive: only the second in a row tells.
+    fn is_too_large(&self, volume: &Current, segment: &SegmentFile) -> Result<bool> {
         let by_capacity =
             self.settings.capacity_bytes.is_some_and(|bytes| volume::bytes_alone(segment) > bytes);
-        by_capacity || volume.medium.free_bytes().is_none()
+        let has_no_figures = volume.medium.free_bytes().is_none();
+        Ok(by_capacity || has_no_figures && self.was_last_given_up(volume.sequence())?)
     }
 
     /// A segment that fits on no volume holds an object that is too large for any: its objects fail, and the others
@@ -285,16 +321,22 @@ impl Write {
         Ok(self.shared.event(Level::Error, "too-large", message)?)
     }
 
-    /// Writes index and trailer.
-    fn seal(&self, volume: Current, last: bool) -> Result<VolumeRow> {
-        let Current { id, writer, mut files, .. } = volume;
+    /// Writes index and trailer; none if the tape ends before they do, and the volume is given up.
+    fn seal(&self, volume: Current, last: bool) -> Result<Option<VolumeRow>> {
+        let Current { id, medium, writer, mut files, .. } = volume;
         let uuid = writer.label().volume;
         let (earlier, state) = {
             let catalogue = self.shared.lock();
             (earlier_volumes(&catalogue)?, transfer_state(&catalogue, last)?)
         };
         let reader = self.shared.lock().reader()?;
-        let sealed = writer.seal(&earlier, state, &mut |out| index::write(&reader, id, out))?;
+        let sealed = match writer.seal(&earlier, state, &mut |out| index::write(&reader, id, out)) {
+            Err(volume::Error::Medium(medium::Error::Full { .. })) => {
+                let why = "it has no room for index and trailer; `t2p` reads its segments without them";
+                return self.abandon(id, medium.as_ref(), why).map(|()| None);
+            }
+            sealed => sealed?,
+        };
         files.extend([sealed.trailer.index.name.clone(), manifest::TRAILER.to_owned()]);
         self.shared.lock().seal_volume(id, &sealed.trailer.index.blake3.0, &files, sealed.bytes, last)?;
         let row = self.shared.lock().volume(uuid)?.ok_or(Error::NoPlan)?;
@@ -305,7 +347,7 @@ impl Write {
         );
         self.monitor.note(&message);
         self.shared.event(Level::Info, "volume-sealed", message)?;
-        Ok(row)
+        Ok(Some(row))
     }
 }
 
