@@ -44,6 +44,7 @@ Examples:
 Examples:
   p2t export
   p2t export --to /media/usb3     (when the media so far are full)
+  p2t export --copies 2 --to copy1=/dev/nst0 --to copy2=/dev/nst1
   p2t export --retry-failed")]
     Export(Export),
     /// Read a volume back and check every digest against the catalogue
@@ -65,6 +66,9 @@ pub struct Init {
     /// Medium to write to: a tape drive (/dev/nst0), FILE.tap or a directory; `{seq}` stands for the volume's number. May be repeated
     #[arg(long = "to", value_name = "MEDIUM")]
     pub to: Vec<String>,
+    /// How many identical volume sets to write
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=4))]
+    pub copies: Option<u32>,
     /// How much a volume may hold, such as '2.5 TB'
     #[arg(long, value_name = "SIZE")]
     pub volume_bytes: Option<job::ByteSize>,
@@ -100,9 +104,15 @@ pub struct Plan {
 
 #[derive(Args)]
 pub struct Export {
-    /// Medium to write to, instead of those in the configuration; may be repeated
+    /// Medium to write to, instead of those in the configuration; may be repeated; `copyK=MEDIUM` for copy K only
     #[arg(long = "to", value_name = "MEDIUM")]
     pub to: Vec<String>,
+    /// How many identical volume sets to write, instead of the configuration's
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=4))]
+    pub copies: Option<u32>,
+    /// How each volume is checked when it is complete, instead of the configuration's
+    #[arg(long, value_name = "HOW")]
+    pub verify: Option<job::config::Verify>,
     /// Try again what failed in earlier runs
     #[arg(long)]
     pub retry_failed: bool,

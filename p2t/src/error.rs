@@ -34,11 +34,18 @@ pub enum Error {
     PlanUnfinished { left: usize },
     #[error("no medium is configured; set `to` under [media] in p2t.toml, or give --to")]
     NoMedium,
+    #[error("it is not clear which medium is for which copy: {reason}")]
+    MediaUnclear { reason: String },
     #[error(
-        "the media are full, or their disks have no room for the next segment or no files of its size (FAT32: 4 GiB): \
-         {used}; put a blank one in and run `p2t export --to MEDIUM` to continue"
+        "this job writes {begun} copies since its first volume, not {asked}: run with `--copies {begun}`, or set \
+         `copies = {begun}` under [media]"
     )]
-    MediaFull { used: String },
+    OtherCopies { begun: u32, asked: u32 },
+    #[error(
+        "the media{of_copy} are full, or their disks have no room for the next segment or no files of its size (FAT32: 4 GiB): \
+         {used}; put a blank one in and run `p2t export --to {to}` to continue"
+    )]
+    MediaFull { of_copy: String, used: String, to: String },
     #[error(
         "the disk of the spool {path} is full: free some room there, or move the job to a larger disk, and run the \
          same command again"
@@ -97,7 +104,9 @@ impl Error {
     /// The exit code that the program ends with.
     pub fn exit_code(&self) -> ExitCode {
         match self {
-            Self::NoSource | Self::NoMedium => ExitCode::Usage,
+            Self::NoSource | Self::NoMedium | Self::MediaUnclear { .. } | Self::OtherCopies { .. } => {
+                ExitCode::Usage
+            }
             Self::PlanUnfinished { .. }
             | Self::MediaFull { .. }
             | Self::SpoolFull { .. }
@@ -105,7 +114,8 @@ impl Error {
             | Self::SourceDown { .. }
             | Self::SpoolDamaged
             | Self::Crashed(_)
-            | Self::Catalogue(catalogue::Error::DiskFull(_)) => ExitCode::Incomplete,
+            | Self::Catalogue(catalogue::Error::DiskFull(_))
+            | Self::Volume(volume::Error::OtherVolume { .. }) => ExitCode::Incomplete,
             Self::Archive(error) => error.exit_code(),
             Self::Medium(error) | Self::Volume(volume::Error::Medium(error))
                 if error.concerns_drive() || error.concerns_room() =>
@@ -114,6 +124,18 @@ impl Error {
             }
             Self::Job(error) => error.exit_code(),
             _ => ExitCode::Failed,
+        }
+    }
+
+    /// Whether it is one medium or drive that is in trouble, and another can go on.
+    pub fn is_of_medium(&self) -> bool {
+        use volume::Error::{Medium, OtherVolume, Position, SegmentLost};
+        match self {
+            Self::Medium(_) | Self::MediaFull { .. } => true,
+            Self::Volume(error) => {
+                matches!(error, Medium(_) | OtherVolume { .. } | Position { .. } | SegmentLost { .. })
+            }
+            _ => false,
         }
     }
 }

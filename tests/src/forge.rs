@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use manifest::{Codec, Digest, Frame, Label, Object, Segment, Series, Study, TransferState};
 use medium::{Address, Settings};
 use uuid::Uuid;
-use volume::{Entry, SegmentFile, VolumeWriter};
+use volume::{Entry, Error, SegmentFile, SegmentSource, VolumeWriter};
 
 /// What an honest object has of preamble and File Meta, in bytes.
 const META: usize = 132;
@@ -60,7 +60,8 @@ impl Forgery {
         let Self { sealed, frames, objects } = self;
         let (bytes, blake3, count) = (sealed.len() as u64, Digest::of(&sealed), objects.len() as u32);
         let file = SegmentFile { number: 1, bytes, blake3, objects: count, frames: frames.len() as u32 };
-        let number = writer.append_segment(&file, &mut sealed.as_slice()).expect("there is room");
+        let mut source = Sealed(sealed.chunks(medium::DEFAULT_RECORD_BYTES), blake3);
+        let number = writer.append_segment(&file, &mut source).expect("there is room");
         writer.commit().expect("the medium works");
         let segment = Segment {
             number: 1,
@@ -84,6 +85,19 @@ impl Forgery {
             })
         });
         sealed.expect("the medium works");
+    }
+}
+
+/// A sealed segment in memory: its records, and its digest.
+struct Sealed<'a>(std::slice::Chunks<'a, u8>, Digest);
+
+impl SegmentSource for Sealed<'_> {
+    fn next_record(&mut self) -> Result<Option<&[u8]>, Error> {
+        Ok(self.0.next())
+    }
+
+    fn digest(&self) -> Digest {
+        self.1
     }
 }
 

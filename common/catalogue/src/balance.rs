@@ -13,7 +13,7 @@ pub use crate::tally::{Side, Tally};
 /// What counts as done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stage {
-    /// `p2t`: committed on a volume.
+    /// `p2t`: committed on a volume of every copy.
     Export,
     /// `t2p`: in the spool, digest checked.
     Load,

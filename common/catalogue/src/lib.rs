@@ -6,7 +6,7 @@
 //!
 //! - [`plan`] what the transfer must carry; [`capture`], [`intake`], [`pack`], [`write`](mod@write) its way to a volume
 //! - [`register`], [`load`], [`deliver`], [`answers`], [`audit`] its way from a volume into the destinations
-//! - [`segments`], [`volumes`] what both ends know of them
+//! - [`segments`], [`volumes`] what both ends know of them; [`copies`], [`loss`] what of them is on how many volumes
 //! - [`balance`], [`reasons`], [`standing`] what reports tell; [`events`] what happened when
 
 pub mod answers;
@@ -16,12 +16,14 @@ pub mod balance;
 pub mod capture;
 mod claims;
 mod connection;
+pub mod copies;
 pub mod deliver;
 mod error;
 pub mod events;
 mod ids;
 pub mod intake;
 pub mod load;
+pub mod loss;
 mod object;
 pub mod pack;
 pub mod plan;

@@ -6,11 +6,10 @@ use crate::connection::{Catalogue, Reader};
 use crate::error::{Error, Result};
 use crate::ids::{InstanceId, IntakeId, SegmentId, StudyId};
 use crate::object::{CANONICAL_MEMBER, FURTHER_COLUMN, Object, object, select_object};
-use crate::rows::change;
 use crate::segments::{self, NewSegment};
 use crate::states::{InstanceState, SegmentState};
 use crate::study::{self, PlanPosition};
-use crate::transition::{advance, advance_all, advance_from};
+use crate::transition::advance;
 
 /// Studies looked at in one go while captured objects are sought.
 const STUDIES_AT_ONCE: usize = 64;
@@ -148,20 +147,6 @@ impl Catalogue {
                 });
             }
             Ok(id)
-        })
-    }
-
-    /// Forgets a sealed segment whose spool file was lost before it was written, and makes its instances pending
-    /// again; returns how many. Refuses a segment that is on a volume.
-    pub fn release_segment(&mut self, id: SegmentId) -> Result<u64> {
-        self.durable(|tx| {
-            // Moves nowhere; refuses every state but Sealed.
-            advance_from(tx, id.0, &[SegmentState::Sealed], SegmentState::Sealed, &[])?;
-            let step = (InstanceState::Packed, InstanceState::Pending);
-            let forget = ["segment_id = NULL", "member = NULL", "tar_offset = NULL"];
-            let released = advance_all(tx, step, &forget, "segment_id = :segment", &[(":segment", &id)])?;
-            change(tx, "DELETE FROM segment WHERE id = ?", [id])?;
-            Ok(released)
         })
     }
 }

@@ -52,10 +52,11 @@ const COLUMNS: &str = "s.id, s.state, s.sealed_at, s.number, s.file, s.bytes, s.
     s.indexed";
 
 impl Reader {
-    /// The number that the next segment gets.
+    /// The number that the next segment gets: none is given twice, though its segment was lost.
     pub fn next_segment_number(&self) -> Result<u64> {
-        let next = first(&self.conn, "SELECT ifnull(max(number), 0) + 1 FROM segment", [], |row| row.get(0))?;
-        Ok(next.unwrap_or(1))
+        const SQL: &str = "SELECT 1 + max((SELECT ifnull(max(number), 0) FROM segment),
+            ifnull((SELECT CAST(value AS INTEGER) FROM job WHERE key = 'segment_numbers_used'), 0))";
+        Ok(first(&self.conn, SQL, [], |row| row.get(0))?.unwrap_or(1))
     }
 
     /// The segments in `state` with numbers above `after`, in order of number.

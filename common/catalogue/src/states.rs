@@ -55,7 +55,7 @@ states! {
         Captured = 1,
         /// It is in a sealed segment.
         Packed = 2,
-        /// Its segment is committed on a volume.
+        /// Its segment is committed on a volume of every copy.
         Written = 3,
         /// It is in `t2p`'s spool and its digest was right.
         Loaded = 4,
@@ -91,7 +91,7 @@ states! {
     SegmentState {
         /// Complete and durable in the spool.
         Sealed = 0,
-        /// Committed on a volume.
+        /// Committed on a volume of every copy; its spool file is gone.
         Written = 1,
         /// Known from a volume's index or manifest.
         Known = 2,
@@ -168,10 +168,10 @@ impl State for InstanceState {
     const WHAT: &'static str = "instance";
     const TABLE: &'static str = "instance";
     fn reached_from(self) -> &'static [Self] {
-        use InstanceState::{Captured, Failed, Loaded, Packed, Pending};
+        use InstanceState::{Captured, Failed, Loaded, Packed, Pending, Written};
         match self {
-            // Spool files can be lost, and what failed can be tried again.
-            Self::Pending => &[Captured, Packed, Loaded, Failed],
+            // Spool files can be lost, and so can volumes; what failed can be tried again.
+            Self::Pending => &[Captured, Packed, Written, Loaded, Failed],
             // A failed instance may still arrive with the rest of its study.
             Self::Captured | Self::Loaded => &[Pending, Failed],
             Self::Packed => &[Captured],
@@ -199,7 +199,7 @@ impl State for SegmentState {
     fn reached_from(self) -> &'static [Self] {
         match self {
             Self::Sealed => &[],
-            // A second copy is written after the first.
+            // Saying so again after a crash does no harm.
             Self::Written => &[Self::Sealed, Self::Written],
             // The spool file was lost, or objects must be sent again.
             Self::Known => &[Self::Loaded, Self::Damaged, Self::Done],

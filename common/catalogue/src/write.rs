@@ -3,6 +3,7 @@
 use rusqlite::{Connection, params};
 
 use crate::connection::Catalogue;
+use crate::copies::copies_of;
 use crate::error::{Error, Result};
 use crate::ids::{SegmentId, VolumeId};
 use crate::object::Digest;
@@ -36,19 +37,29 @@ impl Catalogue {
         })
     }
 
-    /// Records that segments are committed on an open volume, and so all their instances are written; one durable
-    /// transaction. A segment may be on several volumes (copies). Saying the same twice does no harm.
-    pub fn segments_written(&mut self, id: VolumeId, commit: &Commit<'_>) -> Result<()> {
+    /// Records that segments are committed on an open volume, in one durable transaction. Those that are now on all of
+    /// `copies` are written, with all their instances, and returned: the spool need not keep them. Saying the same twice
+    /// does no harm.
+    pub fn segments_written(
+        &mut self,
+        id: VolumeId,
+        commit: &Commit<'_>,
+        copies: u32,
+    ) -> Result<Vec<SegmentId>> {
         self.durable(|tx| {
             let columns: [(&str, &dyn rusqlite::ToSql); 2] =
                 [("files = ?", &files_json(commit.files)), ("bytes = ?", &commit.bytes)];
             advance_from(tx, id.0, &[VolumeState::Open], VolumeState::Open, &columns)?;
+            let mut written = Vec::new();
             for &(segment, file_number) in commit.segments {
-                advance(tx, segment.0, SegmentState::Written, &[])?;
                 place(tx, id, segment, file_number, Some(Millis::now()), true)?;
-                write_instances(tx, segment)?;
+                if copies_of(tx, segment)? >= copies {
+                    advance(tx, segment.0, SegmentState::Written, &[])?;
+                    write_instances(tx, segment)?;
+                    written.push(segment);
+                }
             }
-            Ok(())
+            Ok(written)
         })
     }
 
@@ -113,8 +124,8 @@ pub(crate) fn place(
     Ok(())
 }
 
-fn write_instances(conn: &Connection, segment: SegmentId) -> Result<()> {
+/// Returns how many instances were not written before.
+pub(crate) fn write_instances(conn: &Connection, segment: SegmentId) -> Result<u64> {
     let step = (InstanceState::Packed, InstanceState::Written);
-    advance_all(conn, step, &[], "segment_id = :segment", &[(":segment", &segment)])?;
-    Ok(())
+    advance_all(conn, step, &[], "segment_id = :segment", &[(":segment", &segment)])
 }

@@ -2,6 +2,7 @@
 
 mod check;
 mod load;
+mod media;
 mod p2t;
 mod page;
 mod selection;
@@ -9,7 +10,8 @@ mod shared;
 mod t2p;
 
 pub use load::{load, parse};
-pub use p2t::{MediaConfig, P2tConfig, P2tSpool, ReceiverConfig, Retrieve, SegmentConfig, SourceConfig};
+pub use media::{MediaConfig, Verify};
+pub use p2t::{P2tConfig, P2tSpool, ReceiverConfig, Retrieve, SegmentConfig, SourceConfig};
 pub use selection::SelectionConfig;
 pub use shared::{RetryConfig, TimeoutsConfig};
 pub use t2p::{DestinationConfig, T2pConfig, T2pSpool};

@@ -23,7 +23,7 @@ pub use cli::{Common, parse_args};
 pub use config::{P2tConfig, T2pConfig};
 pub use dimse::{AeTitle, Node};
 pub use dir::{JobDir, JobLock};
-pub use disk::free_bytes;
+pub use disk::{free_bytes, read_once};
 pub use error::{JobError, NodeError};
 pub use exit::ExitCode;
 /// Bytes for people, as in `21.07 MB`.

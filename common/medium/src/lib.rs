@@ -4,6 +4,7 @@
 //! crate knows what a volume is written on. A [`Medium`] is commonly an [`Address`].
 
 mod address;
+mod buffer;
 mod directory;
 mod error;
 mod finding;
@@ -21,6 +22,7 @@ mod tape;
 use std::fmt;
 
 pub use address::Address;
+pub use buffer::RecordBuffer;
 pub use error::{Error, Status};
 pub use finding::{Damage, Finding};
 pub use stream::{FileReader, FileWriter, medium_error};

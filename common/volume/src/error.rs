@@ -27,25 +27,25 @@ pub enum Error {
         /// What was found in place of a label.
         reason: String,
     },
-    /// The medium holds another volume than the one that was begun on it.
+    /// The medium holds something else than the volume that was begun on it.
     #[error(
-        "{medium} holds volume {found} (number {sequence} of its set), not {expected}: put the right one in"
+        "{medium} holds {found}, not volume {sequence} (copy {copy}) that is being written, {expected}: nothing was written; put \
+         the right one in and run the same command again"
     )]
     OtherVolume {
         /// The medium.
         medium: String,
-        /// Volume that its label names.
-        found: uuid::Uuid,
-        /// Its place in its set.
-        sequence: u32,
+        /// What is on it, in words.
+        found: String,
         /// Volume that was expected.
         expected: uuid::Uuid,
+        /// Its place in its set.
+        sequence: u32,
+        /// The copy that it belongs to.
+        copy: u32,
     },
     /// A committed segment cannot be read back as it was written.
-    #[error(
-        "{medium} does not give {name} back as it was committed: nothing more is written to it; try another drive, clean \
-         this one, or go on with a new medium"
-    )]
+    #[error("{medium} does not give {name} back as it was committed: nothing more is written to it")]
     SegmentLost {
         /// The medium.
         medium: String,

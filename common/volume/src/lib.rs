@@ -13,6 +13,7 @@ mod index;
 mod label;
 mod reader;
 mod readme;
+mod resume;
 mod segment;
 mod tar_header;
 mod writer;
@@ -24,8 +25,9 @@ pub use check::{HarmedObject, SegmentSummary, Summary, check};
 pub use error::Error;
 pub use index::{IndexReader, IndexWriter, IndexedSegment};
 pub use reader::{Identity, Listed, SegmentCheck, SegmentHealth, SegmentPlan, Volume};
+pub use resume::{is_sampled, lost_segments};
 pub use segment::{
     Entry, ObjectSink, ObjectState, SealedSegment, SegmentIdentity, SegmentOptions, SegmentReading,
     SegmentWriter,
 };
-pub use writer::{SealedVolume, SegmentFile, VolumeWriter, WriteObjects, bytes_alone};
+pub use writer::{SealedVolume, SegmentFile, SegmentSource, VolumeWriter, WriteObjects, bytes_alone};

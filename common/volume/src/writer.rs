@@ -1,18 +1,17 @@
 //! Writes a volume: label, segments, index, trailer. What is durable is decided by [`VolumeWriter::commit`].
 
-use std::io::{Read, Write};
+use std::io::Write;
 
 use jiff::Timestamp;
 use manifest::{
-    Digest, Digester, DigestingWriter, EarlierVolume, INDEX, IndexEntry, IndexHead, LABEL, Label,
-    SegmentEntry, TRAILER, Trailer, TransferState, segment_name,
+    Digest, DigestingWriter, EarlierVolume, INDEX, IndexEntry, IndexHead, LABEL, Label, SegmentEntry,
+    TRAILER, Trailer, TransferState, segment_name,
 };
-use medium::{
-    FileEntry, FileId, FileReader, FileWriter, Medium, MediumReader, MediumWriter, Reopened, Settings,
-};
+use medium::{FileWriter, Medium, MediumWriter, Settings};
 
 use crate::error::medium_or_io;
 use crate::index::IndexWriter;
+use crate::resume::{check_label, require_label_at_most, require_segment};
 use crate::{Error, label};
 
 /// A volume being written.
@@ -51,10 +50,18 @@ pub struct SegmentFile {
     pub frames: u32,
 }
 
+/// A sealed segment file, record by record: whoever gives them decides how they are read ahead and in whose memory they
+/// lie.
+pub trait SegmentSource {
+    /// The next record, as long as the volume's records are, but for the file's last; none at its end.
+    fn next_record(&mut self) -> Result<Option<&[u8]>, Error>;
+
+    /// Digest of the records given so far.
+    fn digest(&self) -> Digest;
+}
+
 /// More than a label and its framing take.
 const LABEL_BYTES: u64 = 64 * 1024;
-
-const COPY_BYTES: usize = 1024 * 1024;
 
 impl VolumeWriter {
     /// Labels a blank medium and commits the label.
@@ -82,8 +89,8 @@ impl VolumeWriter {
         Ok(Self { medium, label, label_blake3: Digest::of(&tar), segments: Vec::new(), objects: 0 })
     }
 
-    /// Goes on behind the last committed segment of a volume that is labelled and not sealed. The label must be this one, and
-    /// the last segment is read back: what follows it is overwritten.
+    /// Goes on behind the last committed segment of a volume that is labelled and not sealed. The label must be this one, or
+    /// else nothing is written, and the last segment is read back: what follows it is overwritten.
     pub fn resume(
         medium: &dyn Medium,
         settings: &Settings,
@@ -97,7 +104,7 @@ impl VolumeWriter {
         let mut reopened = medium.reopen(settings)?;
         let label_blake3 = check_label(medium, reopened.reader(), &label)?;
         if let Some(last) = segments.last() {
-            check_segment(medium, reopened.reader(), last)?;
+            require_segment(medium, reopened.reader(), last)?;
         }
         let medium = reopened.append(&committed)?;
         Ok(Self { medium, label, label_blake3, segments, objects })
@@ -126,9 +133,13 @@ impl VolumeWriter {
             && self.medium.largest_file_bytes().is_none_or(|largest| segment.bytes.max(end) <= largest)
     }
 
-    /// Copies a sealed segment file to the medium, checking on the way that it is what was sealed. Returns its
-    /// file number. Not durable yet. On error nothing of it stays on the volume.
-    pub fn append_segment(&mut self, segment: &SegmentFile, sealed: &mut dyn Read) -> Result<u32, Error> {
+    /// Copies a sealed segment file to the medium, unless its digest shows at the end that it is not what was sealed.
+    /// Returns its file number. Not durable yet. On error nothing of it stays on the volume.
+    pub fn append_segment(
+        &mut self,
+        segment: &SegmentFile,
+        sealed: &mut dyn SegmentSource,
+    ) -> Result<u32, Error> {
         let name = segment_name(segment.number);
         let file = self.medium.next_file();
         if let Err(error) = copy_checked(self.medium.as_mut(), &name, segment, sealed) {
@@ -212,74 +223,6 @@ pub fn bytes_alone(segment: &SegmentFile) -> u64 {
     segment.bytes + segment.bytes / 1000 + end + LABEL_BYTES
 }
 
-/// Refuses a medium on which there is more than `label`, or what a power cut left of it.
-fn require_label_at_most(
-    medium: &dyn Medium,
-    reopened: &mut dyn Reopened,
-    label: &Label,
-) -> Result<(), Error> {
-    let files = reopened.reader().files()?;
-    // Zeros that a torn write leaves on a tape look like filemarks, and so like empty files.
-    let is_empty_on_tape = |file: &FileEntry| file.name.is_none() && file.bytes == Some(0);
-    let only_label = files.iter().enumerate().all(|(at, file)| {
-        is_empty_on_tape(file) || at == 0 && file.name.as_deref().is_none_or(|name| name == LABEL)
-    });
-    if !only_label {
-        return Err(not_blank(medium, format!("{} files", files.len())));
-    }
-    let is_ours = if files.is_empty() {
-        reopened.overwrites_nothing()?
-    } else {
-        label::is_beginning(&label::read_bytes(reopened.reader())?, label)?
-    };
-    if is_ours {
-        return Ok(());
-    }
-    Err(not_blank(medium, "data that is not this volume's label".to_owned()))
-}
-
-fn not_blank(medium: &dyn Medium, found: String) -> Error {
-    medium::Error::NotBlank { path: medium.to_string().into(), found }.into()
-}
-
-/// The digest of the label that is on the medium, which must be this one.
-fn check_label(
-    medium: &dyn Medium,
-    reader: &mut dyn MediumReader,
-    expected: &Label,
-) -> Result<Digest, Error> {
-    let (found, blake3) = label::read(reader).map_err(|error| match error {
-        Error::Medium(error) => Error::Medium(error),
-        error => Error::NotAVolume { medium: medium.to_string(), reason: error.to_string() },
-    })?;
-    if found == *expected {
-        return Ok(blake3);
-    }
-    Err(Error::OtherVolume {
-        medium: medium.to_string(),
-        found: found.volume,
-        sequence: found.sequence,
-        expected: expected.volume,
-    })
-}
-
-/// Reads a segment back from the medium.
-fn check_segment(
-    medium: &dyn Medium,
-    reader: &mut dyn MediumReader,
-    segment: &SegmentEntry,
-) -> Result<(), Error> {
-    let file = FileId { number: segment.file, name: segment.name.clone() };
-    let mut found = Digester::default();
-    if let Some(mut content) = FileReader::open(reader, &file)? {
-        std::io::copy(&mut content, &mut found).map_err(medium_or_io("read a segment back"))?;
-    }
-    if found.digest() == segment.blake3 {
-        return Ok(());
-    }
-    Err(Error::SegmentLost { medium: medium.to_string(), name: segment.name.clone() })
-}
-
 /// Room kept for index and trailer, in bytes: per object a line with two digests and UIDs that compress badly,
 /// per frame its table row, per segment its lines in both files.
 fn end_bytes(objects: u64, frames: u64, segments: u64) -> u64 {
@@ -290,24 +233,15 @@ fn copy_checked(
     medium: &mut dyn MediumWriter,
     name: &str,
     segment: &SegmentFile,
-    sealed: &mut dyn Read,
+    sealed: &mut dyn SegmentSource,
 ) -> Result<(), Error> {
-    let mut file = FileWriter::begin(medium, name)?;
-    let mut digester = Digester::default();
-    let mut buffer = vec![0; COPY_BYTES];
-    loop {
-        let bytes = sealed.read(&mut buffer).map_err(Error::io(format!("read spooled segment {name}")))?;
-        let part = buffer.get(..bytes).unwrap_or_default();
-        if part.is_empty() {
-            break;
-        }
-        digester.update(part);
-        file.write_all(part).map_err(medium_or_io("write a segment"))?;
+    medium.begin_file(name)?;
+    while let Some(record) = sealed.next_record()? {
+        medium.write_record(record)?;
     }
-    let found = digester.digest();
+    let found = sealed.digest();
     if found != segment.blake3 {
         return Err(Error::SegmentChanged { name: name.to_owned(), expected: segment.blake3, found });
     }
-    file.finish()?;
-    Ok(())
+    Ok(medium.end_file()?)
 }

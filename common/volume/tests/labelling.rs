@@ -7,9 +7,9 @@ mod common;
 use std::fs;
 use std::path::Path;
 
-use common::{label, pack, write_volume};
+use common::{InMemory, label, pack, write_volume};
 use medium::{Address, Settings};
-use volume::{Error, Volume, VolumeWriter};
+use volume::{Error, SegmentFile, Volume, VolumeWriter, lost_segments};
 
 const SETTINGS: Settings = Settings { record_bytes: 4096, capacity_bytes: None };
 
@@ -95,4 +95,51 @@ fn a_disk_with_segments_on_it_is_refused() {
     let error = recreate(&disk).unwrap_err();
     assert!(matches!(error, Error::Medium(medium::Error::NotBlank { .. })), "{error}");
     assert!(disk.join("TRAILER.json").exists());
+}
+
+/// A volume of two segments without trailer, and how the writer lists them.
+fn unsealed(tape: &Path) -> Vec<manifest::SegmentEntry> {
+    let address = address(tape);
+    let mut writer = VolumeWriter::create(&address, &SETTINGS, label(1)).unwrap();
+    let entries = [1, 2].map(|number| {
+        let (packed, _) = pack(number, &[9000; 3]);
+        let manifest::Segment { name, bytes, blake3, objects, .. } = packed.segment;
+        let frames = packed.frames.len() as u32;
+        let segment = SegmentFile { number, bytes, blake3, objects, frames };
+        let file = writer.append_segment(&segment, &mut InMemory::new(&packed.sealed)).unwrap();
+        manifest::SegmentEntry { number, file, name, bytes, blake3 }
+    });
+    writer.commit().unwrap();
+    entries.into()
+}
+
+#[test]
+fn a_volume_is_not_gone_on_with_when_its_last_segment_is_lost_or_another_is_in_its_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let tape = folder.path().join("v.tap");
+    let entries = unsealed(&tape);
+    let resume = |sequence| {
+        VolumeWriter::resume(&address(&tape), &SETTINGS, label(sequence), entries.clone(), 6).map(drop)
+    };
+    let lost = |go_on: &dyn Fn() -> bool| lost_segments(&address(&tape), &label(1), &entries, go_on).unwrap();
+    resume(1).unwrap();
+    let before = fs::read(&tape).unwrap();
+    let other = resume(2).unwrap_err();
+    assert!(matches!(other, Error::OtherVolume { sequence: 2, .. }), "{other}");
+    let mut torn = before.clone();
+    let at = torn.len() - 500;
+    torn[at] ^= 1;
+    fs::write(&tape, &torn).unwrap();
+    let error = resume(1).unwrap_err();
+    assert!(matches!(&error, Error::SegmentLost { name, .. } if name.contains("2")), "{error}");
+    assert!(fs::read(&tape).unwrap() == torn, "something was written");
+    assert_eq!(lost(&|| true), Some(vec![2]));
+    fs::write(&tape, &before[..before.len() / 3]).unwrap();
+    assert_eq!(lost(&|| true), Some(vec![1, 2]));
+    assert_eq!(lost(&|| false), None);
+    // A tape with one record of eight bytes.
+    let foreign = [&8_u32.to_le_bytes()[..], b"holidays", &8_u32.to_le_bytes(), &[0; 4]].concat();
+    fs::write(&tape, foreign).unwrap();
+    let unreadable = resume(1).unwrap_err();
+    assert!(matches!(unreadable, Error::OtherVolume { .. }), "{unreadable}");
 }

@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::{label, pack, read_volume, write_volume};
+use common::{InMemory, label, pack, read_volume, write_volume};
 use medium::Address;
 use volume::SegmentHealth;
 
@@ -63,9 +63,9 @@ fn a_segment_that_changed_in_the_spool_leaves_no_trace_on_the_volume() {
     };
     let mut spoilt = packed.sealed.clone();
     spoilt[500] ^= 1;
-    let error = writer.append_segment(&file, &mut spoilt.as_slice()).unwrap_err();
+    let error = writer.append_segment(&file, &mut InMemory::new(&spoilt)).unwrap_err();
     assert!(matches!(error, volume::Error::SegmentChanged { .. }), "{error}");
     assert_eq!(writer.used_bytes(), used);
-    assert_eq!(writer.append_segment(&file, &mut packed.sealed.as_slice()).unwrap(), 1);
+    assert_eq!(writer.append_segment(&file, &mut InMemory::new(&packed.sealed)).unwrap(), 1);
     writer.commit().unwrap();
 }

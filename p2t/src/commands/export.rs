@@ -3,6 +3,7 @@
 use catalogue::balance::Stage;
 use catalogue::volumes::VolumeRow;
 use catalogue::{Catalogue, PlanPosition, Reader};
+use job::config::Verify;
 use job::{ExitCode, Outcome};
 use medium::Address;
 use serde_json::{Value, json};
@@ -15,17 +16,39 @@ use crate::export::{self, Exported};
 use crate::media::Media;
 use crate::source;
 
+/// Where the catalogue keeps the number of copies.
+const COPIES: &str = "copies";
+
 pub fn run(context: &Context, arguments: &Export) -> Result<Outcome<Value>> {
-    let media = Media::new(&arguments.to, &context.config.media.to, &context.job)?;
+    let copies = arguments.copies.unwrap_or(context.config.media.copies);
+    let media = Media::new(&arguments.to, &context.config.media.to, copies, &context.job)?;
     let (_lock, mut catalogue) = context.writer()?;
     require_plan(&catalogue)?;
+    settle_copies(&mut catalogue, copies)?;
     if arguments.retry_failed {
         catalogue.retry_failed()?;
     }
     let source = source::open(context, true)?;
     let mut exported = export::run(context, catalogue, source, media)?;
     let harmed = verify_sealed(context, &mut exported.catalogue, &exported.sealed)?;
-    summary(context, &exported, &harmed)
+    match exported.failure.take() {
+        Some(failure) => Err(failure),
+        None => summary(context, &exported, &harmed),
+    }
+}
+
+/// Holds a job to the number of copies with which it began: what an earlier copy has is in no spool any more.
+fn settle_copies(catalogue: &mut Catalogue, asked: u32) -> Result<()> {
+    let begun = known_copies(catalogue)?;
+    if begun != asked && !catalogue.volumes()?.is_empty() {
+        return Err(Error::OtherCopies { begun, asked });
+    }
+    Ok(catalogue.set_job(COPIES, &asked.to_string())?)
+}
+
+/// How many copies the job writes; 1 before its first export.
+pub fn known_copies(reader: &Reader) -> Result<u32> {
+    Ok(reader.job(COPIES)?.and_then(|text| text.parse().ok()).unwrap_or(1))
 }
 
 /// SOP Instance UIDs that several objects claim with different bytes, the first thousand.
@@ -54,7 +77,7 @@ fn require_plan(catalogue: &Catalogue) -> Result<()> {
 
 /// Reads every volume that was completed back, unless the configuration says not to.
 fn verify_sealed(context: &Context, catalogue: &mut Catalogue, sealed: &[VolumeRow]) -> Result<Vec<Value>> {
-    if !context.config.media.verify {
+    if context.config.media.verify == Verify::None {
         return Ok(Vec::new());
     }
     let mut harmed = Vec::new();
@@ -71,7 +94,7 @@ fn verify_sealed(context: &Context, catalogue: &mut Catalogue, sealed: &[VolumeR
 }
 
 fn summary(context: &Context, exported: &Exported, harmed: &[Value]) -> Result<Outcome<Value>> {
-    let Exported { catalogue, sealed, wanted_medium } = exported;
+    let Exported { catalogue, sealed, wanted_medium, .. } = exported;
     let balance = catalogue.balance(Stage::Export)?;
     let (studies, instances) = (balance.studies, balance.instances);
     let conflicts = conflicts(catalogue)?;

@@ -8,19 +8,15 @@ use serde_json::{Value, json};
 
 use crate::cli::Init;
 use crate::error::{Error, Result};
+use crate::media;
 
 pub fn run(arguments: Init) -> Result<Outcome<Value>> {
-    let Init { dir, source, to, volume_bytes, aet } = arguments;
+    let Init { dir, source, to, copies, volume_bytes, aet } = arguments;
     let mut config = P2tConfig {
         source: SourceConfig { node: source.map(absolute_node).transpose()?, ..SourceConfig::default() },
         media: MediaConfig {
-            to: to
-                .iter()
-                .map(|medium| absolute(Path::new(medium)))
-                .collect::<Result<Vec<_>>>()?
-                .into_iter()
-                .map(|path| path.display().to_string())
-                .collect(),
+            to: to.iter().map(|spec| absolute_medium(spec)).collect::<Result<_>>()?,
+            copies: copies.unwrap_or(1),
             volume_bytes,
             ..MediaConfig::default()
         },
@@ -43,6 +39,13 @@ fn absolute_node(node: NodeOrPath) -> Result<NodeOrPath> {
         NodeOrPath::Path(path) => NodeOrPath::Path(absolute(&path)?),
         node @ NodeOrPath::Node(_) => node,
     })
+}
+
+/// A medium, perhaps of one copy, by a name that means the same everywhere.
+fn absolute_medium(spec: &str) -> Result<String> {
+    let (copy, medium) = media::split(spec);
+    let medium = absolute(Path::new(medium))?.display().to_string();
+    Ok(copy.map_or_else(|| medium.clone(), |copy| format!("copy{copy}={medium}")))
 }
 
 /// Paths on the command line are meant from here; in the configuration they are meant from the job directory.

@@ -21,9 +21,10 @@ mod sweep;
 #[cfg(test)]
 mod tests;
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread;
+use std::time::Duration;
 
 use archive::Source;
 use catalogue::Catalogue;
@@ -39,7 +40,7 @@ use self::fetch::Fetch;
 use self::pack::Pack;
 use self::spool::Spool;
 use self::watch::Watch;
-use self::write::Write;
+use self::write::{CommitInterval, Handout, Pacing, Write, Written};
 use crate::context::{Context, Ids};
 use crate::error::{Error, Result};
 use crate::media::Media;
@@ -54,6 +55,8 @@ pub struct Exported {
     pub sealed: Vec<VolumeRow>,
     /// Set when it ended for want of a medium: what to do.
     pub wanted_medium: Option<String>,
+    /// Set when a medium or drive is in trouble.
+    pub failure: Option<Error>,
 }
 
 /// Runs the export until it is done, stopped or out of media.
@@ -65,9 +68,9 @@ pub fn run(
 ) -> Result<Exported> {
     let ids = Ids::of(&mut catalogue)?;
     let shared = Arc::new(Journal::new(catalogue));
-    let (sealed, wanted_medium) = run_stages(context, &shared, source, media, ids)?;
+    let Written { sealed, wanted_medium, failure } = run_stages(context, &shared, source, media, ids)?;
     let catalogue = Arc::into_inner(shared).ok_or(Error::Crashed("a stage has not ended"))?.into_inner();
-    Ok(Exported { catalogue, sealed, wanted_medium })
+    Ok(Exported { catalogue, sealed, wanted_medium, failure })
 }
 
 fn run_stages(
@@ -76,7 +79,7 @@ fn run_stages(
     source: Arc<dyn Source>,
     media: Media,
     ids: Ids,
-) -> Result<(Vec<VolumeRow>, Option<String>)> {
+) -> Result<Written> {
     let config = &context.config;
     // Ends the other stages when one fails, or when the operator asks for it.
     let stop = context.stop.child();
@@ -111,24 +114,26 @@ fn run_stages(
     };
     let write = Write {
         shared: shared.clone(),
-        spool,
+        handout: Handout::new(shared.clone(), spool.clone(), context.monitor.clone()),
         monitor: context.monitor.clone(),
         ids,
+        pacing: pacing(config, &spool, &media),
+        spool,
         media,
         settings: Settings {
             record_bytes: config.media.record_bytes.bytes() as usize,
             capacity_bytes: config.media.volume_bytes.map(ByteSize::bytes),
         },
+        verify: config.media.verify,
         stop: stop.clone(),
         packed: false.into(),
-        wanted: OnceLock::new(),
-        objects: AtomicU64::new(0),
-        bytes: AtomicU64::new(0),
+        objects: 0.into(),
+        bytes: 0.into(),
+        down: Mutex::default(),
     };
     let workers = most_associations(context);
     let running = Running { fetch: &fetch, pack: &pack, write: &write, stop: &stop };
-    let sealed = running.all(workers, shared)?;
-    Ok((sealed, write.wanted.into_inner()))
+    running.all(workers, shared)
 }
 
 struct Running<'a> {
@@ -140,12 +145,13 @@ struct Running<'a> {
 
 impl Running<'_> {
     /// Runs every stage on threads of its own. The first error stops the others and is returned.
-    fn all(&self, workers: u16, shared: &Journal) -> Result<Vec<VolumeRow>> {
+    fn all(&self, workers: u16, shared: &Journal) -> Result<Written> {
+        let legs = self.write.legs()?;
         let watch = Watch::new(shared, self.fetch, self.write)?;
         thread::scope(|scope| {
-            let writing = scope.spawn(|| {
+            let writing = scope.spawn(move || {
                 let _guard = self.stop.on_panic();
-                self.guard(self.write.work())
+                self.guard(self.write.work(legs))
             });
             let packing = scope.spawn(|| {
                 let _guard = self.stop.on_panic();
@@ -160,8 +166,8 @@ impl Running<'_> {
             let watched = self.guard(watch.until(&|| writing.is_finished()));
             let fetched = joined(fetching, "fetch");
             let packed = joined(packing, "pack");
-            let sealed = joined(writing, "write");
-            fetched.and(packed).and(watched).and(sealed)
+            let written = joined(writing, "write");
+            fetched.and(packed).and(watched).and(written)
         })
     }
 
@@ -230,6 +236,25 @@ fn segment_bytes(config: &P2tConfig) -> u64 {
     const PER_VOLUME: u64 = 8;
     let most = config.media.volume_bytes.map_or(u64::MAX, |bytes| bytes.bytes() / PER_VOLUME);
     config.segment.bytes.bytes().min(most).max(config.segment.frame_bytes.bytes().min(most)).max(1)
+}
+
+/// When is written, and when committed. The spool keeps what is not committed, so little of it is left so.
+fn pacing(config: &P2tConfig, spool: &Spool, media: &Media) -> Pacing {
+    /// At 400 MB/s, four minutes without a stop.
+    const BURST: u64 = 100_000_000_000;
+    let room = spool.capacity_bytes();
+    let burst_bytes = |copy| match config.media.burst_bytes {
+        Some(bytes) => bytes.bytes(),
+        None if media.streams(copy) => BURST.min(room / 2),
+        None => 0,
+    };
+    Pacing {
+        commit: CommitInterval {
+            bytes: config.media.commit_bytes.bytes().min(room / 4),
+            time: Duration::from_secs(config.media.commit_seconds.into()),
+        },
+        burst_bytes: (1..=media.copies()).map(burst_bytes).collect(),
+    }
 }
 
 /// The most associations that any window allows: so many workers are started.

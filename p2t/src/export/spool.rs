@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use catalogue::loss::Loss;
 use catalogue::{Catalogue, IntakeId, IntakeState, Level, SegmentState};
 use job::Journal;
 
@@ -139,6 +140,12 @@ impl Spool {
         self.used_bytes.load(Ordering::Relaxed) < self.limit_bytes && free > self.reserve_bytes
     }
 
+    /// How much it may hold in all, by the limit and by what the disk has free.
+    pub fn capacity_bytes(&self) -> u64 {
+        let free = job::free_bytes(&self.dir).unwrap_or(u64::MAX).saturating_sub(self.reserve_bytes);
+        self.limit_bytes.min(self.used_bytes.load(Ordering::Relaxed).saturating_add(free))
+    }
+
     /// The error for a spool without room that nothing will make.
     pub fn too_small(&self) -> Error {
         Error::SpoolTooSmall { path: self.dir.clone(), needed: self.reserve_bytes.into() }
@@ -173,7 +180,10 @@ fn recover_segments(catalogue: &mut Catalogue, dir: &Path, keep: &mut HashSet<St
             if length == row.segment.bytes {
                 keep.insert(row.segment.file);
             } else {
-                lost += catalogue.release_segment(row.id)?;
+                lost += match catalogue.lose_spooled_segment(row.id)? {
+                    Loss::Pending(instances) => instances,
+                    Loss::FewerCopies(_) | Loss::InSpool => 0,
+                };
             }
         }
     }

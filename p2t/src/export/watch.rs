@@ -49,7 +49,11 @@ impl<'a> Watch<'a> {
                 // Twice in a row, because between two stages an object is nowhere to be seen.
                 let stuck = self.is_stuck()?;
                 if stuck && was_stuck {
-                    return Err(self.capture().spool.too_small());
+                    if !self.write.waits_for_a_leg()? {
+                        return Err(self.capture().spool.too_small());
+                    }
+                    // The spool is full of what only a leg lacks that has ended.
+                    self.write.stop.request();
                 }
                 was_stuck = stuck;
             }
@@ -93,7 +97,8 @@ impl<'a> Watch<'a> {
             && !self.fetch.is_busy()
             && instances(self.shared, InstanceState::Pending)? > 0
             && instances(self.shared, InstanceState::Captured)? == 0
-            && self.shared.lock().segments_total(SegmentState::Sealed)?.0 == 0)
+            && (self.shared.lock().segments_total(SegmentState::Sealed)?.0 == 0
+                || self.write.waits_for_a_leg()?))
     }
 }
 

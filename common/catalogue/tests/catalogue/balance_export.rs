@@ -2,6 +2,7 @@
 
 use catalogue::balance::{Balance, Stage, Tally};
 use catalogue::capture::{CaptureKey, CaptureOutcome};
+use catalogue::loss::Loss;
 use catalogue::write::Commit;
 use catalogue::{Error, InstanceId, InstanceState, IntakeId, SegmentId, SegmentState, StudyId};
 use proptest::prelude::*;
@@ -18,7 +19,7 @@ enum Step {
     ReleaseIntake,
     Seal { count: usize },
     SealWrongly { instance: usize },
-    ReleaseSegment { segment: usize },
+    LoseSegment { segment: usize },
     Write { segment: usize },
 }
 
@@ -33,7 +34,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(Step::ReleaseIntake),
         3 => (1..6_usize).prop_map(|count| Step::Seal { count }),
         1 => (0..20_usize).prop_map(|instance| Step::SealWrongly { instance }),
-        1 => (0..6_usize).prop_map(|segment| Step::ReleaseSegment { segment }),
+        1 => (0..6_usize).prop_map(|segment| Step::LoseSegment { segment }),
         3 => (0..6_usize).prop_map(|segment| Step::Write { segment }),
     ]
 }
@@ -137,7 +138,7 @@ impl Run {
                     assert!(matches!(result, Err(Error::IllegalTransition { .. })), "{result:?}");
                 }
             }
-            Step::ReleaseSegment { segment } => self.release_segment(segment),
+            Step::LoseSegment { segment } => self.lose_segment(segment),
             Step::Write { segment } => self.write(segment),
         }
     }
@@ -227,21 +228,21 @@ impl Run {
         self.model.segments.push((id, SegmentState::Sealed));
     }
 
-    fn release_segment(&mut self, index: usize) {
+    /// Loses a segment where it is: in the spool, or on the one volume that has it.
+    fn lose_segment(&mut self, index: usize) {
         let Some(&(id, state)) = self.model.segments.get(index) else { return };
-        let result = self.lab.catalogue.release_segment(id);
-        if state == SegmentState::Sealed {
-            result.unwrap();
-            self.model.move_segment(id, InstanceState::Pending);
-            self.model
-                .rows
-                .iter_mut()
-                .filter(|row| row.segment == Some(id))
-                .for_each(|row| row.segment = None);
-            self.model.segments.remove(index);
+        self.model.move_segment(id, InstanceState::Pending);
+        let rows = self.model.rows.iter_mut().filter(|row| row.segment == Some(id));
+        let instances = rows.map(|row| row.segment = None).count() as u64;
+        let lost = if state == SegmentState::Sealed {
+            self.lab.catalogue.lose_spooled_segment(id).unwrap()
         } else {
-            assert!(matches!(result, Err(Error::IllegalTransition { .. })), "{result:?}");
-        }
+            let in_spool = self.lab.catalogue.lose_spooled_segment(id);
+            assert!(matches!(in_spool, Err(Error::IllegalTransition { .. })), "{in_spool:?}");
+            self.lab.catalogue.lose_placement(self.volume, id).unwrap()
+        };
+        assert_eq!(lost, Loss::Pending(instances));
+        self.model.segments.remove(index);
     }
 
     fn write(&mut self, index: usize) {
@@ -249,7 +250,7 @@ impl Run {
         let segments = [(*id, id.0 as u64)];
         self.lab
             .catalogue
-            .segments_written(self.volume, &Commit { segments: &segments, files: &[], bytes: 1 })
+            .segments_written(self.volume, &Commit { segments: &segments, files: &[], bytes: 1 }, 1)
             .unwrap();
         *state = SegmentState::Written;
         let id = *id;

@@ -38,7 +38,7 @@ fn victim() {
         for segment in lab.catalogue.segments_in(SegmentState::Sealed, 0, 10).unwrap() {
             let place = [(segment.id, segment.segment.number)];
             lab.catalogue
-                .segments_written(volume, &Commit { segments: &place, files: &[], bytes: 1 })
+                .segments_written(volume, &Commit { segments: &place, files: &[], bytes: 1 }, 1)
                 .unwrap();
         }
         writeln!(out, "written {}", number + 1).unwrap();

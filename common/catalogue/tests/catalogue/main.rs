@@ -6,6 +6,7 @@
 mod balance_export;
 mod balance_ingest;
 mod capture;
+mod copies;
 mod crash;
 mod deliver;
 mod files;

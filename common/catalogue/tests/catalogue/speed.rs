@@ -73,7 +73,7 @@ fn two_hundred_thousand_instances_to_a_volume() {
     let volume = lab.open_volume();
     for id in &segments {
         let commit = Commit { segments: &[(*id, id.0 as u64)], files: &[], bytes: 1 };
-        lab.catalogue.segments_written(volume, &commit).unwrap();
+        lab.catalogue.segments_written(volume, &commit, 1).unwrap();
     }
     rate("written", begun);
 

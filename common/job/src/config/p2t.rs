@@ -6,7 +6,7 @@ use pace::{ByteSize, PaceConfig};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    RetryConfig, SelectionConfig, TimeoutsConfig,
+    MediaConfig, RetryConfig, SelectionConfig, TimeoutsConfig,
     check::{Check, Fault, at_least, in_range},
     page::Page,
     shared::render_pace,
@@ -134,27 +134,6 @@ impl Default for SegmentConfig {
     }
 }
 
-/// `[media]`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct MediaConfig {
-    /// The media in the order in which they are filled; `{seq}` stands for the volume's number.
-    pub to: Vec<String>,
-    /// How much a volume may hold, for media that do not know their own end.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub volume_bytes: Option<ByteSize>,
-    /// The size of a tape record, in whole pages of 4 KiB up to 4 MiB.
-    pub record_bytes: ByteSize,
-    /// Whether each volume is read back and checked when it is complete.
-    pub verify: bool,
-}
-
-impl Default for MediaConfig {
-    fn default() -> Self {
-        Self { to: Vec::new(), volume_bytes: None, record_bytes: ByteSize(256 * KIB), verify: true }
-    }
-}
-
 impl Default for P2tConfig {
     fn default() -> Self {
         Self {
@@ -186,12 +165,7 @@ impl Check for P2tConfig {
             self.spool.limit_bytes,
             ByteSize(self.segment.bytes.0.saturating_mul(2)),
         )?;
-        let record_bytes = self.media.record_bytes;
-        in_range("media.record_bytes", record_bytes, ByteSize(4 * KIB)..=ByteSize(4 * MIB))?;
-        if !record_bytes.0.is_multiple_of(4 * KIB) {
-            let message = format!("is {record_bytes}, but must be a multiple of 4 KiB");
-            return Err(Fault { key: "media.record_bytes", message });
-        }
+        self.media.check(self.spool.limit_bytes)?;
         self.timeouts.check()?;
         self.retry.check()
     }
@@ -261,23 +235,7 @@ impl P2tConfig {
             self.segment.frame_bytes.to_string(),
         );
         page.key("1 is fast, 19 is small.", "zstd_level", i64::from(self.segment.zstd_level));
-        page.table("media", "What is written.");
-        page.list(
-            "Tape drives (/dev/nst0), virtual tapes (FILE.tap) or directories, filled in this order. {seq} stands for the volume's number in four\n\
-             digits, so that one name serves for all volumes: vol-0001.tap, vol-0002.tap. Without it, each serves for one.",
-            "to",
-            self.media.to.clone(),
-            "[\"vol-{seq}.tap\"]",
-        );
-        let volume_bytes = self.media.volume_bytes.map(|size| size.to_string());
-        page.optional("How much one volume may hold.", "volume_bytes", volume_bytes, "\"2 TB\"");
-        page.key("The size of a tape record.", "record_bytes", self.media.record_bytes.to_string());
-        page.key(
-            "Read every volume back when it is complete, and check every digest. If false, run `p2t verify` for each\n\
-             before it leaves.",
-            "verify",
-            self.media.verify,
-        );
+        self.media.render(page);
     }
 }
 
@@ -329,7 +287,9 @@ mod tests {
         config.receiver.bind = "::1".parse().unwrap();
         config.selection.patient_ids = vec!["a\nb".to_owned(), "ü'''\"\"\"\u{1}".to_owned()];
         config.segment.frame_bytes = ByteSize(1_234_567);
-        config.media.verify = false;
+        config.media.verify = crate::config::Verify::Sample;
+        config.media.burst_bytes = Some(ByteSize(7 << 30));
+        config.media.copies = 2;
         config.retry.delay_seconds = 0;
         assert_eq!(read(&config.render()), config);
     }
@@ -360,6 +320,12 @@ mod tests {
             (
                 "[media]\nrecord_bytes = \"8 MiB\"",
                 "`media.record_bytes` is 8 MiB, but must be from 4 KiB to 4 MiB",
+            ),
+            ("[media]\ncopies = 5", "`media.copies` is 5, but must be from 1 to 4"),
+            ("[media]\ncommit_seconds = 0", "`media.commit_seconds` is 0, but must be from 1 to 3600"),
+            (
+                "[media]\nburst_bytes = \"65 GiB\"",
+                "`media.burst_bytes` is 65 GiB, but must be from 0 B to 64 GiB",
             ),
             ("[timeouts]\nidle_seconds = 0", "`timeouts.idle_seconds` is 0, but must be from 1 to 86400"),
             ("[retry]\nattempts = 0", "`retry.attempts` is 0, but must be from 1 to 1000"),

@@ -12,6 +12,7 @@ use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::sys::stat::{major, minor};
 
+use crate::buffer::{RecordBuffer, is_page_aligned};
 use crate::tape::{DriveStatus, Filemark, OPEN, TapeDevice, device_error};
 use crate::{Error, system};
 use ioctl::MtOp;
@@ -45,15 +46,11 @@ mod gmt {
     pub const NO_CARTRIDGE: i64 = 0x0004_0000;
 }
 
-/// Records are handed over from page-aligned memory, so that the driver passes them on without a copy and answers for
-/// each one at once: from other memory, the error of a write may come with the next (st.rst, "asynchronous writes").
-const PAGE_BYTES: usize = 4096;
-
 /// An open drive.
 pub(crate) struct StDevice {
     path: PathBuf,
     file: File,
-    page_aligned: Vec<u8>,
+    page_aligned: RecordBuffer,
 }
 
 /// Opens a drive that has a cartridge in it, in variable block mode without compression by the drive.
@@ -70,7 +67,7 @@ pub(crate) fn open(path: &Path, writing: bool) -> Result<Box<dyn TapeDevice>, Er
     if found.general_status & gmt::ONLINE == 0 {
         return Err(Error::NotReady { path: path.to_owned() });
     }
-    let device = StDevice { path: path.to_owned(), file, page_aligned: Vec::new() };
+    let device = StDevice { path: path.to_owned(), file, page_aligned: RecordBuffer::default() };
     device
         .operate(op::SET_BLOCK_SIZE, 0)
         .map_err(|error| device_error(path, "set the block mode of", error))?;
@@ -137,11 +134,15 @@ impl TapeDevice for StDevice {
     }
 
     fn write_record(&mut self, record: &[u8]) -> Result<usize, Errno> {
-        self.page_aligned.resize(record.len() + PAGE_BYTES, 0);
-        let start = self.page_aligned.as_ptr().align_offset(PAGE_BYTES);
-        let aligned = self.page_aligned.get_mut(start..start + record.len()).ok_or(Errno::ENOMEM)?;
-        aligned.copy_from_slice(record);
-        retried(|| (&self.file).write(aligned))
+        if is_page_aligned(record) {
+            return retried(|| (&self.file).write(record));
+        }
+        if self.page_aligned.len() < record.len() {
+            self.page_aligned = RecordBuffer::new(record.len());
+        }
+        let copy = self.page_aligned.all_mut().get_mut(..record.len()).ok_or(Errno::ENOMEM)?;
+        copy.copy_from_slice(record);
+        retried(|| (&self.file).write(copy))
     }
 
     fn read_record(&mut self, buffer: &mut [u8]) -> Result<usize, Errno> {

@@ -146,7 +146,7 @@ impl Lab {
         let volume = self.catalogue.begin_volume(&volume(sequence)).unwrap();
         self.catalogue.label_committed(volume, &["VOLUME.tar".into()], 1).unwrap();
         let commit = Commit { segments: &[(segment, 1)], files: &["VOLUME.tar".into()], bytes: 8_000 };
-        self.catalogue.segments_written(volume, &commit).unwrap();
+        self.catalogue.segments_written(volume, &commit, 1).unwrap();
         volume
     }
 

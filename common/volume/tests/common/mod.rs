@@ -12,7 +12,7 @@ use medium::{Address, Settings};
 use uuid::Uuid;
 use volume::{
     Entry, Error, ObjectSink, ObjectState, SegmentCheck, SegmentFile, SegmentIdentity, SegmentOptions,
-    SegmentWriter, Volume, VolumeWriter,
+    SegmentSource, SegmentWriter, Volume, VolumeWriter,
 };
 
 pub const TRANSFER: Uuid = Uuid::from_u128(1);
@@ -108,7 +108,7 @@ pub fn write_volume(address: &Address, label: Label, segments: &mut [Packed]) {
             objects: packed.segment.objects,
             frames: packed.frames.len() as u32,
         };
-        packed.segment.file = writer.append_segment(&file, &mut Cursor::new(&packed.sealed)).unwrap();
+        packed.segment.file = writer.append_segment(&file, &mut InMemory::new(&packed.sealed)).unwrap();
         writer.commit().unwrap();
     }
     let state = TransferState { listed: 9, written: 9, excluded: 0, failed: 0, pending: 0, last: true };
@@ -121,6 +121,28 @@ pub fn write_volume(address: &Address, label: Label, segments: &mut [Packed]) {
             Ok(())
         })
         .unwrap();
+}
+
+/// A sealed segment in memory.
+pub struct InMemory<'a> {
+    records: std::slice::Chunks<'a, u8>,
+    digest: Digest,
+}
+
+impl<'a> InMemory<'a> {
+    pub fn new(sealed: &'a [u8]) -> Self {
+        Self { records: sealed.chunks(4096), digest: Digest::of(sealed) }
+    }
+}
+
+impl SegmentSource for InMemory<'_> {
+    fn next_record(&mut self) -> Result<Option<&[u8]>, Error> {
+        Ok(self.records.next())
+    }
+
+    fn digest(&self) -> Digest {
+        self.digest
+    }
 }
 
 /// Keeps every intact object.

@@ -133,8 +133,9 @@ impl<'a> Bench<'a> {
         let mut catalogue = Catalogue::open(&self.job.catalogue_file())?;
         catalogue.gate_commits(self.gate());
         let library = self.library.clone();
-        let media = Media::found_by(self.library.specs(), Arc::new(move |name| Ok(library.find(name))))?;
-        export::run(context, catalogue, self.sample.source(), media)
+        let media = Media::found_by(vec![self.library.specs()], Arc::new(move |name| Ok(library.find(name))));
+        let mut exported = export::run(context, catalogue, self.sample.source(), media)?;
+        exported.failure.take().map_or(Ok(exported), Err)
     }
 
     /// Counts the commits of the thread that writes, and keeps a dead program from making any.

@@ -93,6 +93,8 @@ pub fn config() -> P2tConfig {
     config.segment.bytes = ByteSize(16 << 10);
     config.segment.frame_bytes = ByteSize(4 << 10);
     config.media.record_bytes = ByteSize(RECORD_BYTES);
+    // Two segments: of those on a volume, some are committed and some are not.
+    config.media.commit_bytes = ByteSize(36 << 10);
     config
 }
 

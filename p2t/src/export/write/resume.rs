@@ -1,0 +1,127 @@
+//! Going on with the volume that an earlier run left open, or giving it up.
+
+use catalogue::loss::Loss;
+use catalogue::volumes::VolumeRow;
+use catalogue::{Level, SegmentId, VolumeState};
+use job::Counter;
+use job::config::Verify;
+use manifest::{Label, SegmentEntry};
+use medium::Medium;
+use volume::VolumeWriter;
+
+use super::Write;
+use super::volume::{Current, give_up, label, labelled, segment_file};
+use crate::error::{Error, Result};
+
+/// Opens the volume of `copy` that is in work, if there is one that can be gone on with. One that cannot is given up.
+pub fn resume(stage: &Write, copy: u32) -> Result<Option<Current>> {
+    let Some(row) = stage.shared.lock().volume_in_work(copy)? else { return Ok(None) };
+    let medium = stage.media.find(&row.volume.medium)?;
+    let label = label(stage, &row.volume, row.created_at);
+    if row.state == VolumeState::Labelling {
+        return match VolumeWriter::recreate(medium.as_ref(), &stage.settings, label) {
+            Ok(writer) => labelled(stage, row.id, medium, writer).map(Some),
+            Err(volume::Error::Medium(error)) if error.concerns_drive() => Err(error.into()),
+            Err(error) => {
+                let why = format!("it could not be labelled: {error}");
+                give_up(stage, row.volume.uuid, &why).map(|()| None)
+            }
+        };
+    }
+    if medium.is_drive() && medium.is_blank()? {
+        let why = "a blank cartridge is in its drive; keep the volume's own";
+        return give_up(stage, row.volume.uuid, why).map(|()| None);
+    }
+    let mut committed = Committed::default();
+    stage.shared.lock().each_segment_of_volume(row.id, |file, segment| {
+        committed.objects += segment.segment.objects;
+        let of_segment = segment_file(&segment)?;
+        committed.frames += u64::from(of_segment.frames);
+        committed.segments.push((
+            segment.id,
+            SegmentEntry {
+                number: of_segment.number,
+                file: file as u32,
+                name: segment.segment.file,
+                bytes: of_segment.bytes,
+                blake3: of_segment.blake3,
+            },
+        ));
+        Ok::<_, Error>(())
+    })?;
+    let entries = committed.segments.iter().map(|(_, entry)| entry.clone()).collect();
+    match VolumeWriter::resume(medium.as_ref(), &stage.settings, label.clone(), entries, committed.objects) {
+        Ok(writer) => {
+            let mut current = Current::new(row.id, medium, writer, row.files);
+            (current.frames, current.empty) = (committed.frames, committed.segments.is_empty());
+            Ok(Some(current))
+        }
+        Err(error) if is_lost(&error) => {
+            give_up_lost(stage, &row, medium.as_ref(), &label, &committed.segments, &error).map(|()| None)
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// What the catalogue knows to be on a volume.
+#[derive(Default)]
+struct Committed {
+    segments: Vec<(SegmentId, SegmentEntry)>,
+    objects: u64,
+    frames: u64,
+}
+
+/// Whether the volume is the right one and does not hold any more what was committed to it.
+fn is_lost(error: &volume::Error) -> bool {
+    use medium::Error::{Damaged, FilesMissing};
+    use volume::Error::{Medium, SegmentLost};
+    matches!(error, SegmentLost { .. } | Medium(Damaged { .. } | FilesMissing { .. }))
+}
+
+/// Gives up a volume that does not hold what was committed to it. What it still holds stays written; the rest is taken
+/// from the spool, left to the other copies, or fetched again.
+fn give_up_lost(
+    stage: &Write,
+    row: &VolumeRow,
+    medium: &dyn Medium,
+    label: &Label,
+    committed: &[(SegmentId, SegmentEntry)],
+    why: &volume::Error,
+) -> Result<()> {
+    stage.monitor.finding(&format!("{why}; the segments on it are read back"));
+    let doubtful: Vec<SegmentEntry> = committed
+        .iter()
+        .enumerate()
+        .filter(|(at, _)| match stage.verify {
+            Verify::Full => true,
+            Verify::Sample => volume::is_sampled(*at, committed.len()),
+            Verify::None => at + 1 == committed.len(),
+        })
+        .map(|(_, (_, entry))| entry.clone())
+        .collect();
+    let lost = volume::lost_segments(medium, label, &doubtful, &|| !stage.stop.requested())?;
+    let Some(lost) = lost else { return Err(archive::Error::Stopped.into()) };
+    let mut names = Vec::new();
+    let (mut fetched_again, mut on_others, mut in_spool) = (0, 0, 0);
+    for (id, entry) in committed.iter().filter(|(_, entry)| lost.contains(&entry.number)) {
+        names.push(entry.name.as_str());
+        match stage.shared.lock().lose_placement(row.id, *id)? {
+            Loss::Pending(instances) => fetched_again += instances,
+            Loss::FewerCopies(instances) => on_others += instances,
+            Loss::InSpool => in_spool += 1,
+        }
+    }
+    stage.monitor.uncount(Counter::Done, fetched_again);
+    stage.shared.lock().abandon_volume(row.id)?;
+    let message = format!(
+        "{} on {medium} is given up: {why}. Of its {} segments, {} cannot be read back ({}): {fetched_again} instances are \
+         fetched again, {on_others} are left to other copies, {in_spool} segments are still in the spool. Keep the medium: \
+         the other segments are on it",
+        stage.name_of(&row.volume),
+        committed.len(),
+        names.len(),
+        names.join(", "),
+    );
+    stage.monitor.finding(&message);
+    Ok(stage.shared.event(Level::Error, "volume-abandoned", message)?)
+}

@@ -1,0 +1,296 @@
+//! The volume that a leg writes to: begun on a blank medium or gone on with, committed, sealed or given up.
+
+use std::time::Instant;
+
+use catalogue::balance::Stage;
+use catalogue::segments::SegmentRow;
+use catalogue::volumes::{NewVolume, VolumeRow};
+use catalogue::write::Commit;
+use catalogue::{Catalogue, Level, PlanPosition, SegmentId, VolumeId, VolumeState};
+use job::Counter;
+use manifest::{Codec, Digest, EarlierVolume, LABEL, Label, TransferState};
+use medium::Medium;
+use uuid::Uuid;
+use volume::{SegmentFile, VolumeWriter};
+
+use super::Write;
+use super::commit::Uncommitted;
+use super::feed::Feed;
+use super::handout::Why;
+use crate::error::{Error, Result};
+use crate::export::index;
+
+/// A volume that is being written.
+pub struct Current {
+    pub id: VolumeId,
+    pub medium: Box<dyn Medium>,
+    pub writer: VolumeWriter,
+    /// Names of the committed files.
+    pub files: Vec<String>,
+    pub frames: u64,
+    /// Whether no segment is on it, committed or not.
+    pub empty: bool,
+    appended: Vec<Appended>,
+    uncommitted: Uncommitted,
+}
+
+/// A segment that is on the volume and not committed yet.
+struct Appended {
+    row: SegmentRow,
+    file_number: u32,
+}
+
+/// What came of appending a segment.
+pub enum Fit {
+    Appended,
+    /// It does not fit behind what is on the volume.
+    VolumeFull,
+    /// The file system does not let a file grow so far, which it had not said before.
+    FileFull(medium::Error),
+    /// It is not what was sealed.
+    Changed,
+}
+
+impl Current {
+    pub fn new(id: VolumeId, medium: Box<dyn Medium>, writer: VolumeWriter, files: Vec<String>) -> Self {
+        let (appended, uncommitted) = (Vec::new(), Uncommitted::default());
+        Self { id, medium, writer, files, frames: 0, empty: true, appended, uncommitted }
+    }
+
+    /// Appends a segment, if it fits; commits before or behind it when that is due. A tape ends where it likes: then the
+    /// segment is taken back.
+    pub fn append(&mut self, stage: &Write, row: &SegmentRow, feed: &mut Feed) -> Result<Fit> {
+        let file = segment_file(row)?;
+        if !self.writer.fits(&file, self.frames) {
+            return Ok(Fit::VolumeFull);
+        }
+        let interval = stage.pacing.commit;
+        let begun = Instant::now();
+        if self.uncommitted.is_due(interval, file.bytes, begun) {
+            self.commit(stage)?;
+        }
+        let file_number = match self.writer.append_segment(&file, feed) {
+            Err(volume::Error::Medium(medium::Error::Full { .. } | medium::Error::NoSpace { .. })) => {
+                return Ok(Fit::VolumeFull);
+            }
+            Err(volume::Error::Medium(error @ medium::Error::FileTooLarge { .. })) => {
+                return Ok(Fit::FileFull(error));
+            }
+            Err(volume::Error::SegmentChanged { .. }) => return Ok(Fit::Changed),
+            appended => appended?,
+        };
+        self.frames += u64::from(file.frames);
+        self.empty = false;
+        self.appended.push(Appended { row: row.clone(), file_number });
+        self.uncommitted.add(file.bytes, begun);
+        if self.uncommitted.is_due(interval, 0, Instant::now()) {
+            self.commit(stage)?;
+        }
+        Ok(Fit::Appended)
+    }
+
+    /// Makes durable what was appended, on the medium and then in the catalogue; what every copy has then leaves the
+    /// spool.
+    pub fn commit(&mut self, stage: &Write) -> Result<()> {
+        if self.appended.is_empty() {
+            return Ok(());
+        }
+        self.writer.commit()?;
+        self.files.extend(self.appended.iter().map(|appended| appended.row.segment.file.clone()));
+        let segments: Vec<(SegmentId, u64)> =
+            self.appended.iter().map(|appended| (appended.row.id, u64::from(appended.file_number))).collect();
+        let commit = Commit { segments: &segments, files: &self.files, bytes: self.writer.used_bytes() };
+        let written = stage.shared.lock().segments_written(self.id, &commit, stage.media.copies())?;
+        self.uncommitted = Uncommitted::default();
+        for Appended { row, .. } in self.appended.drain(..) {
+            if written.contains(&row.id) {
+                stage.count_written(&row.segment);
+                stage.spool.delete(&row.segment.file)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes index and trailer, behind a last commit; none if the tape ends before they do, and the volume is given up.
+    pub fn seal(mut self, stage: &Write, last: bool) -> Result<Option<VolumeRow>> {
+        self.commit(stage)?;
+        let Self { id, writer, mut files, .. } = self;
+        let Label { volume: uuid, copy, .. } = *writer.label();
+        let (earlier, state) = {
+            let catalogue = stage.shared.lock();
+            (earlier_volumes(&catalogue, copy)?, transfer_state(&catalogue, copy, last)?)
+        };
+        let reader = stage.shared.lock().reader()?;
+        let sealed = match writer.seal(&earlier, state, &mut |out| index::write(&reader, id, out)) {
+            Err(volume::Error::Medium(medium::Error::Full { .. })) => {
+                let why = "it has no room for index and trailer; `t2p` reads its segments without them";
+                return give_up(stage, uuid, why).map(|()| None);
+            }
+            sealed => sealed?,
+        };
+        files.extend([sealed.trailer.index.name.clone(), manifest::TRAILER.to_owned()]);
+        let blake3 = &sealed.trailer.index.blake3.0;
+        stage.shared.lock().seal_volume(id, blake3, &files, sealed.bytes, last)?;
+        let row = stage.shared.lock().volume(uuid)?.ok_or(Error::NoPlan)?;
+        let (objects, segments) = (sealed.trailer.objects, sealed.trailer.segments.len());
+        let message = format!(
+            "{} on {} is complete: {objects} objects in {segments} segments",
+            stage.name_of(&row.volume),
+            row.volume.medium
+        );
+        stage.monitor.note(&message);
+        stage.shared.event(Level::Info, "volume-sealed", message)?;
+        Ok(Some(row))
+    }
+
+    /// Why a segment that does not fit on this empty volume would fit on none; none if it might on another: a disk may only
+    /// be full of other things, and one cartridge may be worn, or its drive: only the second in a row tells.
+    pub fn refuses(&self, stage: &Write, row: &SegmentRow) -> Result<Option<Why>> {
+        let file = segment_file(row)?;
+        let by_capacity = stage.settings.capacity_bytes.is_some_and(|most| volume::bytes_alone(&file) > most);
+        let has_no_figures = self.medium.free_bytes().is_none();
+        let Label { copy, sequence, .. } = *self.writer.label();
+        let refuses = by_capacity || has_no_figures && was_last_given_up(stage, copy, sequence)?;
+        Ok(refuses.then_some(Why::TooLarge))
+    }
+
+    /// Gives the volume up: the next one takes its place.
+    pub fn give_up(self, stage: &Write, why: &str) -> Result<()> {
+        give_up(stage, self.writer.label().volume, why)
+    }
+}
+
+/// Labels the next blank medium of `copy`, on which this segment finds room; none if it ends before the label does, and so
+/// is given up.
+pub fn begin(stage: &Write, copy: u32, segment: &SegmentRow) -> Result<Option<Current>> {
+    let volumes = stage.shared.lock().volumes()?;
+    let of_copy = volumes.iter().filter(|row| row.volume.copy == copy);
+    let sequence = of_copy.map(|row| row.volume.sequence).max().unwrap_or(0) + 1;
+    let used: Vec<String> = volumes.into_iter().map(|row| row.volume.medium).collect();
+    let medium = stage.media.blank(copy, sequence, &used, &segment_file(segment)?)?;
+    let volume = NewVolume { uuid: Uuid::now_v7(), sequence, copy, medium: medium.to_string() };
+    let id = stage.shared.lock().begin_volume(&volume)?;
+    let created_at = stage.shared.lock().volume(volume.uuid)?.map(|row| row.created_at).unwrap_or_default();
+    stage.monitor.note(&format!("{} is written to {medium}", stage.name_of(&volume)));
+    let label = label(stage, &volume, created_at);
+    match VolumeWriter::create(medium.as_ref(), &stage.settings, label) {
+        Err(volume::Error::Medium(medium::Error::Full { .. }))
+            if !was_last_given_up(stage, copy, sequence)? =>
+        {
+            give_up(stage, volume.uuid, "it has no room for its label").map(|()| None)
+        }
+        created => labelled(stage, id, medium, created?).map(Some),
+    }
+}
+
+/// Whether the volume before this one of its copy was given up with nothing on it. Two in a row are no accident of a
+/// cartridge.
+fn was_last_given_up(stage: &Write, copy: u32, sequence: u32) -> Result<bool> {
+    let volumes = stage.shared.lock().volumes()?;
+    let before = volumes.iter().filter(|row| row.volume.copy == copy && row.volume.sequence < sequence);
+    let before = before.max_by_key(|row| row.volume.sequence);
+    Ok(before.is_some_and(|row| row.state == VolumeState::Abandoned && row.files.len() <= 1))
+}
+
+/// Gives up a volume: the next one takes its place. What was committed on it stays written, because a segment can be read
+/// without index and trailer.
+pub fn give_up(stage: &Write, volume: Uuid, why: &str) -> Result<()> {
+    let row = stage.shared.lock().volume(volume)?.ok_or(Error::NoPlan)?;
+    stage.shared.lock().abandon_volume(row.id)?;
+    let mut segments = 0;
+    stage.shared.lock().each_segment_of_volume(row.id, |_, _| {
+        segments += 1;
+        Ok::<_, Error>(())
+    })?;
+    let (name, medium) = (stage.name_of(&row.volume), &row.volume.medium);
+    let message = format!("{name} on {medium} is given up, with {segments} segments on it: {why}");
+    stage.monitor.finding(&message);
+    Ok(stage.shared.event(Level::Warning, "volume-abandoned", message)?)
+}
+
+/// Notes that the label is committed.
+pub fn labelled(
+    stage: &Write,
+    id: VolumeId,
+    medium: Box<dyn Medium>,
+    writer: VolumeWriter,
+) -> Result<Current> {
+    let files = vec![LABEL.to_owned()];
+    stage.shared.lock().label_committed(id, &files, writer.used_bytes())?;
+    Ok(Current::new(id, medium, writer, files))
+}
+
+pub fn label(stage: &Write, volume: &NewVolume, created_at: jiff::Timestamp) -> Label {
+    Label {
+        format: manifest::FORMAT,
+        transfer: stage.ids.transfer,
+        volume_set: stage.ids.volume_set,
+        volume: volume.uuid,
+        copy: volume.copy,
+        sequence: volume.sequence,
+        record_bytes: stage.settings.record_bytes as u32,
+        codecs: vec![Codec::Zstd],
+        encryption: None,
+        creator: concat!("p2t ", env!("CARGO_PKG_VERSION")).to_owned(),
+        created_at,
+    }
+}
+
+/// What the volume layer must know of a sealed segment.
+pub fn segment_file(row: &SegmentRow) -> Result<SegmentFile> {
+    let frames = index::frames(&row.segment)?;
+    Ok(SegmentFile {
+        number: row.segment.number as u32,
+        bytes: row.segment.bytes,
+        blake3: Digest(row.segment.blake3),
+        objects: row.segment.objects as u32,
+        frames: frames.len() as u32,
+    })
+}
+
+/// The chain of a copy's volumes so far.
+fn earlier_volumes(catalogue: &Catalogue, copy: u32) -> Result<Vec<EarlierVolume>> {
+    let sealed = |row: VolumeRow| {
+        let index_blake3 = Digest(row.index_blake3?);
+        Some(EarlierVolume { sequence: row.volume.sequence, volume: row.volume.uuid, index_blake3 })
+    };
+    let volumes = catalogue.volumes()?.into_iter().filter(|row| row.volume.copy == copy);
+    Ok(volumes.filter_map(sealed).collect())
+}
+
+/// Whether `copy` has all that the transfer will ever have.
+pub fn is_complete(catalogue: &Catalogue, copy: u32) -> Result<bool> {
+    let pending = transfer_state(catalogue, copy, true)?.pending;
+    Ok(pending == 0 && catalogue.studies_not_enumerated(PlanPosition::default(), 1)?.is_empty())
+}
+
+/// The balance of the transfer as this copy has it: what waits only for other copies is written on this one.
+fn transfer_state(catalogue: &Catalogue, copy: u32, last: bool) -> Result<TransferState> {
+    let tally = catalogue.balance(Stage::Export)?.instances;
+    let ahead = catalogue.instances_ahead(copy)?;
+    Ok(TransferState {
+        listed: tally.listed,
+        written: tally.done + ahead,
+        excluded: tally.excluded,
+        failed: tally.failed,
+        pending: tally.pending.saturating_sub(ahead),
+        last,
+    })
+}
+
+impl Write {
+    /// A volume for people.
+    pub fn name_of(&self, volume: &NewVolume) -> String {
+        match self.media.copies() {
+            1 => format!("volume {}", volume.sequence),
+            _ => format!("volume {} of copy {}", volume.sequence, volume.copy),
+        }
+    }
+
+    fn count_written(&self, segment: &catalogue::segments::NewSegment) {
+        use std::sync::atomic::Ordering::Relaxed;
+        self.objects.fetch_add(segment.objects, Relaxed);
+        self.bytes.fetch_add(segment.bytes, Relaxed);
+        self.monitor.count(Counter::Done, segment.objects);
+    }
+}

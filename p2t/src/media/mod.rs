@@ -1,0 +1,116 @@
+//! Which medium the next volume goes to.
+
+mod assign;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use job::JobDir;
+use medium::{Address, Medium};
+use volume::SegmentFile;
+
+use crate::error::{Error, Result};
+use assign::NUMBER;
+
+pub use assign::split;
+
+/// Finds a medium by its name: by what the operator gave, or by what the catalogue keeps of a volume's medium.
+type Find = dyn Fn(&str) -> Result<Box<dyn Medium>> + Send + Sync;
+
+/// The media of a job, for each copy in the order in which they are filled.
+pub struct Media {
+    copies: Vec<Vec<String>>,
+    find: Arc<Find>,
+}
+
+impl Media {
+    /// The media of each of `copies`, given on the command line or else those of the configuration: addresses, relative
+    /// ones below the job directory.
+    pub fn new(given: &[String], configured: &[String], copies: u32, job: &JobDir) -> Result<Self> {
+        let assigned = assign::assign(given, configured, copies)?;
+        let resolved = |specs: Vec<String>| {
+            specs.iter().map(|spec| Ok(address(spec, job)?.to_string())).collect::<Result<Vec<_>>>()
+        };
+        let copies = assigned.into_iter().map(resolved).collect::<Result<_>>()?;
+        Ok(Self::found_by(copies, Arc::new(|name| Ok(Box::new(name.parse::<Address>()?)))))
+    }
+
+    /// Media of any kind, by the names of each copy's.
+    pub fn found_by(copies: Vec<Vec<String>>, find: Arc<Find>) -> Self {
+        Self { copies, find }
+    }
+
+    /// How many copies are written.
+    pub fn copies(&self) -> u32 {
+        self.copies.len() as u32
+    }
+
+    /// Whether two copies are to be written in the same place, one after the other.
+    pub fn share_a_drive(&self) -> bool {
+        let mut seen = BTreeSet::new();
+        self.copies.iter().any(|specs| {
+            let places: BTreeSet<String> = specs.iter().map(|spec| place(spec)).collect();
+            places.into_iter().any(|place| !seen.insert(place))
+        })
+    }
+
+    /// Whether volumes of `copy` go to a drive that must be kept streaming.
+    pub fn streams(&self, copy: u32) -> bool {
+        self.specs(copy).iter().any(|spec| matches!(spec.parse(), Ok(Address::Tape(_))))
+    }
+
+    /// The medium of this name.
+    pub fn find(&self, name: &str) -> Result<Box<dyn Medium>> {
+        (self.find)(name)
+    }
+
+    /// A blank medium for volume `sequence` of `copy`, on which `segment` finds room. Media of this job's earlier volumes
+    /// (`used`) are passed over; anything else that is not blank is an error, because it is somebody's data.
+    pub fn blank(
+        &self,
+        copy: u32,
+        sequence: u32,
+        used: &[String],
+        segment: &SegmentFile,
+    ) -> Result<Box<dyn Medium>> {
+        let needed = volume::bytes_alone(segment);
+        for spec in self.specs(copy) {
+            let medium = self.find(&spec.replace(NUMBER, &format!("{sequence:04}")))?;
+            if medium.is_blank()? {
+                if medium.has_room(needed, segment.bytes) {
+                    return Ok(medium);
+                }
+                continue;
+            }
+            let name = medium.to_string();
+            if !used.contains(&name) {
+                let found = "data that this job did not write".to_owned();
+                return Err(medium::Error::NotBlank { path: name.into(), found }.into());
+            }
+        }
+        let (of_copy, to) = match self.copies() {
+            1 => (String::new(), "MEDIUM".to_owned()),
+            _ => (format!(" of copy {copy}"), format!("copy{copy}=MEDIUM")),
+        };
+        Err(Error::MediaFull { of_copy, used: self.specs(copy).join(", "), to })
+    }
+
+    fn specs(&self, copy: u32) -> &[String] {
+        self.copies.get(copy as usize - 1).map_or(&[], Vec::as_slice)
+    }
+}
+
+/// What a name stands for, whatever link leads to a drive.
+fn place(spec: &str) -> String {
+    let resolved = spec.starts_with("/dev/").then(|| std::fs::canonicalize(spec).ok()).flatten();
+    resolved.map_or_else(|| spec.to_owned(), |path| path.display().to_string())
+}
+
+/// An address below the job directory, unless it is absolute.
+fn address(text: &str, job: &JobDir) -> Result<Address> {
+    Ok(match text.parse()? {
+        Address::Tape(path) => Address::Tape(path),
+        Address::VirtualTape(path) => Address::VirtualTape(job.resolve(&path)),
+        Address::Directory(path) => Address::Directory(job.resolve(&path)),
+    })
+}
