@@ -12,6 +12,8 @@ mod feed;
 mod handout;
 mod leg;
 mod resume;
+#[cfg(test)]
+mod tests;
 mod turn;
 mod volume;
 
