@@ -122,4 +122,7 @@ pub struct Export {
 pub struct Verify {
     /// /dev/nst0, FILE.tap or a directory
     pub medium: medium::Address,
+    /// Read label, index, trailer and some of the segments, and not all
+    #[arg(long)]
+    pub sample: bool,
 }

@@ -53,6 +53,21 @@ pub struct VolumeRow {
     pub verified_how: Option<String>,
 }
 
+/// What [`VolumeRow::verified_how`] begins with when not all was read back.
+pub const SAMPLE: &str = "sample: ";
+
+impl VolumeRow {
+    /// Whether all of it was read back and found right.
+    pub fn is_verified_whole(&self) -> bool {
+        self.verified_at.is_some() && !self.is_verified_by_sample()
+    }
+
+    /// Whether a sample of it was read back and found right.
+    pub fn is_verified_by_sample(&self) -> bool {
+        self.verified_at.is_some() && self.verified_how.as_ref().is_some_and(|how| how.starts_with(SAMPLE))
+    }
+}
+
 const SELECT: &str =
     "SELECT id, uuid, sequence, copy, medium, state, files, index_blake3, bytes, last, created_at,
     sealed_at, verified_at, verified_how FROM volume ";

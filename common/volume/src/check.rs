@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use crate::reader::{SegmentCheck, SegmentHealth, Volume};
 use crate::segment::{Entry, ObjectSink, ObjectState};
-use crate::{Error, Identity};
+use crate::{Error, Identity, is_sampled};
 
 /// Harmed objects that are listed for one segment; the others are counted.
 const MAX_LISTED: usize = 1000;
@@ -61,21 +61,40 @@ pub struct Summary {
     pub harmed: u64,
     /// Bytes of all segment files.
     pub bytes: u64,
-    /// Every segment.
+    /// The segments that were read.
     pub segments: Vec<SegmentSummary>,
+    /// Segments that were left out, because a sample was asked for.
+    pub passed_over: usize,
     /// What was wrong outside the segments.
     pub findings: Vec<String>,
 }
 
-/// Reads every segment of a volume and checks every digest. After each, `progress` says whether to go on; when it
-/// says no, the summary covers what was read, and `None` is returned.
+/// How much of a volume is read back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Extent {
+    /// Every segment.
+    Whole,
+    /// The first segment, the last, and one in sixteen; all of a volume that is not sealed.
+    Sample,
+}
+
+/// Reads label, index, trailer and segments of a volume and checks every digest of them. After each segment, `progress` says whether
+/// to go on; when it says no, `None` is returned.
 pub fn check(
     volume: &mut Volume,
+    extent: Extent,
     progress: &mut dyn FnMut(&SegmentSummary) -> bool,
 ) -> Result<Option<Summary>, Error> {
     let mut index = volume.index()?;
-    let mut segments = Vec::new();
-    while let Some(plan) = volume.next_plan(index.as_mut(), segments.len())? {
+    let sealed = volume.trailer.as_ref().map(|trailer| trailer.segments.len());
+    let is_wanted = |at| extent == Extent::Whole || sealed.is_none_or(|segments| is_sampled(at, segments));
+    let (mut segments, mut done) = (Vec::new(), 0);
+    while let Some(plan) = volume.next_plan(index.as_mut(), done)? {
+        done += 1;
+        if !is_wanted(done - 1) {
+            volume.pass_over(&plan);
+            continue;
+        }
         let summary = SegmentSummary::from(volume.read_segment(plan, &mut NoSink)?);
         let go_on = progress(&summary);
         segments.push(summary);
@@ -84,7 +103,8 @@ pub fn check(
         }
     }
     volume.finish()?;
-    Ok(Some(Summary::new(volume, segments)))
+    let passed_over = done - segments.len();
+    Ok(Some(Summary { passed_over, ..Summary::new(volume, segments) }))
 }
 
 impl Summary {
@@ -102,6 +122,7 @@ impl Summary {
             harmed: segments.iter().map(|segment| segment.harmed as u64).sum(),
             bytes: segments.iter().map(|segment| segment.bytes).sum(),
             segments,
+            passed_over: 0,
             findings,
         }
     }
@@ -109,12 +130,16 @@ impl Summary {
     /// The summary for people: one line when all is well, else a line for each thing that is not.
     pub fn text(&self) -> String {
         let Self { medium, identity, objects, harmed, segments, .. } = self;
+        let copy = if identity.copy > 1 { format!(" (copy {})", identity.copy) } else { String::new() };
         let mut lines = vec![format!(
-            "{medium}: volume {} of transfer {}, {} segments, {objects} objects",
+            "{medium}: volume {}{copy} of transfer {}, {} segments, {objects} objects",
             identity.sequence,
             identity.transfer,
             segments.len()
         )];
+        if self.passed_over > 0 {
+            lines.push(format!("a sample: {} more segments were not read", self.passed_over));
+        }
         for segment in segments.iter().filter(|segment| segment.health != SegmentHealth::Intact) {
             lines.push(format!(
                 "{}: {}, {} of {} objects harmed",
@@ -132,7 +157,9 @@ impl Summary {
             lines.push("the volume is not complete: it has no sound trailer".to_owned());
         }
         lines.extend(self.findings.iter().cloned());
-        lines.push(if self.intact {
+        lines.push(if self.intact && self.passed_over > 0 {
+            "every byte that was read is as it was written".to_owned()
+        } else if self.intact {
             "every byte is as it was written".to_owned()
         } else {
             format!("NOT AS WRITTEN: {harmed} of {objects} objects harmed; the others can be restored")

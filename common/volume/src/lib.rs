@@ -21,7 +21,7 @@ mod writer;
 #[cfg(test)]
 mod testing;
 
-pub use check::{HarmedObject, SegmentSummary, Summary, check};
+pub use check::{Extent, HarmedObject, SegmentSummary, Summary, check};
 pub use error::Error;
 pub use index::{IndexReader, IndexWriter, IndexedSegment};
 pub use reader::{Identity, Listed, SegmentCheck, SegmentHealth, SegmentPlan, Volume};

@@ -131,7 +131,7 @@ fn a_volume_is_not_gone_on_with_when_its_last_segment_is_lost_or_another_is_in_i
     torn[at] ^= 1;
     fs::write(&tape, &torn).unwrap();
     let error = resume(1).unwrap_err();
-    assert!(matches!(&error, Error::SegmentLost { name, .. } if name.contains("2")), "{error}");
+    assert!(matches!(&error, Error::SegmentLost { name, .. } if name.contains('2')), "{error}");
     assert!(fs::read(&tape).unwrap() == torn, "something was written");
     assert_eq!(lost(&|| true), Some(vec![2]));
     fs::write(&tape, &before[..before.len() / 3]).unwrap();

@@ -2,13 +2,14 @@
 
 use catalogue::balance::Stage;
 use catalogue::volumes::VolumeRow;
-use catalogue::{Catalogue, PlanPosition, Reader};
+use catalogue::{Catalogue, PlanPosition, Reader, VolumeState};
 use job::config::Verify;
 use job::{ExitCode, Outcome};
 use medium::Address;
 use serde_json::{Value, json};
+use volume::Extent;
 
-use super::verify;
+use super::status;
 use crate::cli::Export;
 use crate::context::Context;
 use crate::error::{Error, Result};
@@ -29,8 +30,9 @@ pub fn run(context: &Context, arguments: &Export) -> Result<Outcome<Value>> {
         catalogue.retry_failed()?;
     }
     let source = source::open(context, true)?;
-    let mut exported = export::run(context, catalogue, source, media)?;
-    let harmed = verify_sealed(context, &mut exported.catalogue, &exported.sealed)?;
+    let verify = arguments.verify.unwrap_or(context.config.media.verify);
+    let mut exported = export::run(context, catalogue, source, media, verify)?;
+    let harmed = verify_sealed(context, &mut exported.catalogue, &exported.sealed, verify)?;
     match exported.failure.take() {
         Some(failure) => Err(failure),
         None => summary(context, &exported, &harmed),
@@ -75,17 +77,25 @@ fn require_plan(catalogue: &Catalogue) -> Result<()> {
     Ok(())
 }
 
-/// Reads every volume that was completed back, unless the configuration says not to.
-fn verify_sealed(context: &Context, catalogue: &mut Catalogue, sealed: &[VolumeRow]) -> Result<Vec<Value>> {
-    if context.config.media.verify == Verify::None {
-        return Ok(Vec::new());
-    }
+/// Reads the volumes that were completed back, as much of them as was asked for.
+fn verify_sealed(
+    context: &Context,
+    catalogue: &mut Catalogue,
+    sealed: &[VolumeRow],
+    verify: Verify,
+) -> Result<Vec<Value>> {
+    let extent = match verify {
+        Verify::Full => Extent::Whole,
+        Verify::Sample => Extent::Sample,
+        Verify::None => return Ok(Vec::new()),
+    };
     let mut harmed = Vec::new();
     for row in sealed {
         if context.stop.requested() {
             break;
         }
-        let outcome = verify::verify(context, catalogue, &row.volume.medium.parse::<Address>()?)?;
+        let medium = row.volume.medium.parse::<Address>()?;
+        let outcome = super::verify::verify(context, catalogue, &medium, extent)?;
         if outcome.exit_code != ExitCode::Clean {
             harmed.push(outcome.document);
         }
@@ -105,14 +115,9 @@ fn summary(context: &Context, exported: &Exported, harmed: &[Value]) -> Result<O
     } else {
         ExitCode::Clean
     };
-    let volumes: Vec<Value> = catalogue
-        .volumes()?
-        .iter()
-        .map(|row| {
-            json!({ "sequence": row.volume.sequence, "id": row.volume.uuid, "medium": row.volume.medium,
-                    "state": row.state, "bytes": row.bytes, "last": row.last })
-        })
-        .collect();
+    let rows = catalogue.volumes()?;
+    let not_read_back: Vec<&VolumeRow> =
+        rows.iter().filter(|row| row.state == VolumeState::Sealed && row.verified_at.is_none()).collect();
     let mut lines = vec![
         format!(
             "listed {} = written {} + excluded {} + failed {} + pending {}  (instances)",
@@ -123,6 +128,12 @@ fn summary(context: &Context, exported: &Exported, harmed: &[Value]) -> Result<O
     if !conflicts.is_empty() {
         let (count, all) = (conflicts.len(), "all of them travel, `p2t report` lists them");
         lines.push(format!("{count} SOP Instance UIDs are claimed by objects that differ; {all}"));
+    }
+    if !not_read_back.is_empty() {
+        let names = not_read_back.iter().map(|row| status::volume_name(row)).collect::<Vec<_>>().join(", ");
+        lines.push(format!(
+            "not read back and found right: {names}; run `p2t verify MEDIUM` before they leave"
+        ));
     }
     if !harmed.is_empty() {
         lines.push("A VOLUME IS DAMAGED: see `p2t verify` for it".to_owned());
@@ -136,7 +147,8 @@ fn summary(context: &Context, exported: &Exported, harmed: &[Value]) -> Result<O
         _ => "done",
     };
     lines.push(wanted_medium.clone().unwrap_or_else(|| end.to_owned()));
-    let document = json!({ "studies": studies, "instances": instances, "volumes": volumes, "damaged_volumes": harmed,
+    let document = json!({ "studies": studies, "instances": instances, "volumes": status::volumes(&rows),
+                "copies": status::copies(catalogue)?, "damaged_volumes": harmed,
                 "conflicts": conflicts, "wanted_medium": wanted_medium });
     Ok(Outcome::clean(document, lines.join("\n")).with_exit_code(code))
 }

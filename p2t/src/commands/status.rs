@@ -1,10 +1,13 @@
 //! `p2t status`: how far the job is, also while another process works on it.
 
-use catalogue::SegmentState;
 use catalogue::balance::Stage;
+use catalogue::copies::CopyStanding;
+use catalogue::volumes::VolumeRow;
+use catalogue::{Reader, SegmentState};
 use job::{DecimalBytes, Outcome};
 use serde_json::{Value, json};
 
+use super::export::known_copies;
 use crate::context::Context;
 use crate::error::{Error, Result};
 
@@ -41,10 +44,25 @@ pub fn run(context: &Context) -> Result<Outcome<Value>> {
         };
         lines.push(format!("rate       {rate:.1} instances/s{about}"));
     }
+    let copies = copies(&reader)?;
+    if copies.len() > 1 {
+        lines.extend(copies.iter().map(|copy| {
+            format!(
+                "copy {:>6} {} segments, {} on volumes; {} segments, {} waiting in the spool",
+                copy.copy,
+                copy.segments,
+                DecimalBytes(copy.bytes),
+                copy.waiting_segments,
+                DecimalBytes(copy.waiting_bytes),
+            )
+        }));
+    }
+    let fewer = on_fewer_copies(&reader)?;
+    lines.extend(fewer.text());
     for row in &volumes {
         lines.push(format!(
-            "volume {:>4} {:?} {} on {}",
-            row.volume.sequence,
+            "{:<11} {:?} {} on {}",
+            volume_name(row),
             row.state,
             DecimalBytes(row.bytes),
             row.volume.medium
@@ -56,16 +74,61 @@ pub fn run(context: &Context) -> Result<Outcome<Value>> {
         "states": states.iter().map(|(state, count)| json!({ "state": state, "count": count })).collect::<Vec<_>>(),
         "spool": { "sealed_segments": segments, "sealed_bytes": segment_bytes },
         "instances_per_second": rate,
-        "volumes": volumes.iter().map(|row| json!({
-            "sequence": row.volume.sequence, "id": row.volume.uuid, "medium": row.volume.medium,
-            "state": row.state, "bytes": row.bytes, "last": row.last,
-        })).collect::<Vec<_>>(),
+        "copies": copies,
+        "segments_on_fewer_copies": fewer.segments,
+        "volumes": self::volumes(&volumes),
     });
     Ok(Outcome::clean(document, lines.join("\n")))
 }
 
+/// Volumes for machines.
+pub fn volumes(rows: &[VolumeRow]) -> Vec<Value> {
+    let row = |row: &VolumeRow| {
+        json!({
+            "copy": row.volume.copy, "sequence": row.volume.sequence, "id": row.volume.uuid,
+            "medium": row.volume.medium, "state": row.state, "bytes": row.bytes, "last": row.last,
+            "verified_at": row.verified_at, "verified_how": row.verified_how,
+        })
+    };
+    rows.iter().map(row).collect()
+}
+
+/// A volume for people; the copy is said of all but the first.
+pub fn volume_name(row: &VolumeRow) -> String {
+    match row.volume.copy {
+        1 => format!("volume {}", row.volume.sequence),
+        copy => format!("volume {} of copy {copy}", row.volume.sequence),
+    }
+}
+
+/// How far each copy is.
+pub fn copies(reader: &Reader) -> Result<Vec<CopyStanding>> {
+    (1..=known_copies(reader)?).map(|copy| Ok(reader.copy_standing(copy)?)).collect()
+}
+
+/// Segments that are on fewer copies than asked for, because one was lost.
+struct FewerCopies {
+    /// Their numbers, the first thousand.
+    segments: Vec<u64>,
+}
+
+fn on_fewer_copies(reader: &Reader) -> Result<FewerCopies> {
+    const LISTED: usize = 1000;
+    Ok(FewerCopies { segments: reader.segments_on_fewer_copies(known_copies(reader)?, LISTED)? })
+}
+
+impl FewerCopies {
+    fn text(&self) -> Option<String> {
+        let numbers = self.segments.iter().take(8).map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        let (count, more) = (self.segments.len(), if self.segments.len() > 8 { " …" } else { "" });
+        (count > 0).then(|| {
+            format!("WARNING    {count} segments are on fewer copies than asked for: {numbers}{more}")
+        })
+    }
+}
+
 /// Instances a second over the last samples of writing.
-fn recent_rate(reader: &catalogue::Reader) -> Result<Option<f64>> {
+fn recent_rate(reader: &Reader) -> Result<Option<f64>> {
     const SAMPLES: usize = 15;
     let mut last = std::collections::VecDeque::with_capacity(SAMPLES);
     reader.each_sample(|sample| {

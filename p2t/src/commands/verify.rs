@@ -1,12 +1,12 @@
 //! `p2t verify`: reads a volume back and checks every digest, on the volume and against the catalogue.
 
 use catalogue::Catalogue;
-use catalogue::volumes::VolumeRow;
+use catalogue::volumes::{SAMPLE, VolumeRow};
 use job::{Counter, ExitCode, Outcome};
 use manifest::Digest;
 use medium::Medium;
 use serde_json::{Value, json};
-use volume::{SegmentSummary, Volume};
+use volume::{Extent, SegmentSummary, Summary, Volume};
 
 use crate::cli::Verify;
 use crate::context::{Context, Ids};
@@ -14,16 +14,22 @@ use crate::error::Result;
 
 pub fn run(context: &Context, arguments: &Verify) -> Result<Outcome<Value>> {
     let (_lock, mut catalogue) = context.writer()?;
-    verify(context, &mut catalogue, &arguments.medium)
+    let extent = if arguments.sample { Extent::Sample } else { Extent::Whole };
+    verify(context, &mut catalogue, &arguments.medium, extent)
 }
 
 /// Checks one volume and records the result.
-pub fn verify(context: &Context, catalogue: &mut Catalogue, medium: &dyn Medium) -> Result<Outcome<Value>> {
+pub fn verify(
+    context: &Context,
+    catalogue: &mut Catalogue,
+    medium: &dyn Medium,
+    extent: Extent,
+) -> Result<Outcome<Value>> {
     let mut volume = Volume::open(medium)?;
     let known = catalogue.volume(volume.identity.volume)?;
     let mut problems = strangeness(catalogue, &volume, known.as_ref())?;
     context.monitor.phase(&format!("verify {medium}"));
-    let summary = volume::check(&mut volume, &mut |segment| {
+    let summary = volume::check(&mut volume, extent, &mut |segment| {
         context.monitor.count(Counter::Listed, segment.objects as u64);
         context.monitor.count(Counter::Done, (segment.objects - segment.harmed) as u64);
         context.monitor.count(Counter::Failed, segment.harmed as u64);
@@ -39,11 +45,23 @@ pub fn verify(context: &Context, catalogue: &mut Catalogue, medium: &dyn Medium)
     summary.findings.extend(problems);
     summary.intact &= summary.findings.is_empty();
     if let Some(row) = known.filter(|_| summary.intact) {
-        catalogue.volume_verified(row.id, "every digest, read back from the medium")?;
+        catalogue.volume_verified(row.id, &how(&summary))?;
     }
     let code = if summary.intact { ExitCode::Clean } else { ExitCode::Discrepancies };
     let text = summary.text();
     Ok(Outcome::clean(json!(summary), text).with_exit_code(code))
+}
+
+/// How a volume was checked, as the report says it.
+fn how(summary: &Summary) -> String {
+    match summary.passed_over {
+        0 => "every digest, read back from the medium".to_owned(),
+        others => format!(
+            "{SAMPLE}label, index, trailer and {} of {} segments, read back from the medium",
+            summary.segments.len(),
+            summary.segments.len() + others
+        ),
+    }
 }
 
 /// What makes the volume another one than the catalogue knows.

@@ -30,6 +30,7 @@ use archive::Source;
 use catalogue::Catalogue;
 use catalogue::balance::Stage;
 use catalogue::volumes::VolumeRow;
+use job::config::Verify;
 use job::{ByteSize, Counter, Journal, P2tConfig, Stop};
 use medium::Settings;
 use pace::{Pace, SystemClock};
@@ -65,10 +66,12 @@ pub fn run(
     mut catalogue: Catalogue,
     source: Arc<dyn Source>,
     media: Media,
+    verify: Verify,
 ) -> Result<Exported> {
     let ids = Ids::of(&mut catalogue)?;
     let shared = Arc::new(Journal::new(catalogue));
-    let Written { sealed, wanted_medium, failure } = run_stages(context, &shared, source, media, ids)?;
+    let Written { sealed, wanted_medium, failure } =
+        run_stages(context, &shared, source, media, verify, ids)?;
     let catalogue = Arc::into_inner(shared).ok_or(Error::Crashed("a stage has not ended"))?.into_inner();
     Ok(Exported { catalogue, sealed, wanted_medium, failure })
 }
@@ -78,6 +81,7 @@ fn run_stages(
     shared: &Arc<Journal>,
     source: Arc<dyn Source>,
     media: Media,
+    verify: Verify,
     ids: Ids,
 ) -> Result<Written> {
     let config = &context.config;
@@ -124,7 +128,7 @@ fn run_stages(
             record_bytes: config.media.record_bytes.bytes() as usize,
             capacity_bytes: config.media.volume_bytes.map(ByteSize::bytes),
         },
-        verify: config.media.verify,
+        verify,
         stop: stop.clone(),
         packed: false.into(),
         objects: 0.into(),

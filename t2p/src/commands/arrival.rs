@@ -1,30 +1,39 @@
 //! Whether the volume set arrived: volumes that others know of, volumes that could not be read whole, and the last one.
 
+use std::collections::BTreeMap;
+
 use catalogue::VolumeState;
 use catalogue::volumes::VolumeRow;
 
 /// What is known of the volume set.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Arrival {
-    /// Sequence numbers of volumes that a later volume lists and nobody ingested.
-    pub missing: Vec<u32>,
-    /// Those of volumes that are damaged or cut off.
-    pub damaged: Vec<u32>,
-    /// Whether the newest volume says that more follow.
+    /// Volumes that a later volume lists and nobody ingested, as people name them.
+    pub missing: Vec<String>,
+    /// Volumes that are damaged or cut off.
+    pub damaged: Vec<String>,
+    /// Whether the newest volume of no copy is its last.
     pub more_follow: bool,
 }
 
 impl Arrival {
-    pub fn of(volumes: &[VolumeRow]) -> Self {
-        let numbers = |which: &dyn Fn(&VolumeRow) -> bool| {
-            volumes.iter().filter(|row| which(row)).map(|row| row.volume.sequence).collect()
+    /// `everything` that the source wrote may have arrived though volumes are missing: from another copy.
+    pub fn of(volumes: &[VolumeRow], everything: bool) -> Self {
+        let names = |which: &dyn Fn(&VolumeRow) -> bool| {
+            volumes.iter().filter(|row| which(row) && !everything).map(name).collect()
         };
         let is_missing = |row: &VolumeRow| row.volume.medium.is_empty();
-        let newest = volumes.iter().max_by_key(|row| row.volume.sequence);
+        let mut newest: BTreeMap<u32, &VolumeRow> = BTreeMap::new();
+        for row in volumes {
+            let of_copy = newest.entry(row.volume.copy).or_insert(row);
+            if row.volume.sequence > of_copy.volume.sequence {
+                *of_copy = row;
+            }
+        }
         Self {
-            missing: numbers(&is_missing),
-            damaged: numbers(&|row| !is_missing(row) && row.state == VolumeState::Known),
-            more_follow: newest.is_some_and(|row| !row.last),
+            missing: names(&is_missing),
+            damaged: names(&|row| !is_missing(row) && row.state == VolumeState::Known),
+            more_follow: !newest.is_empty() && newest.values().all(|row| !row.last),
         }
     }
 
@@ -34,18 +43,25 @@ impl Arrival {
 
     /// A line for each thing that is wrong.
     pub fn lines(&self) -> Vec<String> {
-        let list = |numbers: &[u32]| numbers.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
         let mut lines = Vec::new();
         if !self.missing.is_empty() {
-            lines.push(format!("did not arrive: volume {}", list(&self.missing)));
+            lines.push(format!("did not arrive: volume {}", self.missing.join(", ")));
         }
         if !self.damaged.is_empty() {
-            lines.push(format!("damaged, cut off or not read whole yet: volume {}", list(&self.damaged)));
+            lines.push(format!("damaged, cut off or not read whole yet: volume {}", self.damaged.join(", ")));
         }
         if self.more_follow {
             lines.push("did not arrive: the last volume of the transfer".to_owned());
         }
         lines
+    }
+}
+
+/// A volume's number; the copy is said of all but the first.
+fn name(row: &VolumeRow) -> String {
+    match row.volume.copy {
+        1 => row.volume.sequence.to_string(),
+        copy => format!("{} (copy {copy})", row.volume.sequence),
     }
 }
 
@@ -78,7 +94,7 @@ mod tests {
     #[test]
     fn a_set_with_its_last_volume_is_whole() {
         let volumes = [row(1, "a", VolumeState::Done, false), row(2, "b", VolumeState::Verified, true)];
-        assert!(Arrival::of(&volumes).is_whole());
+        assert!(Arrival::of(&volumes, false).is_whole());
     }
 
     #[test]
@@ -88,8 +104,21 @@ mod tests {
             row(2, "b", VolumeState::Known, false),
             row(3, "c", VolumeState::Done, false),
         ];
-        let arrival = Arrival::of(&volumes);
-        assert_eq!(arrival, Arrival { missing: vec![1], damaged: vec![2], more_follow: true });
+        let arrival = Arrival::of(&volumes, false);
+        assert_eq!(
+            arrival,
+            Arrival { missing: vec!["1".into()], damaged: vec!["2".into()], more_follow: true }
+        );
         assert_eq!(arrival.lines().len(), 3);
+    }
+
+    #[test]
+    fn what_another_copy_brought_is_not_missed() {
+        let mut second = row(1, "d", VolumeState::Done, true);
+        second.volume.copy = 2;
+        let volumes = [row(1, "", VolumeState::Known, false), row(2, "b", VolumeState::Done, false), second];
+        let arrival = Arrival::of(&volumes, false);
+        assert_eq!((arrival.missing.as_slice(), arrival.more_follow), (&["1".to_owned()][..], false));
+        assert!(Arrival::of(&volumes, true).is_whole());
     }
 }

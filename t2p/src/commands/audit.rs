@@ -5,8 +5,12 @@ use std::collections::BTreeSet;
 
 use archive::Outlook;
 use catalogue::audit::VerdictRow;
-use catalogue::{Catalogue, DeliveryState, InstanceId, InstanceState, PlanPosition, PlannedStudy, Verdict};
+use catalogue::balance::Stage;
+use catalogue::{
+    Catalogue, DeliveryState, InstanceId, InstanceState, PlanPosition, PlannedStudy, Reader, Verdict,
+};
 use job::{Counter, ExitCode, Outcome};
+use manifest::TransferState;
 use serde_json::{Value, json};
 
 use super::arrival::Arrival;
@@ -193,7 +197,7 @@ fn summary(context: &Context, catalogue: &Catalogue, targets: &[Target]) -> Resu
             .push(json!({ "name": target.name, "delivered": delivered, "missing": missing, "extra": extra,
                                "failed": failed, "discrepancies": documented }));
     }
-    let arrival = Arrival::of(&catalogue.volumes()?);
+    let arrival = Arrival::of(&catalogue.volumes()?, has_everything(catalogue)?);
     clean &= arrival.is_whole();
     lines.extend(arrival.lines());
     let written = report::write(context, catalogue)?;
@@ -207,4 +211,12 @@ fn summary(context: &Context, catalogue: &Catalogue, targets: &[Target]) -> Resu
         "reports": written.iter().map(report::document).collect::<Vec<_>>(),
     });
     Ok(Outcome::clean(document, lines.join("\n")).with_exit_code(code))
+}
+
+/// Whether as many instances arrived as the source had written when it was done.
+fn has_everything(catalogue: &Reader) -> Result<bool> {
+    let state = catalogue.job("transfer_state")?;
+    let state = state.and_then(|text| serde_json::from_str::<TransferState>(&text).ok());
+    let known = catalogue.balance(Stage::Load)?.instances.listed;
+    Ok(state.is_some_and(|state| state.last && state.pending == 0 && known >= state.written))
 }

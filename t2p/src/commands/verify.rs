@@ -2,7 +2,7 @@
 
 use job::{Common, Counter, ExitCode, Monitor, Outcome, Progress, Stop};
 use serde_json::{Value, json};
-use volume::Volume;
+use volume::{Extent, Volume};
 
 use crate::cli::OneMedium;
 use crate::error::Result;
@@ -12,7 +12,7 @@ pub fn run(common: &Common, arguments: &OneMedium) -> Result<Outcome<Value>> {
     let progress = Progress::start(common);
     let mut volume = Volume::open(&arguments.medium)?;
     progress.phase(&format!("verify {}", arguments.medium));
-    let summary = volume::check(&mut volume, &mut |segment| {
+    let summary = volume::check(&mut volume, Extent::Whole, &mut |segment| {
         progress.count(Counter::Listed, segment.objects as u64);
         progress.count(Counter::Done, (segment.objects - segment.harmed) as u64);
         progress.count(Counter::Failed, segment.harmed as u64);

@@ -12,7 +12,7 @@ use catalogue::segments::{NewSegment, SegmentRow};
 use catalogue::volumes::NewVolume;
 use catalogue::{InstanceId, Level, SegmentState, VolumeId, VolumeState};
 use job::{Counter, Journal, Monitor, Stop};
-use manifest::EarlierVolume;
+use manifest::{EarlierVolume, TransferState};
 use medium::Address;
 use volume::{
     Entry, IndexReader, IndexedSegment, Listed, ObjectSink, ObjectState, SegmentCheck, SegmentPlan, Volume,
@@ -71,7 +71,7 @@ impl Load {
         self.monitor.note(&format!("volume {} is loaded from {address}", identity.sequence));
         let mut index = volume.index()?;
         if let Some(index) = &index {
-            remarks.extend(self.note_earlier(address, &index.earlier)?);
+            remarks.extend(self.note_earlier(address, identity.copy, &index.earlier)?);
         }
         self.describe(id, &volume)?;
         let segments = self.segments(id, &mut volume, index.as_mut());
@@ -106,12 +106,12 @@ impl Load {
     }
 
     /// Volumes that this one's index knows and that were not seen yet are noted, so that they can be missed.
-    fn note_earlier(&self, address: &Address, earlier: &[EarlierVolume]) -> Result<Vec<String>> {
+    fn note_earlier(&self, address: &Address, copy: u32, earlier: &[EarlierVolume]) -> Result<Vec<String>> {
         let mut remarks = Vec::new();
         let mut catalogue = self.journal.lock();
         for EarlierVolume { sequence, volume, .. } in earlier {
             if catalogue.volume(*volume)?.is_none() {
-                let unseen = NewVolume { uuid: *volume, sequence: *sequence, copy: 1, medium: String::new() };
+                let unseen = NewVolume { uuid: *volume, sequence: *sequence, copy, medium: String::new() };
                 catalogue.register_volume(&unseen)?;
                 remarks.push(format!("{address}: volume {sequence} of the set, {volume}, comes before it and was not ingested yet"));
             }
@@ -134,11 +134,14 @@ impl Load {
         Ok(self.journal.lock().describe_volume(id, &contents)?)
     }
 
-    /// Keeps the newest word on how far the whole transfer is.
-    fn note_state(&self, sequence: u32, state: &manifest::TransferState) -> Result<()> {
+    /// Keeps the newest word on how far the whole transfer is: that of the last volume, or else of the one that knows of
+    /// the most; the numbers of volumes mean nothing across copies.
+    fn note_state(&self, sequence: u32, state: &TransferState) -> Result<()> {
+        let rank = |state: &TransferState| (state.last, state.listed - state.pending.min(state.listed));
         let mut catalogue = self.journal.lock();
-        let known = catalogue.job("transfer_state_of_volume")?.and_then(|text| text.parse::<u32>().ok());
-        if known.is_none_or(|known| sequence >= known) {
+        let known = catalogue.job("transfer_state")?;
+        let known = known.and_then(|text| serde_json::from_str::<TransferState>(&text).ok());
+        if known.is_none_or(|known| rank(state) >= rank(&known)) {
             catalogue.set_job("transfer_state", &serde_json::to_string(state).unwrap_or_default())?;
             catalogue.set_job("transfer_state_of_volume", &sequence.to_string())?;
         }

@@ -1,6 +1,6 @@
 //! The conclusion: one word and one sentence.
 
-use super::missing::SourceState;
+use super::missing::{SourceState, is_missed};
 use super::subject::Subject;
 use super::totals::Totals;
 use super::volumes::Volumes;
@@ -60,10 +60,12 @@ fn done(known: &Known<'_>) -> String {
     let volumes = known.volumes.rows.len() as u64;
     let place = match known.subject {
         Subject::Export => {
-            let checked = if volumes > 0 && known.volumes.verified() == volumes {
-                ", read back and checked"
-            } else {
-                ""
+            let Volumes { verified, sampled, .. } = *known.volumes;
+            let checked = match verified + sampled {
+                0 => "",
+                all if all < volumes => "",
+                _ if sampled > 0 => ", a sample of them read back and checked",
+                _ => ", read back and checked",
             };
             format!("on {}{checked}", plural(volumes, "volume"))
         }
@@ -123,15 +125,19 @@ fn troubles(known: &Known<'_>) -> Vec<String> {
     }
     if known.subject != Subject::Export {
         let damaged = volumes.damage.len() as u64;
-        let count = missing.len() as u64;
-        troubles.push((count, format!("{} missing: {}", plural(count, "volume"), numbers(missing))));
+        let missed: Vec<&MissingVolume> = missing.iter().filter(|row| is_missed(row)).collect();
+        let number = missed.len() as u64;
+        troubles.push((number, format!("{} missing: {}", plural(number, "volume"), numbers(&missed))));
+        let gone = known.source.and_then(|source| source.gone(totals.balance.instances.listed)).unwrap_or(0);
+        let did_not = "that the source wrote did not arrive on any volume";
+        troubles.push((gone, format!("{} {did_not}", plural(gone, "instance"))));
         troubles.push((damaged, plural(damaged, "damaged segment")));
     }
     troubles.into_iter().filter(|(count, _)| *count > 0).map(|(_, words)| words).collect()
 }
 
 /// The first few sequence numbers.
-fn numbers(missing: &[MissingVolume]) -> String {
+fn numbers(missing: &[&MissingVolume]) -> String {
     const FEW: usize = 8;
     let named: Vec<String> = missing.iter().take(FEW).map(|row| format!("volume {}", row.sequence)).collect();
     let more = if missing.len() > FEW { " …" } else { "" };

@@ -1,6 +1,7 @@
 //! Which checks stand behind the verdict, and which this version does not do.
 
 use super::conclusion::Known;
+use super::missing::is_missed;
 use super::subject::Subject;
 use crate::human::{count, plural};
 use crate::{Check, CheckRow, Outcome, Verdict};
@@ -73,8 +74,15 @@ fn digests(known: &Known<'_>) -> CheckRow {
 }
 
 fn read_back(known: &Known<'_>) -> CheckRow {
-    let outcome = shares(known.volumes.verified(), known.volumes.rows.len() as u64);
-    row(Check::ReadBack, outcome, of_volumes(known))
+    let outcome = match shares(known.volumes.verified, known.volumes.rows.len() as u64) {
+        Outcome::NotDone if known.volumes.sampled > 0 => Outcome::Partial,
+        outcome => outcome,
+    };
+    let sampled = match known.volumes.sampled {
+        0 => String::new(),
+        sampled => format!(" whole, {} by sample", count(sampled)),
+    };
+    row(Check::ReadBack, outcome, format!("{}{sampled}", of_volumes(known)))
 }
 
 fn shares(verified: u64, all: u64) -> Outcome {
@@ -87,18 +95,18 @@ fn shares(verified: u64, all: u64) -> Outcome {
 
 fn of_volumes(known: &Known<'_>) -> String {
     let all = known.volumes.rows.len() as u64;
-    format!("{} of {}", count(known.volumes.verified()), plural(all, "volume"))
+    format!("{} of {}", count(known.volumes.verified), plural(all, "volume"))
 }
 
 fn on_arrival(known: &Known<'_>) -> CheckRow {
     let damaged = known.volumes.damage.len() as u64;
-    let outcome = match shares(known.volumes.verified(), known.volumes.rows.len() as u64) {
-        _ if damaged > 0 || !known.missing.is_empty() => Outcome::Findings,
+    let missing = known.missing.iter().filter(|row| is_missed(row)).count() as u64;
+    let outcome = match shares(known.volumes.verified, known.volumes.rows.len() as u64) {
+        _ if damaged > 0 || missing > 0 => Outcome::Findings,
         // Every object is checked as it is loaded, also on a volume that is not through yet.
         Outcome::NotDone if !known.volumes.rows.is_empty() => Outcome::Partial,
         outcome => outcome,
     };
-    let missing = known.missing.len() as u64;
     let detail = format!(
         "{} without a finding; {}, {} missing",
         of_volumes(known),

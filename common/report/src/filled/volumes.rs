@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use catalogue::standing::HarmedSegment;
-use catalogue::volumes::VolumeRow as Known;
+use catalogue::volumes::{NewVolume, VolumeRow as Known};
 use catalogue::{Error, Reader, VolumeState as State};
 use manifest::Digest;
 
@@ -19,10 +19,21 @@ const MOST_DAMAGE: usize = 2000;
 pub struct Volumes {
     pub rows: Vec<VolumeRow>,
     pub damage: Vec<DamagedSegment>,
-    /// Sequence and id of volumes that an index names and nobody saw.
-    pub unseen: Vec<(u32, String)>,
+    /// Volumes that an index names and nobody saw.
+    pub unseen: Vec<Unseen>,
     /// Whether the last volume of the set is among those written or seen.
     pub last_seen: bool,
+    /// Volumes that were read back or loaded with every digest right.
+    pub verified: u64,
+    /// Volumes of which a sample was read back and was right.
+    pub sampled: u64,
+}
+
+/// A volume that an index names and nobody saw.
+pub struct Unseen {
+    pub sequence: u32,
+    pub copy: u32,
+    pub id: String,
 }
 
 impl Volumes {
@@ -35,10 +46,13 @@ impl Volumes {
         for known in reader.volumes()? {
             // Seen volumes have a medium; at the exporting end all have one.
             if known.volume.medium.is_empty() {
-                volumes.unseen.push((known.volume.sequence, known.volume.uuid.to_string()));
+                let NewVolume { sequence, copy, uuid, .. } = known.volume;
+                volumes.unseen.push(Unseen { sequence, copy, id: uuid.to_string() });
                 continue;
             }
             volumes.last_seen |= known.last;
+            volumes.verified += u64::from(known.is_verified_whole());
+            volumes.sampled += u64::from(known.is_verified_by_sample());
             let row = volumes.row(reader, &known)?;
             volumes.rows.push(row);
         }
@@ -70,11 +84,6 @@ impl Volumes {
             index_blake3: known.index_blake3.map(|blake3| Digest(blake3).to_string()).unwrap_or_default(),
             findings: findings(known, harmed),
         })
-    }
-
-    /// Volumes that were read back or loaded with every digest right.
-    pub fn verified(&self) -> u64 {
-        self.rows.iter().filter(|row| row.verified.is_some()).count() as u64
     }
 }
 

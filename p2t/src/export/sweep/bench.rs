@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use catalogue::balance::Stage;
 use catalogue::{Catalogue, CommitGate};
+use job::config::Verify;
 use job::{ExitCode, JobDir, Stop, Void};
 use medium::model::FaultKind;
 use tempfile::TempDir;
@@ -134,7 +135,7 @@ impl<'a> Bench<'a> {
         catalogue.gate_commits(self.gate());
         let library = self.library.clone();
         let media = Media::found_by(vec![self.library.specs()], Arc::new(move |name| Ok(library.find(name))));
-        let mut exported = export::run(context, catalogue, self.sample.source(), media)?;
+        let mut exported = export::run(context, catalogue, self.sample.source(), media, Verify::Full)?;
         exported.failure.take().map_or(Ok(exported), Err)
     }
 

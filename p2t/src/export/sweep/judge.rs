@@ -8,7 +8,7 @@ use catalogue::{Catalogue, Reader, SegmentState, VolumeState};
 use job::ExitCode;
 use manifest::Digest;
 use medium::model::{Cartridge, FaultKind, ModelDrive};
-use volume::{Entry, ObjectSink, ObjectState, Volume};
+use volume::{Entry, Extent, ObjectSink, ObjectState, Volume};
 
 use super::Trouble;
 use super::bench::{Bench, kind_of};
@@ -116,7 +116,8 @@ pub fn content(bench: &Bench<'_>) -> Judged {
                         == Some(VolumeState::Sealed);
                 found.extend(objects(volume).map_err(text)?);
                 if sealed {
-                    let verified = verify::verify(&bench.context(), &mut catalogue, &drive).map_err(text)?;
+                    let verified = verify::verify(&bench.context(), &mut catalogue, &drive, Extent::Whole)
+                        .map_err(text)?;
                     harmed += u32::from(verified.exit_code != ExitCode::Clean);
                 }
             }

@@ -139,16 +139,6 @@ impl Lab {
         std::fs::read_dir(self.path("spool")).unwrap().count()
     }
 
-    /// Numbers of the segments on a volume that reads back whole.
-    pub fn segments_on(&self, medium: &str) -> Vec<u32> {
-        let address: Address = medium.parse().unwrap();
-        let mut volume = volume::Volume::open(&address).unwrap();
-        let summary = volume::check(&mut volume, &mut |_| true).unwrap().unwrap();
-        let harmed: Vec<_> = summary.segments.iter().filter(|segment| segment.harmed > 0).collect();
-        assert!(harmed.is_empty() && summary.findings.is_empty(), "{}", summary.text());
-        summary.segments.iter().map(|segment| segment.number).collect()
-    }
-
     /// What went wrong, newest first.
     pub fn events(&self) -> Vec<String> {
         let events = self.shared.lock().last_events(Level::Warning, 100).unwrap();
@@ -159,6 +149,16 @@ impl Lab {
 /// Runs a stage on its own.
 pub fn run(stage: &Write) -> Result<Written> {
     stage.work(stage.legs()?)
+}
+
+/// Numbers of the segments on a volume that reads back whole.
+pub fn segments_on(medium: &str) -> Vec<u32> {
+    let address: Address = medium.parse().unwrap();
+    let mut volume = volume::Volume::open(&address).unwrap();
+    let summary = volume::check(&mut volume, volume::Extent::Whole, &mut |_| true).unwrap().unwrap();
+    let harmed: Vec<_> = summary.segments.iter().filter(|segment| segment.harmed > 0).collect();
+    assert!(harmed.is_empty() && summary.findings.is_empty(), "{}", summary.text());
+    summary.segments.iter().map(|segment| segment.number).collect()
 }
 
 /// The only leg of a stage, opened.
@@ -240,6 +240,10 @@ impl Medium for Watched {
         self.address.free_bytes()
     }
 
+    fn has_room(&self, volume_bytes: u64, file_bytes: u64) -> bool {
+        self.address.has_room(volume_bytes, file_bytes)
+    }
+
     fn create(&self, settings: &Settings) -> Result<Box<dyn MediumWriter>, medium::Error> {
         Ok(self.writer(self.address.create(settings)?))
     }
@@ -298,6 +302,10 @@ impl MediumWriter for WatchedWriter {
 
     fn remaining_bytes(&self) -> Option<u64> {
         self.inner.remaining_bytes()
+    }
+
+    fn largest_file_bytes(&self) -> Option<u64> {
+        self.inner.largest_file_bytes()
     }
 
     fn file_bytes(&self, content_bytes: u64) -> u64 {

@@ -10,7 +10,7 @@ use catalogue::VolumeState;
 use job::ExitCode;
 use job::config::Verify;
 
-use self::lab::{Faults, Lab, exchange, leg, run};
+use self::lab::{Faults, Lab, exchange, leg, run, segments_on};
 use super::leg::Step;
 use crate::error::Error;
 
@@ -35,7 +35,7 @@ fn a_commit_covers_all_segments_of_a_burst_and_more_are_made_when_they_are_due()
         assert_eq!((written.sealed.len(), written.sealed[0].last), (1, true));
         assert_eq!(faults.commits.load(Ordering::Relaxed), commits);
         assert_eq!((lab.instances().done, lab.spooled()), (5, 0));
-        assert_eq!(lab.segments_on(&lab.tape("v.tap")), [1, 2, 3, 4, 5]);
+        assert_eq!(segments_on(&lab.tape("v.tap")), [1, 2, 3, 4, 5]);
     }
 }
 
@@ -56,7 +56,7 @@ fn what_no_commit_covers_stays_in_the_spool_and_is_written_by_the_next_run() {
         assert_eq!(lab.spooled() as u64, 4 - done, "what is not written is in the spool, and only that");
         let written = run(&lab.stage(&[&specs], &no_faults())).unwrap();
         assert_eq!((written.sealed.len(), lab.instances().done, lab.to_fetch()), (1, 4, 0));
-        assert_eq!(lab.segments_on(&specs[0]), [1, 2, 3, 4]);
+        assert_eq!(segments_on(&specs[0]), [1, 2, 3, 4]);
     }
 }
 
@@ -90,7 +90,7 @@ fn two_copies_have_the_same_segments_and_only_both_free_the_spool() {
     let volumes = lab.shared.lock().volumes().unwrap();
     let places: Vec<_> = volumes.iter().map(|row| (row.volume.copy, row.volume.sequence, row.last)).collect();
     assert_eq!(places, [(1, 1, true), (2, 1, true)]);
-    assert_eq!(lab.segments_on(&specs[0][0]), lab.segments_on(&specs[1][0]));
+    assert_eq!(segments_on(&specs[0][0]), segments_on(&specs[1][0]));
 }
 
 #[test]
@@ -107,7 +107,7 @@ fn a_copy_whose_drive_fails_loses_the_other_nothing_and_catches_up_later() {
     assert!(state.last && state.state == VolumeState::Sealed);
     let written = run(&lab.stage(&[&specs[0], &specs[1]], &no_faults())).unwrap();
     assert_eq!((written.sealed.len(), lab.instances().done, lab.spooled()), (1, 4, 0));
-    assert_eq!(lab.segments_on(&specs[1][0]), [1, 2, 3, 4]);
+    assert_eq!(segments_on(&specs[1][0]), [1, 2, 3, 4]);
 }
 
 #[test]
@@ -152,8 +152,8 @@ fn copies_that_share_a_drive_take_turns() {
     assert_eq!((written.sealed.len(), written.sealed[0].volume.copy), (1, 2));
     assert_eq!((written.wanted_medium, lab.instances().done, lab.spooled()), (None, 3, 0));
     exchange(&lab.path("drive"), &second, None);
-    assert_eq!(lab.segments_on(&first.display().to_string()), [1, 2, 3]);
-    assert_eq!(lab.segments_on(&second.display().to_string()), [1, 2, 3]);
+    assert_eq!(segments_on(&first.display().to_string()), [1, 2, 3]);
+    assert_eq!(segments_on(&second.display().to_string()), [1, 2, 3]);
 }
 
 #[test]
@@ -191,7 +191,9 @@ fn a_volume_that_lost_segments_is_given_up_and_what_it_lost_is_fetched_again() {
         let lab = Lab::new(4, 2);
         let specs = [lab.tape("a.tap"), lab.tape("b.tap")];
         open_volume(&lab, &[&specs]);
-        spoilt.into_iter().for_each(|at| spoil(&specs[0], at));
+        for at in spoilt {
+            spoil(&specs[0], at);
+        }
         let mut stage = lab.stage(&[&specs], &no_faults());
         stage.verify = verify;
         assert!(run(&stage).unwrap().failure.is_none());
@@ -204,7 +206,7 @@ fn a_volume_that_lost_segments_is_given_up_and_what_it_lost_is_fetched_again() {
         lab.seal(0..6);
         run(&lab.stage(&[&specs], &no_faults())).unwrap();
         assert_eq!((lab.instances().done, lab.to_fetch()), (6, 0));
-        assert_eq!(lab.segments_on(&specs[1]).len(), 2 + lost as usize);
+        assert_eq!(segments_on(&specs[1]).len(), 2 + lost as usize);
     }
 }
 
@@ -238,7 +240,7 @@ fn another_volume_in_the_drive_is_told_and_not_touched() {
     assert!(fs::read(&drive[0]).unwrap() == before, "something was written");
     exchange(&lab.path("drive.tap"), &other.path("other.tap"), Some(&ours));
     run(&lab.stage(&[&drive], &no_faults())).unwrap();
-    assert_eq!((lab.instances().done, lab.segments_on(&drive[0])), (3, vec![1, 2, 3]));
+    assert_eq!((lab.instances().done, segments_on(&drive[0])), (3, vec![1, 2, 3]));
 }
 
 #[test]
