@@ -11,6 +11,7 @@ mod error;
 mod export;
 mod media;
 mod source;
+mod streaming;
 
 use std::process::ExitCode;
 

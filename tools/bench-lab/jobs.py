@@ -57,7 +57,7 @@ port = {OUR_PORT}
 bytes = "{segment_bytes}"
 [media]
 to = ["{self.medium}"]
-verify = false
+verify = "none"
 """,
         )
         self.run("plan", "--job", folder)

@@ -1,18 +1,19 @@
 //! `p2t plan`: lists what the source holds into the catalogue, studies first, then each study's instances.
 
-use archive::{Cause, Listing, Outlook, Source};
+use archive::{Cause, Listing, Source};
 use catalogue::balance::Stage;
 use catalogue::plan::{InstanceRow, QueryRow};
 use catalogue::{Catalogue, Level, OddityState, PlanPosition, PlannedStudy, StudyRow};
 use job::config::SelectionConfig;
-use job::{Counter, DecimalBytes, ExitCode, Outcome, P2tConfig};
+use job::{ByteSize, Counter, DecimalBytes, ExitCode, Outcome, P2tConfig};
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::cli::Plan;
 use crate::context::{Context, Ids};
 use crate::error::{Error, Result};
-use crate::source;
+use crate::streaming::{self, Outlook};
+use crate::{media, source};
 
 /// Files are recorded in groups of this many.
 const GROUP: usize = 500;
@@ -150,7 +151,7 @@ fn enumerate(context: &Context, source: &dyn Source, catalogue: &mut Catalogue) 
                 return Err(archive::Error::Stopped.into());
             }
             let listing = match source.list_study(&study.study.uid) {
-                Err(error) if error.outlook() == Outlook::Permanent => {
+                Err(error) if error.outlook() == archive::Outlook::Permanent => {
                     unlisted.count(context, catalogue, &study, &error)?;
                     continue;
                 }
@@ -253,6 +254,8 @@ struct Forecast {
     volumes: Option<u64>,
     /// Where there is a ceiling on bytes a second.
     days: Option<f64>,
+    /// Where tape is written, and the source at its ceiling is slower than a drive.
+    streaming: Option<Outlook>,
 }
 
 impl Forecast {
@@ -262,7 +265,9 @@ impl Forecast {
         let volumes =
             config.media.volume_bytes.map(|volume| on_volumes.div_ceil(volume.bytes().max(1)).max(1));
         let days = config.pace.limits.bytes_per_second.map(|rate| bytes as f64 / rate as f64 / 86_400.0);
-        Self { bytes, guessed: told.is_none(), volumes, days }
+        let ceiling = config.pace.limits.bytes_per_second;
+        let streaming = ceiling.and_then(|rate| streaming_outlook(config, rate as f64));
+        Self { bytes, guessed: told.is_none(), volumes, days, streaming }
     }
 
     fn text(&self) -> String {
@@ -276,6 +281,20 @@ impl Forecast {
         if let Some(days) = self.days {
             text = format!("{text}, {days:.1} days at the ceiling");
         }
+        if let Some(streaming) = &self.streaming {
+            text = format!("{text}\n{}", streaming.text());
+        }
         text
     }
+}
+
+/// What a drive will make of a source that gives so many bytes a second; none where no tape is written.
+pub fn streaming_outlook(config: &P2tConfig, source_rate: f64) -> Option<Outlook> {
+    if !config.media.to.iter().any(|spec| media::is_tape(spec)) {
+        return None;
+    }
+    let usual = || streaming::usual_burst(config.spool.limit_bytes.bytes());
+    let burst_bytes = config.media.burst_bytes.map_or_else(usual, ByteSize::bytes);
+    let sealed = source_rate * EXPECTED_PER_CENT as f64 / 100.0;
+    streaming::outlook(streaming::LTO_9, sealed, burst_bytes)
 }

@@ -8,6 +8,7 @@ use job::{DecimalBytes, Outcome};
 use serde_json::{Value, json};
 
 use super::export::known_copies;
+use super::plan::streaming_outlook;
 use crate::context::Context;
 use crate::error::{Error, Result};
 
@@ -16,7 +17,9 @@ pub fn run(context: &Context) -> Result<Outcome<Value>> {
     let balance = reader.balance(Stage::Export)?;
     let states = reader.instance_states()?;
     let (segments, segment_bytes) = reader.segments_total(SegmentState::Sealed)?;
-    let rate = recent_rate(&reader)?;
+    let rate = recent_rates(&reader, "write")?.map(|rates| rates.instances);
+    let intake = recent_rates(&reader, "fetch")?.map(|rates| rates.bytes);
+    let streaming = intake.and_then(|rate| streaming_outlook(&context.config, rate));
     let volumes = reader.volumes()?;
     let (studies, instances) = (balance.studies, balance.instances);
     let mut lines = vec![format!(
@@ -44,6 +47,7 @@ pub fn run(context: &Context) -> Result<Outcome<Value>> {
         };
         lines.push(format!("rate       {rate:.1} instances/s{about}"));
     }
+    lines.extend(streaming.as_ref().map(|outlook| format!("drive      {}", outlook.text())));
     let copies = copies(&reader)?;
     if copies.len() > 1 {
         lines.extend(copies.iter().map(|copy| {
@@ -74,6 +78,7 @@ pub fn run(context: &Context) -> Result<Outcome<Value>> {
         "states": states.iter().map(|(state, count)| json!({ "state": state, "count": count })).collect::<Vec<_>>(),
         "spool": { "sealed_segments": segments, "sealed_bytes": segment_bytes },
         "instances_per_second": rate,
+        "streaming": streaming,
         "copies": copies,
         "segments_on_fewer_copies": fewer.segments,
         "volumes": self::volumes(&volumes),
@@ -127,21 +132,30 @@ impl FewerCopies {
     }
 }
 
-/// Instances a second over the last samples of writing.
-fn recent_rate(reader: &Reader) -> Result<Option<f64>> {
+/// How fast a stage was lately.
+struct Rates {
+    /// A second.
+    instances: f64,
+    /// A second.
+    bytes: f64,
+}
+
+/// Over the last samples of a stage.
+fn recent_rates(reader: &Reader, stage: &str) -> Result<Option<Rates>> {
     const SAMPLES: usize = 15;
     let mut last = std::collections::VecDeque::with_capacity(SAMPLES);
     reader.each_sample(|sample| {
-        if sample.stage == "write" {
+        if sample.stage == stage {
             if last.len() == SAMPLES {
                 last.pop_front();
             }
-            last.push_back((sample.at, sample.instances));
+            last.push_back((sample.at, sample.instances, sample.bytes));
         }
         Ok::<_, Error>(())
     })?;
     Ok(last.front().zip(last.back()).and_then(|(first, last)| {
         let seconds = last.0.duration_since(first.0).as_secs_f64();
-        (seconds > 0.0).then(|| last.1.saturating_sub(first.1) as f64 / seconds)
+        let rate = |first: u64, last: u64| last.saturating_sub(first) as f64 / seconds;
+        (seconds > 0.0).then(|| Rates { instances: rate(first.1, last.1), bytes: rate(first.2, last.2) })
     }))
 }

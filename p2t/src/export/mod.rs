@@ -45,6 +45,7 @@ use self::write::{CommitInterval, Handout, Pacing, Write, Written};
 use crate::context::{Context, Ids};
 use crate::error::{Error, Result};
 use crate::media::Media;
+use crate::streaming;
 
 /// Memory is bounded by the number of frames under compression.
 const MAX_WORKERS: usize = 6;
@@ -244,12 +245,10 @@ fn segment_bytes(config: &P2tConfig) -> u64 {
 
 /// When is written, and when committed. The spool keeps what is not committed, so little of it is left so.
 fn pacing(config: &P2tConfig, spool: &Spool, media: &Media) -> Pacing {
-    /// At 400 MB/s, four minutes without a stop.
-    const BURST: u64 = 100_000_000_000;
     let room = spool.capacity_bytes();
     let burst_bytes = |copy| match config.media.burst_bytes {
         Some(bytes) => bytes.bytes(),
-        None if media.streams(copy) => BURST.min(room / 2),
+        None if media.streams(copy) => streaming::usual_burst(room),
         None => 0,
     };
     Pacing {

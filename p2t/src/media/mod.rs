@@ -56,7 +56,7 @@ impl Media {
 
     /// Whether volumes of `copy` go to a drive that must be kept streaming.
     pub fn streams(&self, copy: u32) -> bool {
-        self.specs(copy).iter().any(|spec| matches!(spec.parse(), Ok(Address::Tape(_))))
+        self.specs(copy).iter().any(|spec| is_tape(spec))
     }
 
     /// The medium of this name.
@@ -98,6 +98,11 @@ impl Media {
     fn specs(&self, copy: u32) -> &[String] {
         self.copies.get(copy as usize - 1).map_or(&[], Vec::as_slice)
     }
+}
+
+/// Whether a medium, as it is configured, is a tape drive.
+pub fn is_tape(spec: &str) -> bool {
+    matches!(split(spec).1.parse(), Ok(Address::Tape(_)))
 }
 
 /// What a name stands for, whatever link leads to a drive.

@@ -205,3 +205,111 @@ pub fn open(path: &Path) -> Result<File> {
     job::read_once(&file);
     Ok(file)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+    use std::path::PathBuf;
+    use std::thread;
+
+    use catalogue::segments::NewSegment;
+    use catalogue::{SegmentId, SegmentState};
+    use tempfile::TempDir;
+
+    use super::*;
+
+    const RECORD: usize = 4096;
+
+    fn row(number: u64) -> SegmentRow {
+        let segment = NewSegment {
+            number,
+            file: format!("{number}"),
+            bytes: 0,
+            blake3: [0; 32],
+            plain_bytes: 0,
+            plain_blake3: [0; 32],
+            objects: 0,
+            frames: String::new(),
+            indexed: true,
+        };
+        SegmentRow {
+            id: SegmentId::default(),
+            state: SegmentState::Sealed,
+            sealed_at: jiff::Timestamp::UNIX_EPOCH,
+            segment,
+        }
+    }
+
+    /// Files of these lengths, and the segments that they are.
+    fn spool(lengths: &[usize]) -> (TempDir, VecDeque<SegmentRow>) {
+        let dir = tempfile::tempdir().unwrap();
+        let rows: VecDeque<SegmentRow> = (1..).take(lengths.len()).map(row).collect();
+        for (row, length) in rows.iter().zip(lengths) {
+            let content: Vec<u8> = (0..*length).map(|at| (at * 7 + length) as u8).collect();
+            std::fs::write(dir.path().join(&row.segment.file), content).unwrap();
+        }
+        (dir, rows)
+    }
+
+    /// Runs `drive` at the other end of a ring that reads these segments.
+    fn with_feed<T>(dir: &Path, mut rows: VecDeque<SegmentRow>, drive: impl FnOnce(&mut Feed) -> T) -> T {
+        let dir: PathBuf = dir.to_owned();
+        thread::scope(|scope| {
+            let next = move || Ok(rows.pop_front());
+            let open = move |row: &SegmentRow| open(&dir.join(&row.segment.file));
+            drive(&mut Feed::start(scope, RECORD, next, open))
+        })
+    }
+
+    #[test]
+    fn segments_come_record_by_record_from_aligned_memory_with_their_digests() {
+        let lengths = [0, 1, RECORD, RECORD + 1, 5 * RECORD, 40_000];
+        let (dir, rows) = spool(&lengths);
+        with_feed(dir.path(), rows, |feed| {
+            for length in lengths {
+                let row = feed.next_segment().unwrap().unwrap();
+                let expected = std::fs::read(dir.path().join(&row.segment.file)).unwrap();
+                let mut found = Vec::new();
+                while let Some(record) = feed.next_record().unwrap() {
+                    assert_eq!(record.as_ptr().align_offset(4096), 0);
+                    assert_eq!(record.len(), RECORD.min(length - found.len()));
+                    found.extend_from_slice(record);
+                }
+                assert!(found == expected && feed.digest() == Digest::of(&expected));
+            }
+            assert!(feed.next_segment().unwrap().is_none());
+        });
+    }
+
+    #[test]
+    fn what_the_drive_leaves_of_a_segment_is_passed_over_and_memory_is_bounded() {
+        let (dir, rows) = spool(&[0, 10]);
+        // Several times what the ring holds.
+        let long = File::options().write(true).open(dir.path().join("1")).unwrap();
+        long.set_len(3 * RING_BYTES as u64).unwrap();
+        with_feed(dir.path(), rows, |feed| {
+            feed.next_segment().unwrap().unwrap();
+            assert_eq!(feed.next_record().unwrap().unwrap().len(), RECORD);
+            assert_eq!(feed.next_segment().unwrap().unwrap().segment.number, 2);
+            assert_eq!(feed.next_record().unwrap().unwrap().len(), 10);
+            // The reader ends when the drive does, in the middle of a segment.
+        });
+    }
+
+    #[test]
+    fn a_segment_that_cannot_be_read_is_an_error_and_not_the_end() {
+        let (dir, rows) = spool(&[10, 10]);
+        std::fs::remove_file(dir.path().join("2")).unwrap();
+        with_feed(dir.path(), rows, |feed| {
+            feed.next_segment().unwrap().unwrap();
+            assert!(matches!(feed.next_segment(), Err(Error::File { action: "open", .. })));
+        });
+        // A directory opens and does not read.
+        std::fs::create_dir(dir.path().join("3")).unwrap();
+        with_feed(dir.path(), [row(3)].into(), |feed| {
+            feed.next_segment().unwrap().unwrap();
+            assert!(matches!(feed.next_record(), Err(volume::Error::Io { .. })));
+            assert!(feed.next_segment().unwrap().is_none());
+        });
+    }
+}

@@ -11,6 +11,7 @@ use job::ExitCode;
 use job::config::Verify;
 
 use self::lab::{Faults, Lab, exchange, leg, run, segments_on};
+use super::handout::Why;
 use super::leg::Step;
 use crate::error::Error;
 
@@ -267,4 +268,19 @@ fn a_segment_that_changed_in_the_spool_is_fetched_again_unless_a_copy_has_it() {
         run(&lab.stage(&copies, &no_faults())).unwrap();
         assert_eq!((lab.instances().done, lab.spooled()), (3, 0));
     }
+}
+
+#[test]
+fn a_segment_leaves_the_spool_only_when_no_leg_has_it_in_hand() {
+    let lab = Lab::new(1, 0);
+    let specs = [[lab.tape("a.tap")], [lab.tape("b.tap")]];
+    let stage = lab.stage(&[&specs[0], &specs[1]], &no_faults());
+    let row = stage.handout.take(1, 0).unwrap().unwrap();
+    assert!(stage.handout.take(2, 0).unwrap().is_some());
+    stage.handout.condemn(&row, Why::Changed);
+    stage.handout.put_back(1).unwrap();
+    assert_eq!((lab.to_fetch(), lab.spooled()), (0, 1), "the other may be writing it");
+    assert!(stage.handout.take(1, 0).unwrap().is_none());
+    stage.handout.put_back(2).unwrap();
+    assert_eq!((lab.to_fetch(), lab.spooled()), (1, 0));
 }
