@@ -55,15 +55,12 @@ fn a_file_that_may_not_grow_further_ends_the_volume() {
         assert!(!address.has_room(LIMIT + 1, LIMIT + 1));
         assert_eq!(address.has_room(LIMIT + 1, LIMIT), kind == Kind::Directory);
         let writer = address.create(&settings(16)).unwrap();
-        match kind {
-            Kind::VirtualTape => {
-                assert_eq!(writer.remaining_bytes(), Some(LIMIT));
-                ends_well(writer, &address, |error| matches!(error, Error::Full { .. }));
-            }
-            Kind::Directory => {
-                assert_eq!(writer.largest_file_bytes(), Some(LIMIT));
-                ends_well(writer, &address, |error| matches!(error, Error::FileTooLarge { .. }));
-            }
+        if kind == Kind::VirtualTape {
+            assert_eq!(writer.remaining_bytes(), Some(LIMIT));
+            ends_well(writer, &address, |error| matches!(error, Error::Full { .. }));
+        } else {
+            assert_eq!(writer.largest_file_bytes(), Some(LIMIT));
+            ends_well(writer, &address, |error| matches!(error, Error::FileTooLarge { .. }));
         }
     }
 }

@@ -2,9 +2,13 @@
 
 #![allow(dead_code, reason = "each test program uses a part of it")]
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Mutex;
 
+use medium::model::{Cartridge, ModelDrive};
 use medium::{
     Address, Error, FileId, FileReader, FileWriter, Finding, Medium, MediumReader, MediumWriter, Settings,
 };
@@ -17,16 +21,66 @@ pub type Content = (String, Vec<u8>);
 pub enum Kind {
     VirtualTape,
     Directory,
+    /// The writer and reader for tapes, over a drive that is modelled.
+    ModelledTape,
+    /// And over the real driver, with a cartridge in its first drive.
+    St,
 }
 
+/// The first drive of the tape laboratory.
+const ST: &str = "/dev/nst0";
+
 impl Kind {
-    /// A medium of this kind below `folder`.
+    /// A disk medium of this kind below `folder`.
     pub fn address(self, folder: &Path) -> Address {
         match self {
             Self::VirtualTape => Address::VirtualTape(folder.join("volume.tap")),
             Self::Directory => Address::Directory(folder.join("volume")),
+            Self::ModelledTape | Self::St => panic!("{self:?} is no disk"),
         }
     }
+
+    /// The medium of this kind that stands for `folder`; blank the first time.
+    pub fn medium(self, folder: &Path) -> Box<dyn Medium> {
+        match self {
+            Self::VirtualTape | Self::Directory => Box::new(self.address(folder)),
+            Self::ModelledTape => Box::new(modelled(folder)),
+            Self::St => Box::new(st(folder)),
+        }
+    }
+
+    /// A medium of this kind that is not there.
+    pub fn absent(self, folder: &Path) -> Box<dyn Medium> {
+        match self {
+            Self::VirtualTape | Self::Directory => Box::new(self.address(&folder.join("unmounted"))),
+            Self::ModelledTape => Box::new(ModelDrive::default()),
+            Self::St => Box::new(Address::Tape("/dev/nst-none".into())),
+        }
+    }
+
+    pub fn is_tape(self) -> bool {
+        matches!(self, Self::ModelledTape | Self::St)
+    }
+}
+
+/// A modelled drive for each folder.
+pub fn modelled(folder: &Path) -> ModelDrive {
+    static DRIVES: Mutex<BTreeMap<PathBuf, ModelDrive>> = Mutex::new(BTreeMap::new());
+    let mut drives = DRIVES.lock().unwrap();
+    let drive = drives.entry(folder.to_owned()).or_insert_with(|| ModelDrive::with(Cartridge::blank()));
+    drive.clone()
+}
+
+/// The one drive, whose cartridge is erased for each folder.
+fn st(folder: &Path) -> Address {
+    static ERASED: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
+    if ERASED.lock().unwrap().insert(folder.to_owned()) {
+        for operation in [["rewind"].as_slice(), &["erase", "0"]] {
+            let done = Command::new("mt").args(["-f", ST]).args(operation).status().unwrap();
+            assert!(done.success(), "mt {operation:?}: {done}");
+        }
+    }
+    Address::Tape(ST.into())
 }
 
 pub fn settings(record_bytes: usize) -> Settings {
@@ -76,8 +130,8 @@ pub fn append(
 }
 
 /// A committed and closed volume.
-pub fn write_volume(address: &Address, settings: &Settings, files: &[Content]) {
-    let mut writer = address.create(settings).unwrap();
+pub fn write_volume(medium: &dyn Medium, settings: &Settings, files: &[Content]) {
+    let mut writer = medium.create(settings).unwrap();
     for file in files {
         put(&mut *writer, file).unwrap();
     }
@@ -93,19 +147,20 @@ pub fn get(reader: &mut dyn MediumReader, number: usize) -> Option<Vec<u8>> {
 }
 
 /// All files, and what was found damaged.
-pub fn read_volume(address: &Address) -> (Vec<Vec<u8>>, Vec<Finding>) {
-    let mut reader = address.open().unwrap();
+pub fn read_volume(medium: &dyn Medium) -> (Vec<Vec<u8>>, Vec<Finding>) {
+    let mut reader = medium.open().unwrap();
     let listed = reader.files().unwrap();
     let files: Vec<_> = (0..listed.len()).map(|number| get(&mut *reader, number).unwrap()).collect();
     for (entry, content) in listed.iter().zip(&files) {
-        assert_eq!(entry.bytes, Some(content.len() as u64), "listed size of file {}", entry.number);
+        let expected = (!medium.is_drive()).then_some(content.len() as u64);
+        assert_eq!(entry.bytes, expected, "listed size of file {}", entry.number);
     }
     (files, reader.findings())
 }
 
 /// That the volume holds just these files and no damage.
-pub fn assert_volume(address: &Address, files: &[Content]) {
-    let (found, findings) = read_volume(address);
+pub fn assert_volume(medium: &dyn Medium, files: &[Content]) {
+    let (found, findings) = read_volume(medium);
     let wanted: Vec<_> = files.iter().map(|(_, content)| content.clone()).collect();
     assert!(found == wanted, "content differs: {} files, {} wanted", found.len(), wanted.len());
     assert_eq!(findings, []);
