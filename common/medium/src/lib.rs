@@ -4,6 +4,7 @@
 //! crate knows what a volume is written on. A [`Medium`] is commonly an [`Address`].
 
 mod address;
+pub mod changer;
 mod directory;
 mod error;
 mod finding;
@@ -11,6 +12,7 @@ mod finding;
 pub mod model;
 mod names;
 mod room;
+pub mod scsi;
 mod sequence;
 mod st;
 mod stream;
