@@ -79,8 +79,6 @@ pub struct Element {
     pub address: u16,
     /// A cartridge is in.
     pub full: bool,
-    /// The robot can reach it.
-    pub accessible: bool,
     /// Additional sense code and qualifier, if something is wrong with it.
     pub trouble: Option<(u8, u8)>,
     /// The medium type says that the cartridge is a cleaning one.
@@ -96,7 +94,6 @@ pub struct Element {
 mod flag {
     pub const FULL: u8 = 0x01;
     pub const EXCEPTION: u8 = 0x04;
-    pub const ACCESSIBLE: u8 = 0x08;
 }
 const VOLUME_TAG: usize = 36;
 const CLEANING_MEDIUM: u8 = 2;
@@ -138,7 +135,6 @@ fn element(kind: Kind, bytes: &[u8], tags: (bool, bool), identified: bool) -> Op
         kind,
         address: number16(bytes, 0)?,
         full,
-        accessible: flags & flag::ACCESSIBLE != 0,
         trouble: (flags & flag::EXCEPTION != 0).then_some((asc, ascq)),
         cleaning: medium & 0x07 == CLEANING_MEDIUM,
         source: number16(bytes, 10).filter(|_| full && medium & 0x80 != 0),
@@ -213,10 +209,10 @@ mod tests {
     fn drives_with_barcode_source_and_serial_number_are_read() {
         let found = parse(&drives(), true);
         let [full, empty] = &found[..] else { panic!("{found:?}") };
-        assert_eq!((full.kind, full.address, full.full, full.accessible), (Kind::Drive, 256, true, false));
+        assert_eq!((full.kind, full.address, full.full), (Kind::Drive, 256, true));
         assert_eq!((full.barcode.as_deref(), full.source), (Some("P2T001L8"), Some(4097)));
         assert_eq!(full.designator.as_ref().unwrap().serial().as_deref(), Some("1013000123"));
-        assert_eq!((empty.address, empty.full, empty.accessible), (257, false, true));
+        assert_eq!((empty.address, empty.full), (257, false));
         assert_eq!(
             (empty.trouble, empty.barcode.as_ref(), empty.designator.as_ref()),
             (Some((0x83, 2)), None, None)

@@ -36,8 +36,6 @@ pub struct Slot {
     pub mail: bool,
     /// Its element address.
     pub address: u16,
-    /// Whether the robot can reach it.
-    pub accessible: bool,
     /// What is wrong with it.
     pub trouble: Option<String>,
     /// What is in it.
@@ -86,7 +84,6 @@ impl Inventory {
             number: index + 1,
             mail: element.kind == Kind::Mail,
             address: element.address,
-            accessible: element.accessible,
             trouble: trouble(element),
             cartridge: cartridge(element),
         });
@@ -101,9 +98,10 @@ impl Inventory {
         Self { slots: slots.collect(), drives: drives.collect() }
     }
 
-    /// Data cartridges that the robot can take from a slot, by slot: what an export may ask for next.
+    /// Data cartridges in slots with which nothing is wrong, by slot: what an export may ask for next. That the robot can reach them is
+    /// not looked at, because some libraries never say so.
     pub fn available(&self) -> impl Iterator<Item = (&Slot, &Cartridge)> {
-        self.slots.iter().filter(|slot| slot.accessible && slot.trouble.is_none()).filter_map(|slot| {
+        self.slots.iter().filter(|slot| slot.trouble.is_none()).filter_map(|slot| {
             let cartridge = slot.cartridge.as_ref().filter(|cartridge| !cartridge.cleaning)?;
             Some((slot, cartridge))
         })

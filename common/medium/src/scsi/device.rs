@@ -10,7 +10,7 @@ use nix::fcntl::OFlag;
 
 use super::command::{Command, Direction};
 use super::failure::Failure;
-use super::node;
+use super::node::{self, Way};
 use super::sense::{Sense, SenseKey};
 use crate::st::ioctl::{self, Completion, Transfer};
 
@@ -53,8 +53,7 @@ impl Node {
             Err(error) if denied(&error) => open(false),
             other => other,
         };
-        let file =
-            file.map_err(|error| Failure::system(Errno::from_raw(error.raw_os_error().unwrap_or(0))))?;
+        let file = file.map_err(|error| system(&error))?;
         Ok(Self { file })
     }
 }
@@ -77,6 +76,10 @@ impl Transport for Node {
         data.truncate(ended.transferred);
         Ok(data)
     }
+}
+
+fn system(error: &io::Error) -> Failure {
+    Failure::system(Errno::from_raw(error.raw_os_error().unwrap_or(0)))
 }
 
 /// Whether the command did what it should.
@@ -114,12 +117,27 @@ const MOST_ATTENTIONS: usize = 8;
 impl Device {
     /// Opens a drive (`/dev/nst0`, `/dev/sg1`) or a library (`/dev/sg2`, `/dev/sch0`).
     ///
-    /// A tape or changer node's generic node is used where there is one: it can be opened while the drive is in use, and lets
-    /// members of its group send everything. Through the tape node, `CAP_SYS_RAWIO` is needed for any command.
+    /// Of a tape or changer node, the generic node is used: it can be opened while the drive is in use, and lets members of its
+    /// group send everything.
     pub fn open(path: &Path) -> Result<Self, Failure> {
-        let node = node::generic(path);
-        let transport = Node::open(node.as_deref().unwrap_or(path))?;
+        let transport = match node::way(path) {
+            Way::Itself => Node::open(path)?,
+            Way::Generic(node) => Node::open(&node)?,
+            Way::None => return Err(Failure::NoGeneric),
+        };
         Ok(Self::over(path, Box::new(transport)))
+    }
+
+    /// As [`open`](Self::open) for a tape node that is open here; through which commands go, with the privilege
+    /// `CAP_SYS_RAWIO`, if there is no generic node.
+    pub(super) fn of_claimed(path: &Path, claim: &File) -> Result<Self, Failure> {
+        match Self::open(path) {
+            Err(Failure::NoGeneric) => {
+                let file = claim.try_clone().map_err(|error| system(&error))?;
+                Ok(Self::over(path, Box::new(Node { file })))
+            }
+            other => other,
+        }
     }
 
     /// Speaks to a device by another way, such as a model for tests. `path` is for messages.

@@ -41,6 +41,10 @@ pub enum Failure {
     #[error("its node takes no SCSI commands; load the kernel's module sg, and name a tape drive or library")]
     NotScsi,
 
+    /// A tape or changer node has no generic node beside it.
+    #[error("its generic node (/dev/sg…) is not there; load the kernel's module sg")]
+    NoGeneric,
+
     /// The drive's node is open elsewhere.
     #[error("another program is using it; wait until that has ended")]
     InUse,

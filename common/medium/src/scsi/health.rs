@@ -156,7 +156,7 @@ impl Health {
     /// anything else may hide a reset from that program.
     pub fn of_idle(path: &Path) -> Self {
         match st::claim(path) {
-            Ok(_claim) => Self::at_load(path),
+            Ok(claim) => Self::everything(path, Device::of_claimed(path, &claim)),
             Err(reason) => {
                 let identity = Device::open(path).and_then(|mut device| device.identity()).into();
                 Self::unknown(path, identity, &reason)
@@ -166,7 +166,11 @@ impl Health {
 
     /// Everything, of a drive that this program has open with a cartridge just loaded; before anything is written.
     pub fn at_load(path: &Path) -> Self {
-        match Device::open(path) {
+        Self::everything(path, Device::open(path))
+    }
+
+    fn everything(path: &Path, device: Result<Device, Failure>) -> Self {
+        match device {
             Ok(mut device) => Self::read(&mut device),
             Err(failure) => Self::unknown(path, Reading::missing(&failure), &failure),
         }

@@ -23,14 +23,28 @@ pub struct TapeNode {
     pub designators: Vec<Designator>,
 }
 
-/// The generic node of the device behind a tape or changer node. `None` if the path is a generic node itself, or there is none.
-pub fn generic(path: &Path) -> Option<PathBuf> {
-    let found = fs::metadata(path).ok().filter(|found| found.file_type().is_char_device())?;
+/// The node through which a device takes commands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Way {
+    /// The path as it is.
+    Itself,
+    /// The generic node of the device behind a tape or changer node.
+    Generic(PathBuf),
+    /// A tape or changer node without a generic one.
+    None,
+}
+
+/// How commands get to the device behind this node.
+pub fn way(path: &Path) -> Way {
+    let Some(found) = fs::metadata(path).ok().filter(|found| found.file_type().is_char_device()) else {
+        return Way::Itself;
+    };
     let (major, minor) = (major(found.rdev()), minor(found.rdev()));
     if !TAPES_AND_CHANGERS.contains(&major) {
-        return None;
+        return Way::Itself;
     }
-    generic_below(&Path::new(SYSFS).join(format!("dev/char/{major}:{minor}/device")))
+    let device = Path::new(SYSFS).join(format!("dev/char/{major}:{minor}/device"));
+    generic_below(&device).filter(|node| node.exists()).map_or(Way::None, Way::Generic)
 }
 
 fn generic_below(device: &Path) -> Option<PathBuf> {
@@ -91,9 +105,9 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_tape_has_no_generic_node() {
-        assert_eq!(generic(Path::new("/dev/null")), None);
-        assert_eq!(generic(Path::new("/dev/none")), None);
+    fn what_is_no_tape_takes_commands_itself() {
+        assert_eq!(way(Path::new("/dev/null")), Way::Itself);
+        assert_eq!(way(Path::new("/dev/none")), Way::Itself);
         assert_eq!(tape_drives_below(Path::new("/nowhere")), []);
     }
 }

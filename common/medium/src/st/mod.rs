@@ -92,11 +92,14 @@ pub(crate) fn claim(path: &Path) -> Result<File, Error> {
     options.open(path).map_err(|error| open_error(path, error))
 }
 
-/// Winds back, unloads and ejects the cartridge (MTOFFL), if no program has the drive open. A cartridge that is in and was
-/// unloaded before is fine.
+/// Winds back, unloads and ejects the cartridge (MTOFFL), if no program has the drive open. Nothing to do if none is loaded:
+/// one that was ejected before waits in the drive's mouth.
 pub(crate) fn eject(path: &Path) -> io::Result<()> {
     let mut options = OpenOptions::new();
     let file = options.read(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(path)?;
+    if ioctl::status(&file)?.general_status & gmt::NO_CARTRIDGE != 0 {
+        return Ok(());
+    }
     Ok(ioctl::operate(&file, MtOp { operation: op::OFFLINE, count: 1 })?)
 }
 
