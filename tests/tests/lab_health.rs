@@ -1,12 +1,14 @@
 //! What drives, cartridges and the library tell by SCSI commands, through the kernel's real drivers: as their own programs see it.
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use e2e::lab::{self, Lab, ctl, shell};
+use e2e::lab::{self, Lab, ctl, shell, try_shell};
+use e2e::program::binary;
 use medium::changer::{Changer, ChangerError, Pick};
-use medium::scsi::{Device, Failure, Health, HostText, Readiness, Reading, Severity, tape_drives};
+use medium::scsi::{Device, Failure, Health, HostText, Readiness, Reading, Sense, Severity, tape_drives};
 
 const DRIVE: &str = "/dev/nst0";
 
@@ -104,7 +106,7 @@ fn a_drive_in_use_is_not_disturbed() {
         assert!(matches!(health.drive.alerts, Reading::NotAvailable { .. }));
         // The reset is still to be told to whoever writes; who holds the drive open may take it, and is told.
         let held = Health::at_commit(Path::new(DRIVE));
-        assert!(held.drive.attentions.iter().any(|attention| attention.loses_position()), "{held:?}");
+        assert!(held.drive.attentions.iter().any(Sense::loses_position), "{held:?}");
         drop(node);
     });
 }
@@ -232,5 +234,56 @@ fn a_library_that_nobody_here_made_works_too() {
         );
         changer.unload(0, None).unwrap();
         assert_eq!(changer.inventory().unwrap().slots, before.slots);
+    });
+}
+
+/// One of our commands inside the machine, where it needs no job.
+fn p2t(arguments: &str) -> (String, Option<i32>) {
+    let (stdout, stderr, code) = try_shell(&format!("cd /tmp; {} {arguments}", binary("p2t").display()));
+    (stdout + &stderr, code)
+}
+
+#[test]
+fn an_operator_sees_drives_and_changes_cartridges() {
+    let lab = Lab { barcodes: vec!["P2T001L8", "P2T002L8", "CLN001L1"], loaded: 1, ..Lab::default() };
+    lab::in_guest("an_operator_sees_drives_and_changes_cartridges", &lab, || {
+        let (text, code) = p2t("drive status");
+        assert_eq!(code, Some(0), "{text}");
+        assert!(text.contains("/dev/nst0: TAPELAB") && text.contains("cartridge: P2T001L8, LTO-8"), "{text}");
+        assert!(text.contains("/dev/nst1: TAPELAB") && text.contains("no cartridge in it"), "{text}");
+        ctl("drive 0 alert 6 on");
+        let (json, code) = p2t("drive status /dev/nst0 --json");
+        let document: serde_json::Value = serde_json::from_str(&json).unwrap();
+        assert_eq!((code, &document["drives"][0]["findings"][0]["severity"]), (Some(3), &"critical".into()));
+
+        let (text, _) = p2t("changer list");
+        assert!(text.contains("drive 0   P2T001L8, from slot 1 (/dev/nst0, serial number"), "{text}");
+        assert!(text.contains("slot 3    CLN001L1, a cleaning cartridge"), "{text}");
+        let (text, code) = p2t("changer load P2T002L8 --drive 1");
+        assert_eq!(code, Some(0), "{text}");
+        let (json, _) = p2t("changer unload --json");
+        let document: serde_json::Value = serde_json::from_str(&json).unwrap();
+        assert_eq!((&document["slot"], &document["cartridge"]["barcode"]), (&1.into(), &"P2T001L8".into()));
+        let (text, code) = p2t("changer load CLN001L1");
+        assert!(code == Some(1) && text.contains("CLN001L1 is a cleaning cartridge"), "{code:?} {text}");
+        let (text, code) = p2t("changer list --device /dev/nst1");
+        assert!(code == Some(1) && text.contains("/dev/nst1 is no library"), "{code:?} {text}");
+    });
+}
+
+#[test]
+fn a_user_without_the_right_is_told_what_is_missing() {
+    lab::in_guest("a_user_without_the_right_is_told_what_is_missing", &Lab::default(), || {
+        // The tape nodes are the user's, the generic ones are not.
+        shell("chmod 666 /dev/nst*; chmod 600 /dev/sg*");
+        let line = format!(
+            "cd /tmp; setpriv --reuid 65534 --clear-groups {} drive status /dev/nst0",
+            binary("p2t").display()
+        );
+        let (text, stderr, code) = try_shell(&line);
+        assert!(
+            code == Some(0) && text.contains("this user may not send it commands"),
+            "{code:?} {text} {stderr}"
+        );
     });
 }

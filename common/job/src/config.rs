@@ -1,5 +1,6 @@
 //! The configuration of both programs: TOML in the job directory, in which nothing unknown is let pass.
 
+mod changer;
 mod check;
 mod load;
 mod p2t;
@@ -8,6 +9,7 @@ mod selection;
 mod shared;
 mod t2p;
 
+pub use changer::ChangerConfig;
 pub use load::{load, parse};
 pub use p2t::{MediaConfig, P2tConfig, P2tSpool, ReceiverConfig, Retrieve, SegmentConfig, SourceConfig};
 pub use selection::SelectionConfig;
