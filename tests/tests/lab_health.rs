@@ -272,18 +272,24 @@ fn an_operator_sees_drives_and_changes_cartridges() {
 }
 
 #[test]
-fn a_user_without_the_right_is_told_what_is_missing() {
-    lab::in_guest("a_user_without_the_right_is_told_what_is_missing", &Lab::default(), || {
-        // The tape nodes are the user's, the generic ones are not.
+fn a_member_of_the_nodes_group_may_ask_everything_and_nobody_else() {
+    lab::in_guest("a_member_of_the_nodes_group_may_ask_everything_and_nobody_else", &Lab::default(), || {
+        let as_user = |arguments: &str| {
+            let program = binary("p2t");
+            let line =
+                format!("cd /tmp; setpriv --reuid 65534 --clear-groups {} {arguments}", program.display());
+            let (stdout, stderr, code) = try_shell(&line);
+            (stdout + &stderr, code)
+        };
         shell("chmod 666 /dev/nst*; chmod 600 /dev/sg*");
-        let line = format!(
-            "cd /tmp; setpriv --reuid 65534 --clear-groups {} drive status /dev/nst0",
-            binary("p2t").display()
-        );
-        let (text, stderr, code) = try_shell(&line);
-        assert!(
-            code == Some(0) && text.contains("this user may not send it commands"),
-            "{code:?} {text} {stderr}"
-        );
+        let (text, code) = as_user("drive status /dev/nst0");
+        assert!(code == Some(0) && text.contains("this user may not send it commands"), "{code:?} {text}");
+        assert_eq!(as_user("changer list").1, Some(1));
+        // No privilege is needed but that of opening the generic node for writing.
+        shell("chmod 666 /dev/sg*");
+        let (text, _) = as_user("drive status /dev/nst0");
+        assert!(text.contains("cartridge: P2T001L8, LTO-8, serial number"), "{text}");
+        let (text, code) = as_user("changer unload");
+        assert!(code == Some(0), "{text}");
     });
 }
