@@ -1,8 +1,9 @@
 //! The elements of a library as MODE SENSE and READ ELEMENT STATUS tell them (SMC-3 6.11, 7.3).
 
+use std::time::Duration;
+
 use crate::scsi::bytes::{number, number16, pieces, some_text};
 use crate::scsi::{Command, Designator};
-use std::time::Duration;
 
 /// What an element is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
