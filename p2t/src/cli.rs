@@ -50,6 +50,14 @@ Examples:
     /// Read a volume back and check every digest against the catalogue
     #[command(after_help = "Example:\n  p2t verify vol-0001.tap")]
     Verify(Verify),
+    /// Tell how tape drives and the cartridges in them are
+    Drive {
+        /// What to do
+        #[command(subcommand)]
+        command: Drive,
+    },
+    /// List a library's cartridges, and have its robot load and unload them
+    Changer(Changer),
     /// Show how far the job is
     Status,
     /// Write the audit report (HTML, JSON, CSV)
@@ -125,4 +133,69 @@ pub struct Verify {
     /// Read label, index, trailer and some of the segments, and not all
     #[arg(long)]
     pub sample: bool,
+}
+
+#[derive(Subcommand)]
+pub enum Drive {
+    /// Tell who each drive is, what is in it, and what it complains of
+    ///
+    /// A drive that another program uses is left alone, but for its name. Needs no job directory.
+    #[command(after_help = "\
+Exit code 3: a drive or its cartridge complains of something.
+
+Examples:
+  p2t drive status
+  p2t drive status /dev/nst0 --json")]
+    Status {
+        /// Tape nodes, such as /dev/nst0; all drives of this machine if none is named
+        #[arg(value_name = "DRIVE")]
+        drives: Vec<PathBuf>,
+    },
+}
+
+#[derive(Args)]
+#[command(after_help = "\
+Drives are numbered from 0, slots from 1, mail slots behind them, as mtx does. Cleaning cartridges are left alone. Needs no job
+directory if the library is /dev/changer or named by --device.
+
+Examples:
+  p2t changer list
+  p2t changer load P2T001L8
+  p2t changer load 7 --drive 1 --device /dev/sg3
+  p2t changer unload --drive 1")]
+pub struct Changer {
+    /// The library's node [default: `device` under [changer] in p2t.toml, or else /dev/changer]
+    #[arg(long, global = true, value_name = "NODE")]
+    pub device: Option<PathBuf>,
+    /// What to do
+    #[command(subcommand)]
+    pub command: ChangerCommand,
+}
+
+#[derive(Subcommand)]
+pub enum ChangerCommand {
+    /// Show drives and slots with what is in them
+    List {
+        /// Have the robot look into all slots first; takes minutes
+        #[arg(long)]
+        rescan: bool,
+    },
+    /// Put a cartridge into a drive
+    Load {
+        /// Its barcode, or the number of its slot
+        #[arg(value_name = "BARCODE|SLOT")]
+        cartridge: medium::changer::Pick,
+        /// Number of the drive
+        #[arg(long, default_value_t = 0)]
+        drive: usize,
+    },
+    /// Eject the cartridge in a drive, and put it into a slot: its own, or else an empty one
+    Unload {
+        /// Number of the drive
+        #[arg(long, default_value_t = 0)]
+        drive: usize,
+        /// Number of the slot to put it into
+        #[arg(long)]
+        slot: Option<usize>,
+    },
 }

@@ -1,5 +1,6 @@
 //! The configuration of both programs: TOML in the job directory, in which nothing unknown is let pass.
 
+mod changer;
 mod check;
 mod load;
 mod media;
@@ -9,6 +10,7 @@ mod selection;
 mod shared;
 mod t2p;
 
+pub use changer::ChangerConfig;
 pub use load::{load, parse};
 pub use media::{MediaConfig, Verify};
 pub use p2t::{P2tConfig, P2tSpool, ReceiverConfig, Retrieve, SegmentConfig, SourceConfig};

@@ -278,6 +278,10 @@ pub enum Error {
         limit: u32,
     },
 
+    /// A library did not do what it was asked.
+    #[error(transparent)]
+    Changer(#[from] crate::changer::ChangerError),
+
     /// The operating system refused.
     #[error("cannot {action} {path}: {source}{}", hint(source))]
     Io {
@@ -311,6 +315,7 @@ impl Error {
             | Self::RecordTooLarge { .. }
             | Self::Drive { .. } => Status::NeedsOperator,
             Self::Io { source, .. } => io_status(source),
+            Self::Changer(error) => error.status(),
             Self::NoAddress
             | Self::OtherDevice { .. }
             | Self::Rewinds { .. }

@@ -5,6 +5,7 @@
 
 mod address;
 mod buffer;
+pub mod changer;
 mod directory;
 mod error;
 mod finding;
@@ -12,6 +13,7 @@ mod finding;
 pub mod model;
 mod names;
 mod room;
+pub mod scsi;
 mod sequence;
 mod st;
 mod stream;

@@ -1,5 +1,7 @@
 //! One module for each command: what it does and what it says.
 
+mod changer;
+mod drive;
 mod export;
 mod init;
 mod plan;
@@ -26,16 +28,16 @@ pub fn run(cli: Cli) -> ExitCode {
 
 fn outcome(cli: Cli) -> Result<Outcome<Value>> {
     let Cli { common, command } = cli;
-    if let Command::Init(arguments) = command {
-        return init::run(arguments);
-    }
-    let context = Context::open(&common)?;
+    let context = || Context::open(&common);
     match command {
+        // These need no job.
         Command::Init(arguments) => init::run(arguments),
-        Command::Plan(arguments) => plan::run(&context, arguments),
-        Command::Export(arguments) => export::run(&context, &arguments),
-        Command::Verify(arguments) => verify::run(&context, &arguments),
-        Command::Status => status::run(&context),
-        Command::Report => report::run(&context),
+        Command::Drive { command } => Ok(drive::run(command)),
+        Command::Changer(arguments) => changer::run(&common, &arguments),
+        Command::Plan(arguments) => plan::run(&context()?, arguments),
+        Command::Export(arguments) => export::run(&context()?, &arguments),
+        Command::Verify(arguments) => verify::run(&context()?, &arguments),
+        Command::Status => status::run(&context()?),
+        Command::Report => report::run(&context()?),
     }
 }

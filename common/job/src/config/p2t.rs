@@ -6,7 +6,7 @@ use pace::{ByteSize, PaceConfig};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    MediaConfig, RetryConfig, SelectionConfig, TimeoutsConfig,
+    ChangerConfig, MediaConfig, RetryConfig, SelectionConfig, TimeoutsConfig,
     check::{Check, Fault, at_least, in_range},
     page::Page,
     shared::render_pace,
@@ -38,6 +38,8 @@ pub struct P2tConfig {
     pub segment: SegmentConfig,
     /// What is written to.
     pub media: MediaConfig,
+    /// The library, if there is one.
+    pub changer: ChangerConfig,
     /// How fast we may go.
     pub pace: PaceConfig,
     /// How long to wait for the source.
@@ -144,6 +146,7 @@ impl Default for P2tConfig {
             spool: P2tSpool::default(),
             segment: SegmentConfig::default(),
             media: MediaConfig::default(),
+            changer: ChangerConfig::default(),
             pace: PaceConfig::default(),
             timeouts: TimeoutsConfig::default(),
             retry: RetryConfig::default(),
@@ -190,6 +193,7 @@ impl P2tConfig {
         self.render_source(&mut page);
         self.selection.render(&mut page);
         self.render_volumes(&mut page);
+        self.changer.render(&mut page);
         render_pace(&self.pace, &mut page);
         self.timeouts.render(&mut page);
         self.retry.render(&mut page);
@@ -273,6 +277,8 @@ mod tests {
         assert_eq!(config.selection.csv.as_deref(), Some(Path::new("studies.csv")));
         assert_eq!(config.media.to, ["vol-{seq}.tap"]);
         assert_eq!(config.media.volume_bytes, Some(ByteSize(2_000_000_000_000)));
+        assert_eq!(config.changer.device.as_deref(), Some(Path::new("/dev/sg3")));
+        assert_eq!(config.changer.drives, [Path::new("/dev/nst0"), Path::new("/dev/nst1")]);
         assert_eq!(config.pace.limits.bytes_per_second, Some(5_000_000));
         let window = config.pace.window.first().unwrap();
         assert_eq!(window.limits.unwrap().bytes_per_second, Some(40_000_000));

@@ -1,6 +1,6 @@
 //! A tape drive behind the Linux `st` driver (Documentation/scsi/st.rst).
 
-mod ioctl;
+pub(crate) mod ioctl;
 
 use std::ffi::{c_int, c_short};
 use std::fs::{self, File, OpenOptions};
@@ -31,6 +31,7 @@ mod op {
     pub const BACK_FILEMARKS: c_short = 2;
     pub const WRITE_FILEMARKS: c_short = 5;
     pub const REWIND: c_short = 6;
+    pub const OFFLINE: c_short = 7;
     pub const END_OF_DATA: c_short = 12;
     pub const SET_BLOCK_SIZE: c_short = 20;
     pub const SEEK: c_short = 22;
@@ -77,6 +78,26 @@ pub(crate) fn open(path: &Path, writing: bool) -> Result<Box<dyn TapeDevice>, Er
         let _ = device.operate(op::COMPRESSION, 0);
     }
     Ok(Box::new(device))
+}
+
+/// Opens a drive's node, with or without a cartridge, so that nobody else can, and st takes note of what happened to the
+/// drive since it was last open. Nothing moves.
+pub(crate) fn claim(path: &Path) -> Result<File, Error> {
+    check_node(path)?;
+    let mut options = OpenOptions::new();
+    options.read(true).custom_flags(OFlag::O_NONBLOCK.bits());
+    options.open(path).map_err(|error| open_error(path, error))
+}
+
+/// Winds back, unloads and ejects the cartridge (MTOFFL), if no program has the drive open. Nothing to do if none is loaded:
+/// one that was ejected before waits in the drive's mouth.
+pub(crate) fn eject(path: &Path) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    let file = options.read(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(path)?;
+    if ioctl::status(&file)?.general_status & gmt::NO_CARTRIDGE != 0 {
+        return Ok(());
+    }
+    Ok(ioctl::operate(&file, MtOp { operation: op::OFFLINE, count: 1 })?)
 }
 
 /// Refuses what is not a tape drive, rewinds by itself, or only pretends to have written filemarks.

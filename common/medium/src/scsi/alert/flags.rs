@@ -1,0 +1,135 @@
+//! The table of `TapeAlert` flags: names and severities of the standard, texts of our own.
+
+use super::Severity::{self, Critical as C, Information as I, Warning as W};
+
+const RESERVED: (&str, Severity, &str) =
+    ("Reserved", I, "The drive raised a flag that the standard does not define.");
+const LOADER: &str = "The autoloader has a fault; see its display.";
+
+/// Flags 1 to 64, in their order.
+pub const FLAGS: [(&str, Severity, &str); 64] = [
+    ("Read warning", W, "The drive has trouble reading this cartridge. Nothing is lost; it is slower."),
+    (
+        "Write warning",
+        W,
+        "The drive has trouble writing this cartridge. Nothing is lost; less will fit on it.",
+    ),
+    (
+        "Hard error",
+        W,
+        "The drive gave up reading, writing or positioning. The cartridge or the drive is bad.",
+    ),
+    ("Media", C, "The cartridge is bad. Copy what is on it and use it no more."),
+    (
+        "Read failure",
+        C,
+        "The drive could not read the tape. Try another drive; the cartridge or the drive is bad.",
+    ),
+    ("Write failure", C, "The drive could not write the tape. Use another cartridge; clean the drive."),
+    (
+        "Media life",
+        W,
+        "The cartridge has reached the end of its life. Copy what is on it and use it no more.",
+    ),
+    ("Not data grade", W, "The cartridge is not made for data. Do not write to it."),
+    ("Write protect", C, "The cartridge is write-protected. Take the protection off or use another one."),
+    ("No removal", I, "The cartridge cannot be taken out while a program uses it."),
+    ("Cleaning media", I, "A cleaning cartridge is in the drive."),
+    ("Unsupported format", I, "The drive cannot use this type or format of cartridge."),
+    (
+        "Recoverable mechanical cartridge failure",
+        C,
+        "The tape or the cartridge is broken. Take it out and use it no more.",
+    ),
+    (
+        "Unrecoverable mechanical cartridge failure",
+        C,
+        "The tape or the cartridge is broken in the drive. Do not pull it; call service.",
+    ),
+    (
+        "Memory chip in cartridge failure",
+        W,
+        "The chip in the cartridge has failed. Copy what is on it and use it no more.",
+    ),
+    ("Forced eject", C, "The cartridge was taken out by hand while it was in use. Verify it."),
+    ("Read only format", W, "The drive can read this format of cartridge and cannot write it."),
+    (
+        "Tape directory corrupted on load",
+        W,
+        "The cartridge was not unloaded properly; finding data on it is slow until all of it was read.",
+    ),
+    ("Nearing media life", I, "The cartridge comes to the end of its life. Do not write more to it."),
+    ("Clean now", C, "The drive must be cleaned now."),
+    ("Clean periodic", W, "The drive is to be cleaned soon."),
+    ("Expired cleaning media", C, "The cleaning cartridge is used up. Take a new one."),
+    ("Invalid cleaning media", C, "The cleaning cartridge is of the wrong type for this drive."),
+    ("Retension requested", W, "The drive asks to wind the tape once from end to end (`mt retension`)."),
+    (
+        "Multi-port interface error on a primary port",
+        W,
+        "One of the drive's connections has failed. Check the cable.",
+    ),
+    ("Cooling fan failure", W, "A fan of the drive has failed. Have it serviced."),
+    ("Power supply failure", W, "A power supply has failed. Replace it."),
+    ("Power consumption", W, "The drive takes more power than it should. Have it serviced."),
+    ("Drive preventive maintenance required", W, "The drive is due for maintenance."),
+    ("Hardware A", C, "The drive has a fault. Switch it off and on; if it comes back, have it serviced."),
+    ("Hardware B", C, "The drive has a fault and did not pass its own test. Have it serviced."),
+    ("Primary interface", W, "The connection to the computer has trouble. Check cable and host adapter."),
+    ("Eject media", C, "The drive has given up. Eject the cartridge and put it in again."),
+    ("Download failure", W, "New firmware could not be loaded into the drive."),
+    ("Drive humidity", W, "It is too humid or too dry for the drive."),
+    ("Temperature", W, "It is too warm or too cold for the drive. Check the cooling."),
+    ("Drive voltage", W, "The drive's supply voltage is out of its limits."),
+    ("Predictive failure", C, "The drive expects to fail soon. Have it replaced."),
+    ("Diagnostics required", W, "The drive asks for its diagnostics to be run."),
+    ("Obsolete: loader hardware A", C, LOADER),
+    ("Obsolete: loader stray tape", C, LOADER),
+    ("Obsolete: loader hardware B", W, LOADER),
+    ("Obsolete: loader door", C, LOADER),
+    ("Obsolete: loader hardware C", C, LOADER),
+    ("Obsolete: loader magazine", C, LOADER),
+    ("Obsolete: loader predictive failure", W, LOADER),
+    RESERVED,
+    RESERVED,
+    RESERVED,
+    (
+        "Lost statistics",
+        W,
+        "The drive lost counters, probably because it was switched off with a cartridge in.",
+    ),
+    (
+        "Tape directory invalid at unload",
+        W,
+        "The cartridge's directory could not be written; finding data on it is slow until all of it was read.",
+    ),
+    (
+        "Tape system area write failure",
+        C,
+        "The drive could not write its own part of the tape. Copy what is on the cartridge and use it no more.",
+    ),
+    (
+        "Tape system area read failure",
+        C,
+        "The drive could not read its own part of the tape. Copy what is on the cartridge and use it no more.",
+    ),
+    ("No start of data", C, "The beginning of the data was not found. Try another drive."),
+    (
+        "Loading or threading failure",
+        C,
+        "The cartridge could not be loaded. Take it out; if others fail too, have the drive serviced.",
+    ),
+    ("Unrecoverable unload failure", C, "The cartridge could not be unloaded. Do not pull it; call service."),
+    ("Automation interface failure", C, "The library cannot talk to the drive."),
+    ("Firmware failure", W, "The drive's firmware has failed and started again. Have it updated."),
+    ("WORM medium: integrity check failed", W, "The WORM cartridge is damaged or was tampered with."),
+    (
+        "WORM medium: overwrite attempted",
+        W,
+        "Something tried to overwrite a WORM cartridge; it can only be appended to.",
+    ),
+    RESERVED,
+    RESERVED,
+    RESERVED,
+    RESERVED,
+];

@@ -1,0 +1,31 @@
+//! Devices for tests.
+
+use std::collections::VecDeque;
+
+use super::command::Command;
+use super::device::Transport;
+use super::failure::Failure;
+
+/// Answers commands one after the other, whatever they are; then not at all.
+pub(crate) struct Script(VecDeque<Result<Vec<u8>, Failure>>);
+
+impl Script {
+    pub(crate) fn new(answers: impl IntoIterator<Item = Result<Vec<u8>, Failure>>) -> Self {
+        Self(answers.into_iter().collect())
+    }
+}
+
+impl Transport for Script {
+    fn execute(&mut self, _command: &Command) -> Result<Vec<u8>, Failure> {
+        self.0.pop_front().unwrap_or(Err(Failure::TimedOut))
+    }
+}
+
+/// Answers each command by a function.
+pub(crate) struct Model<F>(pub(crate) F);
+
+impl<F: FnMut(&Command) -> Result<Vec<u8>, Failure> + Send> Transport for Model<F> {
+    fn execute(&mut self, command: &Command) -> Result<Vec<u8>, Failure> {
+        (self.0)(command)
+    }
+}
