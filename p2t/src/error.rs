@@ -105,6 +105,12 @@ impl Error {
             | Self::SourceDown { .. }
             | Self::SpoolDamaged
             | Self::Crashed(_)
+            | Self::Volume(
+                volume::Error::OtherVolume { .. }
+                | volume::Error::NoVolume { .. }
+                | volume::Error::Medium(medium::Error::WriteProtected { .. }),
+            )
+            | Self::Medium(medium::Error::WriteProtected { .. })
             | Self::Catalogue(catalogue::Error::DiskFull(_))
             | Self::Archive(archive::Error::Stopped) => ExitCode::Incomplete,
             Self::Medium(error) | Self::Volume(volume::Error::Medium(error)) if error.concerns_drive() => {

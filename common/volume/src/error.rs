@@ -41,6 +41,20 @@ pub enum Error {
         /// Volume that was expected.
         expected: uuid::Uuid,
     },
+    /// The medium does not hold the volume that was begun on it, nor any other that can be read.
+    #[error(
+        "{medium} does not hold volume {expected} (number {sequence} of its set) that was begun on it: put the right one in ({reason})"
+    )]
+    NoVolume {
+        /// The medium.
+        medium: String,
+        /// Volume that was expected.
+        expected: uuid::Uuid,
+        /// Its place in its set.
+        sequence: u32,
+        /// What was found in place of its label.
+        reason: String,
+    },
     /// A spooled object is not what was captured.
     #[error(
         "spooled object {member} has changed since it was captured (digest {found}, captured as {expected}): \

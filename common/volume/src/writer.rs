@@ -245,7 +245,15 @@ fn not_blank(address: &Address, found: String) -> Error {
 /// The digest of the label that is on the medium, which must be this one.
 fn check_label(address: &Address, expected: &Label) -> Result<Digest, Error> {
     let mut medium = medium::open(address)?;
-    let (found, blake3) = label::read(medium.as_mut())?;
+    let (found, blake3) = label::read(medium.as_mut()).map_err(|error| match error {
+        Error::BadTar { .. } | Error::Manifest(_) => Error::NoVolume {
+            medium: address.to_string(),
+            expected: expected.volume,
+            sequence: expected.sequence,
+            reason: error.to_string(),
+        },
+        error => error,
+    })?;
     if found == *expected {
         return Ok(blake3);
     }

@@ -106,6 +106,18 @@ fn a_reset_before_a_file_is_abandoned_harms_nothing_that_was_committed() {
 }
 
 #[test]
+fn a_reset_between_two_files_is_noticed_although_nobody_says_so() {
+    let drive = ModelDrive::default();
+    let files = [file(0, 40), file(1, 50)];
+    let mut writer = create(drive.open(), &SETTINGS).unwrap();
+    assert!(write(&mut *writer, &files[..1]).1.is_none());
+    drive.power_cut();
+    assert!(matches!(put(&mut *writer, &files[1]), Err(Error::PositionLost { .. })));
+    drop(writer);
+    assert_holds(&drive, &files[..1]);
+}
+
+#[test]
 fn a_volume_goes_on_behind_its_last_commit_after_a_kill_and_after_a_power_cut() {
     for cut in [ModelDrive::kill, ModelDrive::power_cut] {
         let drive = ModelDrive::default();
