@@ -89,6 +89,10 @@ pub enum Effect {
     Swallow,
     /// It takes so long.
     Stall(Duration),
+    /// The drive is reset just before it, and the command hears of it.
+    Reset,
+    /// The drive's power is cut just before it, and the command hears of it.
+    PowerCut,
 }
 
 impl Effect {

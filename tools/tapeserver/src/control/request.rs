@@ -56,9 +56,9 @@ enum DriveAction {
     /// Eject, then insert
     Swap { barcode: String },
     /// Reset it: unit attention 29h/00h, at the beginning, default modes; memory reaches the medium
-    Reset,
+    Reset(Moment),
     /// Cut its power and switch it on: as a reset, but what is in memory is lost
-    PowerCut,
+    PowerCut(Moment),
     #[command(flatten)]
     Fault(FaultAction),
     /// Let an object not reach the medium: its error comes late
@@ -158,6 +158,17 @@ impl Count {
     fn add(&self, faults: &mut Faults, trigger: Trigger, effect: Effect) {
         faults.add(trigger, effect, self.nth, self.times);
     }
+}
+
+/// When the drive restarts.
+#[derive(Debug, Args)]
+struct Moment {
+    /// Just before such a command, which hears of it, and not now
+    #[arg(long, value_parser = Trigger::parse)]
+    at: Option<Trigger>,
+    /// The first command that this happens at, from 1
+    #[arg(long, default_value_t = 1, requires = "at", value_parser = clap::value_parser!(u32).range(1..))]
+    nth: u32,
 }
 
 #[derive(Debug, Args)]
@@ -283,8 +294,14 @@ impl DriveAction {
             Self::AddMark { object } => return done(drive.add_mark(object)),
             Self::Drop { object } => return done(drive.drop_object(object)),
             Self::BadSpot { sense, after } => return done(Ok(drive.bad_spot(after, sense.sense()))),
-            Self::Reset => drive.reset(),
-            Self::PowerCut => drive.power_cut(),
+            Self::Reset(Moment { at: None, .. }) => drive.reset(),
+            Self::Reset(Moment { at: Some(trigger), nth }) => {
+                drive.faults.add(trigger, Effect::Reset, nth, 1)
+            }
+            Self::PowerCut(Moment { at: None, .. }) => drive.power_cut(),
+            Self::PowerCut(Moment { at: Some(trigger), nth }) => {
+                drive.faults.add(trigger, Effect::PowerCut, nth, 1);
+            }
             Self::Fault(fault) => fault.add(&mut drive.faults)?,
             Self::Alert { flag, switch } => drive.set_alert(flag, switch == Switch::On),
             Self::Clean { switch } => drive.request_cleaning(switch == Switch::On),

@@ -213,7 +213,15 @@ impl Device for Drive {
                 self.dispatch(cdb, out, data)?;
                 Err(self.fail(sense))
             }
-            _ => self.dispatch(cdb, out, data),
+            Some(Effect::Reset) => {
+                self.reset();
+                self.pending_report()
+            }
+            Some(Effect::PowerCut) => {
+                self.power_cut();
+                self.pending_report()
+            }
+            Some(Effect::Stall(_)) | None => self.dispatch(cdb, out, data),
         }
     }
 

@@ -50,6 +50,23 @@ fn a_fault_is_what_its_words_say() {
 }
 
 #[test]
+fn a_restart_comes_now_or_with_its_command() {
+    let (_folder, laboratory) = laboratory();
+    let restarted = Err(Sense::attention((0x29, 0)));
+    ask(&laboratory, "drive 0 reset").unwrap();
+    assert_eq!(write(&laboratory), restarted);
+    for (line, left) in
+        [("drive 0 power-cut --at write --nth 2", "of 0"), ("drive 0 reset --at write --nth 2", "of 1")]
+    {
+        ask(&laboratory, line).unwrap();
+        assert_eq!([write(&laboratory), write(&laboratory)], [Ok(()), restarted], "{line}");
+        let status = ask(&laboratory, "drive 0 status").unwrap();
+        assert!(status.contains("at object 0") && status.contains(left), "{line}: {status}");
+    }
+    assert!(ask(&laboratory, "drive 0 reset --nth 2").is_err());
+}
+
+#[test]
 fn stalls_are_asked_for_before_the_command() {
     let (_folder, laboratory) = laboratory();
     ask(&laboratory, "drive 0 stall 2.5 write").unwrap();
