@@ -171,6 +171,15 @@ struct Moment {
     nth: u32,
 }
 
+impl Moment {
+    fn restart(self, drive: &mut Drive, later: Effect, now: fn(&mut Drive)) {
+        match self.at {
+            None => now(drive),
+            Some(trigger) => drive.faults.add(trigger, later, self.nth, 1),
+        }
+    }
+}
+
 #[derive(Debug, Args)]
 struct When {
     /// write, read, filemark, locate, space, rewind, load, erase, position, move, any, or a hexadecimal operation code
@@ -191,20 +200,11 @@ struct SenseArgs {
     /// Its qualifier, hexadecimal
     #[arg(value_parser = byte)]
     ascq: u8,
-    /// With the EOM flag
-    #[arg(long)]
-    eom: bool,
-    /// With this INFORMATION
-    #[arg(long, allow_negative_numbers = true)]
-    information: Option<i64>,
 }
 
 impl SenseArgs {
     fn sense(&self) -> Sense {
-        let mut sense = Sense::new(self.key, self.asc, self.ascq);
-        sense.end_of_medium = self.eom;
-        sense.information = self.information;
-        sense
+        Sense::new(self.key, self.asc, self.ascq)
     }
 }
 
@@ -294,14 +294,8 @@ impl DriveAction {
             Self::AddMark { object } => return done(drive.add_mark(object)),
             Self::Drop { object } => return done(drive.drop_object(object)),
             Self::BadSpot { sense, after } => return done(Ok(drive.bad_spot(after, sense.sense()))),
-            Self::Reset(Moment { at: None, .. }) => drive.reset(),
-            Self::Reset(Moment { at: Some(trigger), nth }) => {
-                drive.faults.add(trigger, Effect::Reset, nth, 1)
-            }
-            Self::PowerCut(Moment { at: None, .. }) => drive.power_cut(),
-            Self::PowerCut(Moment { at: Some(trigger), nth }) => {
-                drive.faults.add(trigger, Effect::PowerCut, nth, 1);
-            }
+            Self::Reset(moment) => moment.restart(drive, Effect::Reset, Drive::reset),
+            Self::PowerCut(moment) => moment.restart(drive, Effect::PowerCut, Drive::power_cut),
             Self::Fault(fault) => fault.add(&mut drive.faults)?,
             Self::Alert { flag, switch } => drive.set_alert(flag, switch == Switch::On),
             Self::Clean { switch } => drive.request_cleaning(switch == Switch::On),
