@@ -35,8 +35,8 @@ pub enum Error {
     #[error("no medium is configured; set `to` under [media] in p2t.toml, or give --to")]
     NoMedium,
     #[error(
-        "the media are full, or their disks have no room for the next segment: {used}; put a blank one in and run \
-         `p2t export --to MEDIUM` to continue"
+        "the media are full, or their disks have no room for the next segment or no files of its size (FAT32: 4 GiB): \
+         {used}; put a blank one in and run `p2t export --to MEDIUM` to continue"
     )]
     MediaFull { used: String },
     #[error(
@@ -111,9 +111,11 @@ impl Error {
                 | volume::Error::Medium(medium::Error::WriteProtected { .. }),
             )
             | Self::Medium(medium::Error::WriteProtected { .. })
-            | Self::Catalogue(catalogue::Error::DiskFull(_))
-            | Self::Archive(archive::Error::Stopped) => ExitCode::Incomplete,
-            Self::Medium(error) | Self::Volume(volume::Error::Medium(error)) if error.concerns_drive() => {
+            | Self::Catalogue(catalogue::Error::DiskFull(_)) => ExitCode::Incomplete,
+            Self::Archive(error) => error.exit_code(),
+            Self::Medium(error) | Self::Volume(volume::Error::Medium(error))
+                if error.concerns_drive() || error.concerns_room() =>
+            {
                 ExitCode::Incomplete
             }
             Self::Job(error) => error.exit_code(),

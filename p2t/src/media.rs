@@ -1,7 +1,8 @@
 //! Which medium the next volume goes to.
 
 use job::JobDir;
-use medium::Address;
+use medium::{Address, Medium};
+use volume::SegmentFile;
 
 use crate::error::{Error, Result};
 
@@ -24,17 +25,18 @@ impl Media {
         Ok(Self { specs: specs.to_vec(), job: job.clone() })
     }
 
-    /// A blank medium for volume `sequence`, on which `needed` bytes find room. Media of this job's earlier volumes (`used`) are passed over; anything
-    /// else that is not blank is an error, because it is somebody's data.
-    pub fn blank(&self, sequence: u32, used: &[String], needed: u64) -> Result<Address> {
+    /// A blank medium for volume `sequence`, on which `segment` finds room. Media of this job's earlier volumes (`used`)
+    /// are passed over; anything else that is not blank is an error, because it is somebody's data.
+    pub fn blank(&self, sequence: u32, used: &[String], segment: &SegmentFile) -> Result<Address> {
+        let needed = volume::bytes_alone(segment);
         for spec in &self.specs {
             let named = spec.replace(NUMBER, &format!("{sequence:04}"));
             let address = self.address(&named)?;
-            if medium::is_blank(&address)? {
-                if medium::free_bytes(&address).is_some_and(|free| free < needed) {
-                    continue;
+            if address.is_blank()? {
+                if address.has_room(needed, segment.bytes) {
+                    return Ok(address);
                 }
-                return Ok(address);
+                continue;
             }
             if !used.contains(&address.to_string()) {
                 let path = address.path().to_owned();

@@ -258,7 +258,8 @@ impl Finished {
     }
 }
 
-fn finish(mut command: Command) -> Finished {
+/// Runs a command to its end.
+pub fn finish(mut command: Command) -> Finished {
     let text = format!("{command:?}");
     let output = command.stdin(Stdio::null()).output().unwrap_or_else(|error| panic!("{text}: {error}"));
     finished(text, output)

@@ -298,6 +298,35 @@ fn a_volume_whose_index_and_segment_are_damaged_is_ingested_from_a_better_copy_a
 }
 
 #[test]
+fn a_volume_without_index_and_trailer_does_not_bind_a_better_copy_to_the_damage_in_it() {
+    let folder = scratch();
+    let folder = folder.path();
+    let Transfer { volumes, .. } = transfer_in(folder, "x", "disk-{seq}");
+    let (receiver, t2p) = orthanc_and_job(folder);
+    let undo = ["INDEX.jsonl.zst", "TRAILER.json", "segment-000001.tar.zst"].map(|name| {
+        let path = volumes[0].join(name);
+        let whole = std::fs::read(&path).expect("a volume's file can be read");
+        let mut damaged = whole.clone();
+        if name.starts_with("segment") {
+            // Its objects can be listed and read, and its digest is another.
+            damaged.extend_from_slice(b"more");
+        } else {
+            damaged[..whole.len() / 2].fill(0);
+        }
+        std::fs::write(&path, damaged).expect("a volume's file can be written");
+        (path, whole)
+    });
+    ingest(&t2p, &volumes).expect(Exit::Discrepancies).says("segment-000001.tar.zst: damaged outside");
+    assert_eq!(receiver.uids().len(), OBJECTS, "an object that can be read was not delivered");
+    for (path, whole) in undo {
+        std::fs::write(path, whole).expect("a volume's file can be written");
+    }
+    ingest(&t2p, &volumes).expect(Exit::Clean);
+    t2p.run(&["audit"]).expect(Exit::Clean);
+    assert_eq!(receiver.received().len(), OBJECTS, "something was sent twice");
+}
+
+#[test]
 fn missing_volumes_do_not_block_the_rest_and_are_named() {
     let folder = scratch();
     let folder = folder.path();

@@ -334,9 +334,7 @@ fn a_rejected_association_says_which_title_was_refused() {
     let strict = json!({"DicomCheckCalledAet": true});
     let source = Orthanc::start_with("SITE_A", &folder.join("a"), strict);
     let p2t = export_from(folder, &format!("WRONG@127.0.0.1:{}", source.dicom_port()));
-    let refused = p2t.run(&["plan"]);
-    assert!(!refused.is(Exit::Clean), "{refused:?}");
-    refused.says("WRONG").says("reject");
+    p2t.run(&["plan"]).expect(Exit::Incomplete).says("WRONG").says("reject");
 }
 
 #[test]
@@ -344,8 +342,48 @@ fn a_source_that_is_not_there_is_named_at_once() {
     let folder = scratch();
     let p2t = export_from(folder.path(), &format!("NOBODY@127.0.0.1:{}", free_port()));
     let refused = p2t.run(&["plan"]);
-    assert!(!refused.is(Exit::Clean), "{refused:?}");
-    refused.says("NOBODY");
+    refused.expect(Exit::Incomplete).says("NOBODY");
+    assert_eq!(refused.json()["exit_code"], 4);
+    p2t.run_for_people(&["plan"]).expect(Exit::Incomplete).says("NOBODY");
+}
+
+#[test]
+fn a_source_that_dies_while_it_is_listed_leaves_a_plan_that_the_same_command_finishes() {
+    let folder = scratch();
+    let folder = folder.path();
+    let source = Orthanc::start("SITE_A", &folder.join("a"));
+    source.load(&files(folder));
+    let line = Proxy::to(source.dicom_port());
+    let p2t = export_from(folder, &format!("SITE_A@127.0.0.1:{}", line.port()));
+    line.break_after(5000);
+    let cut = p2t.run(&["plan"]);
+    cut.expect(Exit::Incomplete).says("SITE_A");
+    assert_eq!(cut.json()["exit_code"], 4);
+    assert!(line.is_down(), "the line was never cut");
+    line.repair();
+    transfer::export(&p2t);
+    is_whole(&p2t);
+}
+
+#[test]
+fn a_destination_that_is_down_leaves_an_audit_that_the_same_command_finishes() {
+    let folder = scratch();
+    let folder = folder.path();
+    let volumes = volumes(folder);
+    let mut destination = Orthanc::start("SITE_B", &folder.join("b"));
+    let line = Proxy::to(destination.dicom_port());
+    let t2p = ingest_to(folder, &format!("SITE_B@127.0.0.1:{}", line.port()));
+    t2p.run(&transfer::ingest_arguments(&volumes)).expect(Exit::Clean);
+    line.break_after(5000);
+    let cut = t2p.run(&["audit"]);
+    cut.expect(Exit::Incomplete).says("SITE_B");
+    assert_eq!(cut.json()["exit_code"], 4);
+    assert!(line.is_down(), "the line was never cut");
+    line.repair();
+    destination.stop();
+    t2p.run_for_people(&["audit"]).expect(Exit::Incomplete).says("SITE_B");
+    destination.restart();
+    t2p.run(&["audit"]).expect(Exit::Clean);
 }
 
 #[test]

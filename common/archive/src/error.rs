@@ -1,5 +1,7 @@
 //! What can go wrong with an archive, and what that means for the next attempt.
 
+use job::ExitCode;
+
 use crate::folder;
 
 /// Any error of the program that called us, handed through.
@@ -80,5 +82,75 @@ impl Error {
                 Outlook::NeedsOperator
             }
         }
+    }
+    /// The exit code of a command that this error ends. An archive that cannot be reached, or does not let us in, leaves
+    /// the work incomplete: once that is mended, the same command goes on.
+    pub fn exit_code(&self) -> ExitCode {
+        use dimse::Error::{Listen, Node, PduOption};
+        match self {
+            Self::Dimse { source: Node { .. } | PduOption(_), .. }
+            | Self::Selection(_)
+            | Self::NoReceiver => ExitCode::Usage,
+            Self::Dimse { source: Listen { .. }, .. } => ExitCode::Failed,
+            Self::Dimse { .. } if self.outlook() == Outlook::Permanent => ExitCode::Failed,
+            Self::Dimse { .. } | Self::Folder(folder::Error::RootUnusable { .. }) | Self::Stopped => {
+                ExitCode::Incomplete
+            }
+            Self::Folder(_) | Self::CutShort { .. } | Self::Taker(_) => ExitCode::Failed,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::time::Duration;
+
+    use super::*;
+
+    fn ends_with(source: dimse::Error) -> ExitCode {
+        Error::Dimse { node: "PACS@host:104".to_owned(), source }.exit_code()
+    }
+
+    #[test]
+    fn an_archive_that_is_not_to_be_reached_leaves_the_work_incomplete() {
+        let no = || io::Error::from(io::ErrorKind::ConnectionRefused);
+        let rejected = |result| dimse::Rejection { result, source: 1, reason: 7 };
+        let out_of_resources = dimse::Error::Failed {
+            service: dimse::Service::Find,
+            status: dimse::Status::OUT_OF_RESOURCES,
+            comment: None,
+        };
+        for error in [
+            dimse::Error::Connect { node: "PACS@host:104".to_owned(), source: no() },
+            dimse::Error::Resolve { host: "host".to_owned(), source: no() },
+            dimse::Error::TimedOut { what: "answer", after: Duration::from_secs(1) },
+            dimse::Error::Lost { source: no() },
+            dimse::Error::ReleasedByPeer,
+            dimse::Error::Rejected(rejected(1)),
+            dimse::Error::Rejected(rejected(2)),
+            out_of_resources,
+            dimse::Error::Stopped,
+        ] {
+            let text = error.to_string();
+            assert_eq!(ends_with(error), ExitCode::Incomplete, "{text}");
+        }
+        let root = "/mnt/pacs".into();
+        let away = folder::Error::RootUnusable { root, error: io::ErrorKind::NotFound.into() };
+        assert_eq!(Error::from(away).exit_code(), ExitCode::Incomplete);
+        assert_eq!(Error::Stopped.exit_code(), ExitCode::Incomplete);
+    }
+
+    #[test]
+    fn what_the_same_command_would_meet_again_is_a_failure_and_a_wrong_setting_says_so() {
+        let malformed = dimse::Error::Malformed { what: "PDU", detail: "its length".to_owned() };
+        assert_eq!(ends_with(malformed), ExitCode::Failed);
+        let taken = io::Error::from(io::ErrorKind::AddrInUse);
+        let listen = dimse::Error::Listen { address: "0.0.0.0:104".to_owned(), source: taken };
+        assert_eq!(ends_with(listen), ExitCode::Failed);
+        assert_eq!(ends_with(dimse::Error::PduOption(1)), ExitCode::Usage);
+        assert_eq!(Error::Selection("no such column".to_owned()).exit_code(), ExitCode::Usage);
+        assert_eq!(Error::NoReceiver.exit_code(), ExitCode::Usage);
+        assert_eq!(Error::Taker("no catalogue".into()).exit_code(), ExitCode::Failed);
     }
 }

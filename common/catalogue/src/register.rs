@@ -98,7 +98,8 @@ impl Catalogue {
         })
     }
 
-    /// Adds a segment that a volume holds, or finds it; refuses another digest under a known number.
+    /// Adds a segment that a volume holds, or finds it; refuses another digest under a known number, when an index
+    /// stands behind both.
     pub fn register_segment(
         &mut self,
         volume: VolumeId,
@@ -107,11 +108,16 @@ impl Catalogue {
     ) -> Result<SegmentId> {
         self.quick(|tx| {
             let id = match segments::by_number(tx, segment.number)? {
+                None => segments::insert(tx, segment, SegmentState::Known)?,
+                Some(known) if !segment.indexed => known.id,
+                Some(known) if !known.segment.indexed => {
+                    segments::redescribe(tx, known.id, segment)?;
+                    known.id
+                }
                 Some(known) if known.segment.blake3 == segment.blake3 => known.id,
                 Some(_) => return Err(Error::SegmentDiffers { number: segment.number }),
-                None => segments::insert(tx, segment, SegmentState::Known)?,
             };
-            place(tx, volume, id, file_number, None)?;
+            place_found(tx, volume, id, file_number, segment.indexed)?;
             Ok(id)
         })
     }
@@ -138,6 +144,24 @@ impl Catalogue {
             Ok(listed)
         })
     }
+}
+
+/// Notes that a segment is a volume's file. What a volume without an index said of the segment's place or of this file
+/// gives way; what an index has said gives way to none of these.
+fn place_found(
+    conn: &Connection,
+    volume: VolumeId,
+    segment: SegmentId,
+    file_number: u64,
+    indexed: bool,
+) -> Result<()> {
+    const SAME: &str = "placement WHERE volume_id = ?1 AND (segment_id = ?2 OR file_number = ?3)";
+    let same = params![volume, segment, file_number];
+    change(conn, &format!("DELETE FROM {SAME} AND NOT indexed"), same)?;
+    if !indexed && first(conn, &format!("SELECT 1 FROM {SAME}"), same, |_| Ok(()))?.is_some() {
+        return Ok(());
+    }
+    place(conn, volume, segment, file_number, None, indexed)
 }
 
 /// Registers a segment's objects one by one; remembers the last study, because a manifest goes study by study.

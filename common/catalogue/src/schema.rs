@@ -7,7 +7,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use crate::error::{Error, Result};
 
 /// Entry n leads from schema n to n + 1. Entries are never edited once released.
-const MIGRATIONS: &[&str] = &[include_str!("schema/v1.sql")];
+const MIGRATIONS: &[&str] = &[include_str!("schema/v1.sql"), include_str!("schema/v2.sql")];
 
 /// The newest schema of this program.
 pub(crate) fn known() -> u32 {
@@ -65,11 +65,29 @@ mod tests {
     }
 
     #[test]
+    fn schema_2_frees_segments_from_what_damaged_volumes_said() {
+        let mut conn = Connection::open_in_memory().unwrap();
+        apply(&mut conn, Path::new("x"), &MIGRATIONS[..1]).unwrap();
+        let rows = "INSERT INTO volume (id, uuid, sequence, copy, medium, state, created_at) VALUES (1, 'u', 1, 1, 'm', 3, 0);
+            INSERT INTO segment (id, number, state, file, bytes, blake3, plain_bytes, plain_blake3, objects, frames, sealed_at)
+            VALUES (1, 1, 2, 'a', 9, x'01', 8, x'02', 1, '[]', 0), (2, 2, 2, 'b', 9, x'03', 8, x'03', 1, '[]', 0);
+            INSERT INTO placement VALUES (1, 1, 1, NULL), (1, 2, 2, NULL);";
+        conn.execute_batch(rows).unwrap();
+        apply(&mut conn, Path::new("x"), MIGRATIONS).unwrap();
+        for table in ["segment ORDER BY id", "placement ORDER BY segment_id"] {
+            let mut indexed = conn.prepare(&format!("SELECT indexed FROM {table}")).unwrap();
+            let indexed: Vec<bool> =
+                indexed.query_map([], |row| row.get(0)).unwrap().collect::<Result<_, _>>().unwrap();
+            assert_eq!(indexed, [true, false], "{table}");
+        }
+    }
+
+    #[test]
     fn a_newer_schema_is_refused_and_left_alone() {
         let mut conn = Connection::open_in_memory().unwrap();
         conn.pragma_update(None, "user_version", 7).unwrap();
         let refused = apply(&mut conn, Path::new("x"), MIGRATIONS);
-        assert!(matches!(refused, Err(Error::NewerSchema { found: 7, known: 1, .. })), "{refused:?}");
+        assert!(matches!(refused, Err(Error::NewerSchema { found: 7, known: 2, .. })), "{refused:?}");
         assert_eq!(found(&conn).unwrap(), 7);
     }
 }

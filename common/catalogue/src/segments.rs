@@ -7,7 +7,7 @@ use crate::connection::Reader;
 use crate::error::{Error, Result};
 use crate::ids::{SegmentId, VolumeId};
 use crate::object::{Digest, PackedObject, packed_object, select_object};
-use crate::rows::{all, each, first};
+use crate::rows::{all, change, each, first};
 use crate::states::{InstanceState, SegmentState};
 use crate::time::Millis;
 
@@ -30,6 +30,9 @@ pub struct NewSegment {
     pub objects: u64,
     /// Its frames, as JSON.
     pub frames: String,
+    /// True for what was sealed here, or is listed by a volume's index. False for what was found on a volume without
+    /// one: bytes and digests may be those of damage, and give way to the first index that lists the segment.
+    pub indexed: bool,
 }
 
 /// A segment that the catalogue knows.
@@ -45,7 +48,8 @@ pub struct SegmentRow {
     pub segment: NewSegment,
 }
 
-const COLUMNS: &str = "s.id, s.state, s.sealed_at, s.number, s.file, s.bytes, s.blake3, s.plain_bytes, s.plain_blake3, s.objects, s.frames";
+const COLUMNS: &str = "s.id, s.state, s.sealed_at, s.number, s.file, s.bytes, s.blake3, s.plain_bytes, s.plain_blake3, s.objects, s.frames,
+    s.indexed";
 
 impl Reader {
     /// The number that the next segment gets.
@@ -94,7 +98,7 @@ impl Reader {
             "SELECT {COLUMNS}, p.file_number FROM segment s JOIN placement p ON p.segment_id = s.id
              WHERE p.volume_id = ? ORDER BY p.file_number"
         );
-        let read = |row: &Row<'_>| Ok((row.get(11)?, segment_row(row)?));
+        let read = |row: &Row<'_>| Ok((row.get("file_number")?, segment_row(row)?));
         each(&self.conn, &sql, [volume_id], read, |(file_number, segment)| visit(file_number, segment))
     }
 
@@ -110,17 +114,34 @@ impl Reader {
 }
 
 pub(crate) fn insert(conn: &Connection, segment: &NewSegment, state: SegmentState) -> Result<SegmentId> {
-    let NewSegment { number, file, bytes, blake3, plain_bytes, plain_blake3, objects, frames } = segment;
+    let NewSegment { number, file, bytes, blake3, plain_bytes, plain_blake3, objects, frames, indexed } =
+        segment;
     Ok(conn
         .prepare_cached(
             "INSERT INTO segment (number, state, file, bytes, blake3, plain_bytes, plain_blake3, objects, frames,
-             sealed_at)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
+             indexed, sealed_at)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
         )?
         .query_row(
-            params![number, state, file, bytes, blake3, plain_bytes, plain_blake3, objects, frames, Millis::now()],
+            params![
+                number, state, file, bytes, blake3, plain_bytes, plain_blake3, objects, frames, indexed,
+                Millis::now()
+            ],
             |row| row.get(0),
         )?)
+}
+
+/// Describes a segment anew; its state and objects stay.
+pub(crate) fn redescribe(conn: &Connection, id: SegmentId, segment: &NewSegment) -> Result<()> {
+    let NewSegment { number: _, file, bytes, blake3, plain_bytes, plain_blake3, objects, frames, indexed } =
+        segment;
+    change(
+        conn,
+        "UPDATE segment SET file = ?, bytes = ?, blake3 = ?, plain_bytes = ?, plain_blake3 = ?, objects = ?,
+         frames = ?, indexed = ? WHERE id = ?",
+        params![file, bytes, blake3, plain_bytes, plain_blake3, objects, frames, indexed, id],
+    )?;
+    Ok(())
 }
 
 pub(crate) fn by_number(conn: &Connection, number: u64) -> Result<Option<SegmentRow>> {
@@ -151,6 +172,7 @@ fn segment_row(row: &Row<'_>) -> rusqlite::Result<SegmentRow> {
             plain_blake3: row.get(8)?,
             objects: row.get(9)?,
             frames: row.get(10)?,
+            indexed: row.get(11)?,
         },
     })
 }

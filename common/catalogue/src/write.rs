@@ -45,7 +45,7 @@ impl Catalogue {
             advance_from(tx, id.0, &[VolumeState::Open], VolumeState::Open, &columns)?;
             for &(segment, file_number) in commit.segments {
                 advance(tx, segment.0, SegmentState::Written, &[])?;
-                place(tx, id, segment, file_number, Some(Millis::now()))?;
+                place(tx, id, segment, file_number, Some(Millis::now()), true)?;
                 write_instances(tx, segment)?;
             }
             Ok(())
@@ -90,6 +90,7 @@ pub(crate) fn place(
     segment: SegmentId,
     file_number: u64,
     written_at: Option<Millis>,
+    indexed: bool,
 ) -> Result<()> {
     let known = first(
         conn,
@@ -102,9 +103,9 @@ pub(crate) fn place(
     }
     let placed = change(
         conn,
-        "INSERT INTO placement (volume_id, file_number, segment_id, written_at) VALUES (?, ?, ?, ?)
+        "INSERT INTO placement (volume_id, file_number, segment_id, written_at, indexed) VALUES (?, ?, ?, ?, ?)
          ON CONFLICT DO NOTHING",
-        params![volume, file_number, segment, written_at],
+        params![volume, file_number, segment, written_at, indexed],
     )?;
     if placed == 0 {
         return Err(Error::PlaceTaken { segment_id: segment.0, file_number });

@@ -13,7 +13,7 @@ mod monitor;
 mod node;
 mod operator;
 mod outcome;
-mod private;
+pub mod private;
 mod program;
 mod progress;
 mod rotating;

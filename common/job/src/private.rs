@@ -25,6 +25,14 @@ pub fn open_file(path: &Path) -> io::Result<File> {
     options().read(true).write(true).truncate(false).open(path)
 }
 
+/// Makes a file for writing. One of this name that an earlier run left behind is taken away first, whoever may read it.
+pub fn replace_file(path: &Path) -> io::Result<File> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => options().write(true).create_new(true).open(path),
+    }
+}
+
 /// Opens a file to add to its end, making it if it is missing.
 pub fn append_file(path: &Path) -> io::Result<File> {
     options().append(true).open(path)
@@ -37,9 +45,16 @@ pub fn write_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
     file.write_all(bytes)?;
     file.sync_all()?;
     fs::rename(&temporary, path)?;
-    match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => File::open(parent)?.sync_all(),
-        _ => File::open(".")?.sync_all(),
+    sync_dir(path.parent().unwrap_or(path))
+}
+
+/// Makes the names in a directory durable; the empty path is the current one.
+pub fn sync_dir(path: &Path) -> io::Result<()> {
+    let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
+    match File::open(path)?.sync_all() {
+        // Some file systems cannot sync a directory and say so; syncing the files is all that they offer.
+        Err(error) if error.kind() == io::ErrorKind::InvalidInput => Ok(()),
+        synced => synced,
     }
 }
 

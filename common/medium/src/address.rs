@@ -5,7 +5,10 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use crate::Error;
+use crate::{
+    Error, MAX_RECORD_BYTES, Medium, MediumReader, MediumWriter, Reopened, Settings, directory, st, system,
+    tap, tape,
+};
 
 /// Where a volume is.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -23,6 +26,16 @@ impl Address {
     pub fn path(&self) -> &Path {
         match self {
             Self::Tape(path) | Self::VirtualTape(path) | Self::Directory(path) => path,
+        }
+    }
+
+    /// What is there already of a disk medium's path: the medium, or the directory that it will be made in.
+    fn disk(&self) -> Option<&Path> {
+        match self {
+            Self::Tape(_) => None,
+            Self::VirtualTape(path) | Self::Directory(path) => {
+                Some(path.ancestors().find(|ancestor| ancestor.exists()).unwrap_or(Path::new(".")))
+            }
         }
     }
 }
@@ -65,6 +78,59 @@ impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.path().display().fmt(f)
     }
+}
+
+impl Medium for Address {
+    fn is_blank(&self) -> Result<bool, Error> {
+        match self {
+            Self::Tape(path) => tape::is_blank(st::open(path, false)?.as_mut()),
+            Self::VirtualTape(path) => tap::is_blank(path),
+            Self::Directory(path) => directory::is_blank(path),
+        }
+    }
+
+    fn free_bytes(&self) -> Option<u64> {
+        self.disk().and_then(system::free_bytes)
+    }
+
+    fn has_room(&self, volume_bytes: u64, file_bytes: u64) -> bool {
+        let longest = if matches!(self, Self::VirtualTape(_)) { volume_bytes } else { file_bytes };
+        self.free_bytes().is_none_or(|free| volume_bytes <= free)
+            && self.disk().and_then(system::largest_file).is_none_or(|largest| longest <= largest)
+    }
+
+    fn create(&self, settings: &Settings) -> Result<Box<dyn MediumWriter>, Error> {
+        check(settings)?;
+        match self {
+            Self::Tape(path) => tape::create(st::open(path, true)?, settings),
+            Self::VirtualTape(path) => tap::create(path, settings),
+            Self::Directory(path) => directory::create(path, settings),
+        }
+    }
+
+    fn reopen(&self, settings: &Settings) -> Result<Box<dyn Reopened>, Error> {
+        check(settings)?;
+        match self {
+            Self::Tape(path) => tape::reopen(st::open(path, true)?, settings),
+            Self::VirtualTape(path) => tap::reopen(path, settings),
+            Self::Directory(path) => directory::reopen(path, settings),
+        }
+    }
+
+    fn open(&self) -> Result<Box<dyn MediumReader>, Error> {
+        match self {
+            Self::Tape(path) => tape::open(st::open(path, false)?),
+            Self::VirtualTape(path) => tap::open(path),
+            Self::Directory(path) => directory::open(path),
+        }
+    }
+}
+
+fn check(settings: &Settings) -> Result<(), Error> {
+    if (1..=MAX_RECORD_BYTES).contains(&settings.record_bytes) {
+        return Ok(());
+    }
+    Err(Error::RecordBytes { given: settings.record_bytes, largest: MAX_RECORD_BYTES })
 }
 
 #[cfg(test)]

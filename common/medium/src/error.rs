@@ -328,6 +328,11 @@ impl Error {
         )
     }
 
+    /// Whether the file system below the medium has no room: with some made there, or another disk, the work goes on.
+    pub fn concerns_room(&self) -> bool {
+        matches!(self, Self::NoSpace { .. } | Self::FileTooLarge { .. })
+    }
+
     /// Names the finding behind an error of the operating system on `path`.
     pub(crate) fn io(path: &Path, action: &'static str, source: io::Error) -> Self {
         let path = path.to_owned();

@@ -1,7 +1,7 @@
 //! A volume's storage: a sequence of numbered files, each a byte stream cut into records.
 //!
-//! Tapes, directories and virtual tapes (SIMH `.tap` images) stand behind the same two traits, so that nothing above
-//! this crate knows what a volume is written on. [`create`], [`append`] and [`open`] choose by [`Address`].
+//! Tapes, directories and virtual tapes (SIMH `.tap` images) stand behind the same traits, so that nothing above this
+//! crate knows what a volume is written on. A [`Medium`] is commonly an [`Address`].
 
 mod address;
 mod directory;
@@ -15,6 +15,8 @@ mod stream;
 mod system;
 mod tap;
 mod tape;
+
+use std::fmt;
 
 pub use address::Address;
 pub use error::{Error, Status};
@@ -71,10 +73,51 @@ pub enum Record {
     EndOfFile,
 }
 
+/// What a volume is on, and where it is: a name for messages and for the catalogue, and the ways to open it.
+pub trait Medium: fmt::Display + Send + Sync {
+    /// Whether nothing is on the medium: no such file or directory, an empty file, a tape that ends at its beginning, or a
+    /// directory with nothing in it but what the file system itself keeps there.
+    fn is_blank(&self) -> Result<bool, Error>;
+
+    /// Bytes that the file system below a disk medium has free, whether the medium exists yet or not. `None` for a
+    /// tape, and where the system does not say.
+    fn free_bytes(&self) -> Option<u64>;
+
+    /// Whether a volume of `volume_bytes` of which no file has more than `file_bytes` finds room, as far as that is known
+    /// beforehand: by what is free, and by how long a file may be.
+    fn has_room(&self, volume_bytes: u64, file_bytes: u64) -> bool;
+
+    /// Starts a volume on a blank medium; anything else is refused as [`Error::NotBlank`].
+    fn create(&self, settings: &Settings) -> Result<Box<dyn MediumWriter>, Error>;
+
+    /// Opens a medium that is not blank, to go on with the volume on it.
+    fn reopen(&self, settings: &Settings) -> Result<Box<dyn Reopened>, Error>;
+
+    /// Opens a volume for reading.
+    fn open(&self) -> Result<Box<dyn MediumReader>, Error>;
+}
+
+/// A medium opened for writing, nothing written yet: what is on it can be looked at first, and no other medium can take
+/// its place between the look and the writing.
+pub trait Reopened {
+    /// Reads what is on the medium.
+    fn reader(&mut self) -> &mut dyn MediumReader;
+
+    /// Of a medium on which no file was found: whether writing from its beginning overwrites nothing of anybody's.
+    fn overwrites_nothing(&self) -> Result<bool, Error>;
+
+    /// Goes on behind the `committed` files, which are known durable, in this order.
+    ///
+    /// Verifies that they are there and drops whatever follows them (partial files, ended files that no commit covers).
+    /// The names say nothing about whose volume it is: the caller must have compared the label.
+    fn append(self: Box<Self>, committed: &[String]) -> Result<Box<dyn MediumWriter>, Error>;
+}
+
 /// Writes a volume, file after file. Nothing is durable before [`commit`](Self::commit) has returned.
 ///
 /// After an error of a write or a commit the caller may [`abandon_file`](Self::abandon_file) and go on only if
-/// the error was [`Error::Full`] or [`Error::NoSpace`]; otherwise the medium is left and opened again by [`append`].
+/// the error was [`Error::Full`], [`Error::NoSpace`] or [`Error::FileTooLarge`]; otherwise the medium is left and
+/// opened again by [`Medium::reopen`].
 pub trait MediumWriter: Send {
     /// Bytes in every record but a file's last.
     fn record_bytes(&self) -> usize;
@@ -82,9 +125,14 @@ pub trait MediumWriter: Send {
     /// Bytes on the medium so far, framing included.
     fn used_bytes(&self) -> u64;
 
-    /// Bytes that still fit, framing included: by the capacity set and by what the file system has free.
-    /// None if neither is known.
+    /// Bytes that still fit, framing included: by the capacity set, by what the file system has free and, where the whole
+    /// volume is one file, by how long that may be. None if nothing of this is known.
     fn remaining_bytes(&self) -> Option<u64>;
+
+    /// Content bytes that one of the volume's files may have, where each is a file of a file system that says so.
+    fn largest_file_bytes(&self) -> Option<u64> {
+        None
+    }
 
     /// What a whole file of `content_bytes` takes on this medium, framing and filemark included.
     fn file_bytes(&self, content_bytes: u64) -> u64;
@@ -124,70 +172,4 @@ pub trait MediumReader: Send {
 
     /// What was found damaged since the last call, each place once.
     fn findings(&mut self) -> Vec<Finding>;
-}
-
-/// Whether nothing is on the medium: no such file or directory, an empty file, or a directory with nothing in it
-/// but what the file system itself keeps there.
-pub fn is_blank(address: &Address) -> Result<bool, Error> {
-    match address {
-        Address::Tape(path) => tape::is_blank(st::open(path, false)?.as_mut()),
-        Address::VirtualTape(path) => tap::is_blank(path),
-        Address::Directory(path) => directory::is_blank(path),
-    }
-}
-
-/// Bytes that the file system below a disk medium has free, whether the medium exists yet or not. `None` for a tape, and
-/// where the system does not say.
-pub fn free_bytes(address: &Address) -> Option<u64> {
-    match address {
-        Address::Tape(_) => None,
-        Address::VirtualTape(path) | Address::Directory(path) => {
-            let existing = path.ancestors().find(|ancestor| ancestor.exists());
-            system::free_bytes(existing.unwrap_or(std::path::Path::new(".")))
-        }
-    }
-}
-
-/// Starts a volume on a blank medium; anything else is refused as [`Error::NotBlank`].
-pub fn create(address: &Address, settings: &Settings) -> Result<Box<dyn MediumWriter>, Error> {
-    check(settings)?;
-    match address {
-        Address::Tape(path) => tape::create(st::open(path, true)?, settings),
-        Address::VirtualTape(path) => tap::create(path, settings),
-        Address::Directory(path) => directory::create(path, settings),
-    }
-}
-
-/// Resumes a volume of which exactly the `committed` files, in this order, are known durable.
-///
-/// Verifies that they are there, drops whatever follows them (partial files, ended files that no commit covers)
-/// and continues behind them. With none committed a missing medium is created. The names say nothing about whose
-/// volume it is: the caller must have compared the label first.
-pub fn append(
-    address: &Address,
-    settings: &Settings,
-    committed: &[String],
-) -> Result<Box<dyn MediumWriter>, Error> {
-    check(settings)?;
-    match address {
-        Address::Tape(path) => tape::append(st::open(path, true)?, settings, committed),
-        Address::VirtualTape(path) => tap::append(path, settings, committed),
-        Address::Directory(path) => directory::append(path, settings, committed),
-    }
-}
-
-/// Opens a volume for reading.
-pub fn open(address: &Address) -> Result<Box<dyn MediumReader>, Error> {
-    match address {
-        Address::Tape(path) => tape::open(st::open(path, false)?),
-        Address::VirtualTape(path) => tap::open(path),
-        Address::Directory(path) => directory::open(path),
-    }
-}
-
-fn check(settings: &Settings) -> Result<(), Error> {
-    if (1..=MAX_RECORD_BYTES).contains(&settings.record_bytes) {
-        return Ok(());
-    }
-    Err(Error::RecordBytes { given: settings.record_bytes, largest: MAX_RECORD_BYTES })
 }

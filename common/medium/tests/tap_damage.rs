@@ -9,7 +9,7 @@ use std::ops::Range;
 use std::path::Path;
 
 use common::*;
-use medium::{Address, Damage, Error, Finding};
+use medium::{Address, Damage, Error, Finding, Medium};
 use proptest::prelude::*;
 
 /// What a byte of an image belongs to.
@@ -209,7 +209,7 @@ fn a_crash_at_any_byte_behind_the_commit_is_mended_by_append() {
             let mut torn = whole[..length].to_vec();
             torn.resize(length + zeros, 0);
             fs::write(address.path(), torn).unwrap();
-            let mut writer = medium::append(&address, &settings(8), &names(&files[..2])).unwrap();
+            let mut writer = append(&address, &settings(8), &names(&files[..2])).unwrap();
             assert_eq!(writer.used_bytes(), committed as u64);
             put(&mut *writer, &wanted[2]).unwrap();
             assert_eq!(writer.commit().unwrap(), 3);
@@ -229,7 +229,7 @@ fn nothing_is_appended_to_a_damaged_volume() {
         let mut damaged = sound.clone();
         damaged[position] ^= 0x11;
         fs::write(address.path(), &damaged).unwrap();
-        let refusal = medium::append(&address, &settings(16), &names(&files)).err().unwrap();
+        let refusal = append(&address, &settings(16), &names(&files)).err().unwrap();
         assert!(matches!(refusal, Error::Damaged { .. }), "{position}: {refusal}");
         assert_eq!(fs::read(address.path()).unwrap(), damaged, "the image must stay as it is");
     }
@@ -239,7 +239,7 @@ fn nothing_is_appended_to_a_damaged_volume() {
 fn an_image_replaced_under_its_writer_is_noticed() {
     let folder = tempfile::tempdir().unwrap();
     let address = Kind::VirtualTape.address(folder.path());
-    let mut writer = medium::create(&address, &settings(16)).unwrap();
+    let mut writer = address.create(&settings(16)).unwrap();
     put(&mut *writer, &(name(0), noise(20, 1))).unwrap();
     fs::rename(address.path(), folder.path().join("elsewhere")).unwrap();
     fs::copy(folder.path().join("elsewhere"), address.path()).unwrap();
@@ -250,7 +250,7 @@ fn an_image_replaced_under_its_writer_is_noticed() {
 fn an_image_cut_under_its_writer_is_noticed() {
     let folder = tempfile::tempdir().unwrap();
     let address = Kind::VirtualTape.address(folder.path());
-    let mut writer = medium::create(&address, &settings(16)).unwrap();
+    let mut writer = address.create(&settings(16)).unwrap();
     put(&mut *writer, &(name(0), noise(20, 1))).unwrap();
     fs::OpenOptions::new().write(true).open(address.path()).unwrap().set_len(10).unwrap();
     assert!(matches!(writer.commit(), Err(Error::PositionLost { .. })));
@@ -306,7 +306,7 @@ fn each_place_is_reported_once() {
     let (mut bytes, _) = image(&contents(&[40, 17]), 16);
     bytes[0] ^= 1;
     fs::write(&path, &bytes).unwrap();
-    let mut reader = medium::open(&Address::VirtualTape(path)).unwrap();
+    let mut reader = Address::VirtualTape(path).open().unwrap();
     for times in [1, 0, 0] {
         reader.files().unwrap();
         get(&mut *reader, 0).unwrap();
@@ -319,14 +319,14 @@ fn what_is_no_image_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("volume.tap");
     fs::write(&path, "This is a text and no tape.").unwrap();
-    assert!(matches!(medium::open(&Address::VirtualTape(path)), Err(Error::NotAMedium { .. })));
+    assert!(matches!(Address::VirtualTape(path).open(), Err(Error::NotAMedium { .. })));
 }
 
 /// Reads everything an image seems to hold; never more than it has bytes.
 fn survive(path: &Path, bytes: &[u8]) {
     fs::write(path, bytes).unwrap();
     let address = Address::VirtualTape(path.to_owned());
-    let Ok(mut reader) = medium::open(&address) else { return };
+    let Ok(mut reader) = address.open() else { return };
     let listed = reader.files().unwrap();
     let mut total = 0;
     for entry in &listed {
@@ -336,7 +336,7 @@ fn survive(path: &Path, bytes: &[u8]) {
     }
     assert!(total <= bytes.len());
     assert_eq!(get(&mut *reader, listed.len()), None);
-    let _ = medium::append(&address, &settings(16), &[name(0)]);
+    let _ = append(&address, &settings(16), &[name(0)]);
 }
 
 #[test]

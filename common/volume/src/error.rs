@@ -55,6 +55,17 @@ pub enum Error {
         /// What was found in place of its label.
         reason: String,
     },
+    /// A committed segment cannot be read back as it was written.
+    #[error(
+        "{medium} does not give {name} back as it was committed: nothing more is written to it; try another drive, clean \
+         this one, or go on with a new medium"
+    )]
+    SegmentLost {
+        /// The medium.
+        medium: String,
+        /// Name of the segment.
+        name: String,
+    },
     /// A spooled object is not what was captured.
     #[error(
         "spooled object {member} has changed since it was captured (digest {found}, captured as {expected}): \

@@ -1,14 +1,15 @@
 //! Writes a volume: label, segments, index, trailer. What is durable is decided by [`VolumeWriter::commit`].
 
 use std::io::{Read, Write};
-use std::path::Path;
 
 use jiff::Timestamp;
 use manifest::{
     Digest, Digester, DigestingWriter, EarlierVolume, INDEX, IndexEntry, IndexHead, LABEL, Label,
     SegmentEntry, TRAILER, Trailer, TransferState, segment_name,
 };
-use medium::{Address, FileEntry, FileWriter, MediumWriter, Settings};
+use medium::{
+    FileEntry, FileId, FileReader, FileWriter, Medium, MediumReader, MediumWriter, Reopened, Settings,
+};
 
 use crate::error::medium_or_io;
 use crate::index::IndexWriter;
@@ -57,17 +58,19 @@ const COPY_BYTES: usize = 1024 * 1024;
 
 impl VolumeWriter {
     /// Labels a blank medium and commits the label.
-    pub fn create(address: &Address, settings: &Settings, label: Label) -> Result<Self, Error> {
-        let medium = medium::create(address, settings)?;
-        Self::begin(medium, label)
+    pub fn create(medium: &dyn Medium, settings: &Settings, label: Label) -> Result<Self, Error> {
+        Self::begin(medium.create(settings)?, label)
     }
 
     /// Labels a medium whose labelling was cut off before it was committed. Refuses one that holds anything but this
     /// label or the beginning of it: between two runs somebody may have put another medium in.
-    pub fn recreate(address: &Address, settings: &Settings, label: Label) -> Result<Self, Error> {
-        require_label_at_most(address, &label)?;
-        let medium = medium::append(address, settings, &[])?;
-        Self::begin(medium, label)
+    pub fn recreate(medium: &dyn Medium, settings: &Settings, label: Label) -> Result<Self, Error> {
+        if medium.is_blank()? {
+            return Self::create(medium, settings, label);
+        }
+        let mut reopened = medium.reopen(settings)?;
+        require_label_at_most(medium, reopened.as_mut(), &label)?;
+        Self::begin(reopened.append(&[])?, label)
     }
 
     fn begin(mut medium: Box<dyn MediumWriter>, label: Label) -> Result<Self, Error> {
@@ -79,9 +82,10 @@ impl VolumeWriter {
         Ok(Self { medium, label, label_blake3: Digest::of(&tar), segments: Vec::new(), objects: 0 })
     }
 
-    /// Goes on behind the last committed segment of a volume that is labelled and not sealed.
+    /// Goes on behind the last committed segment of a volume that is labelled and not sealed. The label must be this one, and
+    /// the last segment is read back: what follows it is overwritten.
     pub fn resume(
-        address: &Address,
+        medium: &dyn Medium,
         settings: &Settings,
         label: Label,
         segments: Vec<SegmentEntry>,
@@ -90,8 +94,12 @@ impl VolumeWriter {
         let committed: Vec<String> = std::iter::once(LABEL.to_owned())
             .chain(segments.iter().map(|segment| segment.name.clone()))
             .collect();
-        let label_blake3 = check_label(address, &label)?;
-        let medium = medium::append(address, settings, &committed)?;
+        let mut reopened = medium.reopen(settings)?;
+        let label_blake3 = check_label(medium, reopened.reader(), &label)?;
+        if let Some(last) = segments.last() {
+            check_segment(medium, reopened.reader(), last)?;
+        }
+        let medium = reopened.append(&committed)?;
         Ok(Self { medium, label, label_blake3, segments, objects })
     }
 
@@ -106,7 +114,7 @@ impl VolumeWriter {
     }
 
     /// Whether the segment fits together with the index and trailer that it will need, given how many objects
-    /// and frames the volume already has to index. `false` on an empty volume means: it fits on none.
+    /// and frames the volume already has to index. `false` on an empty volume means: it fits on none of this kind.
     pub fn fits(&self, segment: &SegmentFile, indexed_frames: u64) -> bool {
         let objects = self.objects + u64::from(segment.objects);
         let frames = indexed_frames + u64::from(segment.frames);
@@ -115,6 +123,7 @@ impl VolumeWriter {
             + self.medium.file_bytes(end)
             + self.medium.file_bytes(1024);
         self.medium.remaining_bytes().is_none_or(|remaining| need <= remaining)
+            && self.medium.largest_file_bytes().is_none_or(|largest| segment.bytes.max(end) <= largest)
     }
 
     /// Copies a sealed segment file to the medium, checking on the way that it is what was sealed. Returns its
@@ -204,50 +213,44 @@ pub fn bytes_alone(segment: &SegmentFile) -> u64 {
 }
 
 /// Refuses a medium on which there is more than `label`, or what a power cut left of it.
-fn require_label_at_most(address: &Address, label: &Label) -> Result<(), Error> {
-    if medium::is_blank(address)? {
-        return Ok(());
-    }
-    let mut medium = medium::open(address)?;
-    let files = medium.files()?;
+fn require_label_at_most(
+    medium: &dyn Medium,
+    reopened: &mut dyn Reopened,
+    label: &Label,
+) -> Result<(), Error> {
+    let files = reopened.reader().files()?;
     // Zeros that a torn write leaves on a tape look like filemarks, and so like empty files.
     let is_empty_on_tape = |file: &FileEntry| file.name.is_none() && file.bytes == Some(0);
     let only_label = files.iter().enumerate().all(|(at, file)| {
         is_empty_on_tape(file) || at == 0 && file.name.as_deref().is_none_or(|name| name == LABEL)
     });
     if !only_label {
-        return Err(not_blank(address, format!("{} files", files.len())));
+        return Err(not_blank(medium, format!("{} files", files.len())));
     }
-    let is_ours = match (files.first(), address) {
-        (Some(_), _) => label::is_beginning(&label::read_bytes(medium.as_mut())?, label)?,
-        // Nothing with a name that files of a volume have; what else is in the directory stays.
-        (None, Address::Directory(_)) => true,
-        (None, Address::VirtualTape(path)) => is_shorter_than_a_word(path)?,
-        // Not blank, and yet without a file.
-        (None, Address::Tape(_)) => false,
+    let is_ours = if files.is_empty() {
+        reopened.overwrites_nothing()?
+    } else {
+        label::is_beginning(&label::read_bytes(reopened.reader())?, label)?
     };
     if is_ours {
         return Ok(());
     }
-    Err(not_blank(address, "data that is not this volume's label".to_owned()))
+    Err(not_blank(medium, "data that is not this volume's label".to_owned()))
 }
 
-/// Whether a tape image is so short that it cannot hold anything.
-fn is_shorter_than_a_word(path: &Path) -> Result<bool, Error> {
-    let found = std::fs::metadata(path).map_err(Error::io("look at the medium"))?;
-    Ok(found.len() < 4)
-}
-
-fn not_blank(address: &Address, found: String) -> Error {
-    medium::Error::NotBlank { path: address.path().to_owned(), found }.into()
+fn not_blank(medium: &dyn Medium, found: String) -> Error {
+    medium::Error::NotBlank { path: medium.to_string().into(), found }.into()
 }
 
 /// The digest of the label that is on the medium, which must be this one.
-fn check_label(address: &Address, expected: &Label) -> Result<Digest, Error> {
-    let mut medium = medium::open(address)?;
-    let (found, blake3) = label::read(medium.as_mut()).map_err(|error| match error {
+fn check_label(
+    medium: &dyn Medium,
+    reader: &mut dyn MediumReader,
+    expected: &Label,
+) -> Result<Digest, Error> {
+    let (found, blake3) = label::read(reader).map_err(|error| match error {
         Error::BadTar { .. } | Error::Manifest(_) => Error::NoVolume {
-            medium: address.to_string(),
+            medium: medium.to_string(),
             expected: expected.volume,
             sequence: expected.sequence,
             reason: error.to_string(),
@@ -258,11 +261,28 @@ fn check_label(address: &Address, expected: &Label) -> Result<Digest, Error> {
         return Ok(blake3);
     }
     Err(Error::OtherVolume {
-        medium: address.to_string(),
+        medium: medium.to_string(),
         found: found.volume,
         sequence: found.sequence,
         expected: expected.volume,
     })
+}
+
+/// Reads a segment back from the medium.
+fn check_segment(
+    medium: &dyn Medium,
+    reader: &mut dyn MediumReader,
+    segment: &SegmentEntry,
+) -> Result<(), Error> {
+    let file = FileId { number: segment.file, name: segment.name.clone() };
+    let mut found = Digester::default();
+    if let Some(mut content) = FileReader::open(reader, &file)? {
+        std::io::copy(&mut content, &mut found).map_err(medium_or_io("read a segment back"))?;
+    }
+    if found.digest() == segment.blake3 {
+        return Ok(());
+    }
+    Err(Error::SegmentLost { medium: medium.to_string(), name: segment.name.clone() })
 }
 
 /// Room kept for index and trailer, in bytes: per object a line with two digests and UIDs that compress badly,

@@ -123,6 +123,7 @@ impl Pack {
             plain_blake3: sealed.tar_blake3.0,
             objects: u64::from(sealed.objects),
             frames: serde_json::to_string(&sealed.frames).unwrap_or_default(),
+            indexed: true,
         };
         let packed_bytes = objects.iter().take(members.len()).map(|captured| captured.object.bytes).sum();
         let mut catalogue = self.shared.lock();

@@ -176,6 +176,7 @@ fn pack_all(lab: &Lab) {
         plain_blake3: [0; 32],
         objects: members.len() as u64,
         frames: "[]".to_owned(),
+        indexed: true,
     };
     catalogue.seal_segment(&segment, members).unwrap();
 }

@@ -14,7 +14,7 @@ use catalogue::write::Commit;
 use catalogue::{Catalogue, Level, SegmentState, VolumeId, VolumeState};
 use job::{Counter, Journal, Monitor, Stop};
 use manifest::{Codec, Digest, EarlierVolume, LABEL, Label, SegmentEntry, TransferState};
-use medium::{Address, Settings};
+use medium::{Address, Medium, Settings};
 use uuid::Uuid;
 use volume::{SegmentFile, VolumeWriter};
 
@@ -50,6 +50,8 @@ pub struct Write {
 enum Fit {
     Written,
     VolumeFull,
+    /// The file system does not let a file grow so far, which it had not said before.
+    FileFull(medium::Error),
 }
 
 /// The volume that is being written.
@@ -97,7 +99,12 @@ impl Write {
                     self.abandon(volume.id, &volume.address, "its disk has no room for a segment")?;
                     continue;
                 }
-                Fit::VolumeFull => {
+                Fit::FileFull(error) if volume.empty => {
+                    self.abandon(volume.id, &volume.address, "a segment is too long for its file system")?;
+                    // Not tried on the next volume: that may be on the same disk, and so without end.
+                    return Err(error.into());
+                }
+                Fit::VolumeFull | Fit::FileFull(_) => {
                     sealed.push(self.seal(volume, false)?);
                     continue;
                 }
@@ -169,7 +176,7 @@ impl Write {
         let volumes = self.shared.lock().volumes()?;
         let sequence = volumes.iter().map(|row| row.volume.sequence).max().unwrap_or(0) + 1;
         let used: Vec<String> = volumes.into_iter().map(|row| row.volume.medium).collect();
-        let address = self.media.blank(sequence, &used, volume::bytes_alone(segment))?;
+        let address = self.media.blank(sequence, &used, segment)?;
         let volume = NewVolume { uuid: Uuid::now_v7(), sequence, copy: COPY, medium: address.to_string() };
         let id = self.shared.lock().begin_volume(&volume)?;
         let created_at =
@@ -212,6 +219,9 @@ impl Write {
             Err(volume::Error::Medium(medium::Error::Full { .. } | medium::Error::NoSpace { .. })) => {
                 return Ok(Fit::VolumeFull);
             }
+            Err(volume::Error::Medium(error @ medium::Error::FileTooLarge { .. })) => {
+                return Ok(Fit::FileFull(error));
+            }
             Err(volume::Error::SegmentChanged { .. }) => return Err(self.give_back(segment)?),
             appended => appended?,
         };
@@ -248,7 +258,7 @@ impl Write {
     fn is_too_large(&self, volume: &Current, segment: &SegmentFile) -> bool {
         let by_capacity =
             self.settings.capacity_bytes.is_some_and(|bytes| volume::bytes_alone(segment) > bytes);
-        by_capacity || medium::free_bytes(&volume.address).is_none()
+        by_capacity || volume.address.free_bytes().is_none()
     }
 
     /// A segment that fits on no volume holds an object that is too large for any: its objects fail, and the others

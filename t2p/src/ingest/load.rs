@@ -12,7 +12,7 @@ use catalogue::segments::{NewSegment, SegmentRow};
 use catalogue::volumes::NewVolume;
 use catalogue::{InstanceId, Level, SegmentState, VolumeId, VolumeState};
 use job::{Counter, Journal, Monitor, Stop};
-use manifest::{EarlierVolume, SegmentEntry};
+use manifest::EarlierVolume;
 use medium::Address;
 use volume::{
     Entry, IndexReader, IndexedSegment, Listed, ObjectSink, ObjectState, SegmentCheck, SegmentPlan, Volume,
@@ -210,11 +210,9 @@ impl Load {
         &self,
         volume: VolumeId,
         file: u32,
-        entry: Option<&SegmentEntry>,
         check: &SegmentCheck,
     ) -> Result<Option<SegmentRow>> {
-        let Some(found) = rows::found_segment(check, entry) else { return Ok(None) };
-        let new = self.known(check.number)?.map_or(found, |row| row.segment);
+        let Some(new) = rows::found_segment(check) else { return Ok(None) };
         self.register_row(volume, file, &new, &check.entries).map(Some)
     }
 
@@ -248,11 +246,7 @@ impl Load {
     /// Reads a segment into the spool. Returns whether it was sound.
     fn segment(&self, id: VolumeId, volume: &mut Volume, plan: SegmentPlan) -> Result<bool> {
         let file = plan.file.number;
-        // Not the whole plan: an index's list of objects may be long.
-        let unlisted = match &plan.listed {
-            Listed::Index(_) => None,
-            Listed::Segment(entry) => Some(entry.clone()),
-        };
+        let is_indexed = matches!(plan.listed, Listed::Index(_));
         let path = self.spool.arriving();
         let mut sink = SpoolSink {
             out: BufWriter::with_capacity(BUFFER_BYTES, self.spool.create()?),
@@ -262,8 +256,8 @@ impl Load {
         };
         let check = volume.read_segment(plan, &mut sink).map_err(disk_full(path.clone()))?;
         let sound = check.findings.is_empty() && check.harmed.is_empty();
-        if let Some(entry) = unlisted {
-            let row = self.register_found(id, file, entry.as_ref(), &check)?;
+        if !is_indexed {
+            let row = self.register_found(id, file, &check)?;
             let wanted = row.map_or(Ok(false), |row| self.is_wanted(&row))?;
             if !wanted {
                 self.tell(&check)?;

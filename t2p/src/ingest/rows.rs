@@ -5,7 +5,7 @@ use std::sync::Arc;
 use catalogue::register::ObjectRow;
 use catalogue::segments::NewSegment;
 use catalogue::{Catalogue, Dataset, StudyRow};
-use manifest::{Frame, SegmentEntry, Study};
+use manifest::{Frame, Study};
 use volume::{Entry, SegmentCheck};
 
 use crate::error::{Error, Result};
@@ -21,22 +21,24 @@ pub fn segment(segment: &manifest::Segment, frames: &[Frame]) -> Result<NewSegme
         plain_blake3: segment.tar_blake3.0,
         objects: u64::from(segment.objects),
         frames: serde_json::to_string(frames).map_err(Error::FrameTable)?,
+        indexed: true,
     })
 }
 
-/// A segment that no index lists: as the trailer has it, or else as it was found.
-pub fn found_segment(check: &SegmentCheck, entry: Option<&SegmentEntry>) -> Option<NewSegment> {
-    let found = check.blake3?;
-    let (bytes, blake3) = entry.map_or((check.bytes, found), |entry| (entry.bytes, entry.blake3));
+/// A segment that no index lists, as it was found; none when it could not be made out. Its objects are as they were
+/// captured, for the frames that list them carry checksums; the file around them may be damaged.
+pub fn found_segment(check: &SegmentCheck) -> Option<NewSegment> {
+    let found = check.blake3?.0;
     Some(NewSegment {
         number: u64::from(check.number),
         file: manifest::segment_name(check.number),
-        bytes,
-        blake3: blake3.0,
+        bytes: check.bytes,
+        blake3: found,
         plain_bytes: check.entries.iter().map(|entry| entry.object.bytes).sum(),
-        plain_blake3: blake3.0,
+        plain_blake3: found,
         objects: check.entries.len() as u64,
         frames: "[]".to_owned(),
+        indexed: false,
     })
 }
 

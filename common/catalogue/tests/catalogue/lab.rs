@@ -189,6 +189,7 @@ pub fn segment(number: u64, objects: u64) -> NewSegment {
         plain_blake3: [7; 32],
         objects,
         frames: "[]".into(),
+        indexed: true,
     }
 }
 

@@ -11,5 +11,6 @@ mod deliver;
 mod files;
 mod lab;
 mod plan;
+mod register;
 mod speed;
 mod write;

@@ -5,14 +5,14 @@
 mod reader;
 mod writer;
 
-use std::fs;
+use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::names::{self, UNFINISHED};
 use crate::sequence::MOST_FILES;
-use crate::{Error, MediumReader, MediumWriter, Settings, system};
+use crate::{Error, MediumReader, MediumWriter, Reopened, Settings, system};
 
 use reader::DirectoryReader;
 use writer::DirectoryWriter;
@@ -29,18 +29,46 @@ pub(crate) fn create(path: &Path, settings: &Settings) -> Result<Box<dyn MediumW
         return Err(Error::NotBlank { path: path.to_owned(), found });
     }
     make(path)?;
-    Ok(Box::new(DirectoryWriter::open(path, settings, &[])?))
+    Ok(Box::new(DirectoryWriter::new(path, lock(path)?, settings, &[])?))
 }
 
-pub(crate) fn append(
-    path: &Path,
-    settings: &Settings,
-    committed: &[String],
-) -> Result<Box<dyn MediumWriter>, Error> {
-    if committed.is_empty() {
-        make(path)?;
+pub(crate) fn reopen(path: &Path, settings: &Settings) -> Result<Box<dyn Reopened>, Error> {
+    let lock = lock(path)?;
+    Ok(Box::new(ReopenedDirectory {
+        path: path.to_owned(),
+        lock,
+        reader: DirectoryReader::new(path),
+        settings: settings.clone(),
+    }))
+}
+
+struct ReopenedDirectory {
+    path: PathBuf,
+    lock: File,
+    reader: DirectoryReader,
+    settings: Settings,
+}
+
+impl Reopened for ReopenedDirectory {
+    fn reader(&mut self) -> &mut dyn MediumReader {
+        &mut self.reader
     }
-    Ok(Box::new(DirectoryWriter::open(path, settings, committed)?))
+
+    /// Files with other names than a volume's are left alone.
+    fn overwrites_nothing(&self) -> Result<bool, Error> {
+        Ok(true)
+    }
+
+    fn append(self: Box<Self>, committed: &[String]) -> Result<Box<dyn MediumWriter>, Error> {
+        Ok(Box::new(DirectoryWriter::new(&self.path, self.lock, &self.settings, committed)?))
+    }
+}
+
+/// Opens the directory and keeps other writers out of it.
+fn lock(path: &Path) -> Result<File, Error> {
+    let directory = File::open(path).map_err(|e| Error::io(path, "open", e))?;
+    system::lock(&directory, path)?;
+    Ok(directory)
 }
 
 pub(crate) fn open(path: &Path) -> Result<Box<dyn MediumReader>, Error> {
@@ -60,7 +88,8 @@ fn make(path: &Path) -> Result<(), Error> {
     if !above.is_dir() {
         return Err(Error::Missing { path: above.to_owned() });
     }
-    fs::DirBuilder::new().mode(0o755).create(path).map_err(|e| Error::io(path, "create", e))?;
+    let made = fs::DirBuilder::new().mode(system::DIRECTORY_MODE).create(path);
+    made.map_err(|e| Error::io(path, "create", e))?;
     system::sync_directory(above)
 }
 

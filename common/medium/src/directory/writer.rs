@@ -1,7 +1,7 @@
 //! Writes a directory volume.
 
 use std::fs::{self, File, OpenOptions};
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use super::volume_names;
@@ -18,6 +18,7 @@ pub(super) struct DirectoryWriter {
     path: PathBuf,
     directory: File,
     room: Room,
+    largest_file: Option<u64>,
     sequence: Sequence,
     used: u64,
     open: Option<Unfinished>,
@@ -41,11 +42,14 @@ struct Renamed {
 }
 
 impl DirectoryWriter {
-    /// Behind the `committed` files; removes all other files of a volume.
-    pub fn open(path: &Path, settings: &Settings, committed: &[String]) -> Result<Self, Error> {
+    /// Behind the `committed` files of a directory that is open and locked; removes all other files of a volume.
+    pub fn new(
+        path: &Path,
+        directory: File,
+        settings: &Settings,
+        committed: &[String],
+    ) -> Result<Self, Error> {
         let sequence = Sequence::new(settings.record_bytes, committed)?;
-        let directory = File::open(path).map_err(|e| Error::io(path, "open", e))?;
-        system::lock(&directory, path)?;
         let mut used = 0_u64;
         for name in committed {
             used = used.saturating_add(committed_bytes(&path.join(name))?);
@@ -55,6 +59,7 @@ impl DirectoryWriter {
             path: path.to_owned(),
             directory,
             room: Room::new(path, settings.capacity_bytes),
+            largest_file: system::largest_file(path),
             sequence,
             used,
             open: None,
@@ -112,6 +117,10 @@ impl MediumWriter for DirectoryWriter {
         self.room.remaining(self.used)
     }
 
+    fn largest_file_bytes(&self) -> Option<u64> {
+        self.largest_file
+    }
+
     fn file_bytes(&self, content_bytes: u64) -> u64 {
         content_bytes
     }
@@ -124,7 +133,7 @@ impl MediumWriter for DirectoryWriter {
         self.check_usable()?;
         self.sequence.begin(name)?;
         let path = self.path.join(format!("{name}{UNFINISHED}"));
-        match OpenOptions::new().write(true).create_new(true).open(&path) {
+        match OpenOptions::new().write(true).create_new(true).mode(system::FILE_MODE).open(&path) {
             Ok(file) => {
                 self.open = Some(Unfinished { name: name.to_owned(), path, file, bytes: 0 });
                 Ok(())
@@ -142,6 +151,9 @@ impl MediumWriter for DirectoryWriter {
         let needed = record.len() as u64;
         self.room.check(self.used, needed)?;
         let open = self.open.as_mut().ok_or(Error::NoFileOpen)?;
+        if self.largest_file.is_some_and(|largest| open.bytes + needed > largest) {
+            return Err(Error::FileTooLarge { path: open.path.clone() });
+        }
         if let Err(e) = open.file.write_all_at(record, open.bytes) {
             // Best effort to leave no torn record; the next commit finds it if this fails as well.
             let _ = open.file.set_len(open.bytes);

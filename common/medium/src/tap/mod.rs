@@ -9,10 +9,12 @@ mod writer;
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
-use std::path::Path;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
 
-use crate::{Error, MediumReader, MediumWriter, Settings, system};
+use crate::{Error, MediumReader, MediumWriter, Reopened, Settings, system};
 
+use format::WORD_BYTES;
 use image::Image;
 use reader::TapReader;
 use writer::TapWriter;
@@ -38,19 +40,35 @@ pub(crate) fn create(path: &Path, settings: &Settings) -> Result<Box<dyn MediumW
     Ok(Box::new(TapWriter::new(path, file, settings, &[])?))
 }
 
-pub(crate) fn append(
-    path: &Path,
-    settings: &Settings,
-    committed: &[String],
-) -> Result<Box<dyn MediumWriter>, Error> {
-    if committed.is_empty() {
-        is_blank(path)?;
-        return Ok(Box::new(TapWriter::new(path, make(path)?, settings, &[])?));
-    }
+pub(crate) fn reopen(path: &Path, settings: &Settings) -> Result<Box<dyn Reopened>, Error> {
     let file =
         OpenOptions::new().read(true).write(true).open(path).map_err(|e| Error::io(path, "open", e))?;
     system::lock(&file, path)?;
-    Ok(Box::new(TapWriter::new(path, file, settings, committed)?))
+    let image = Image::new(path, file.try_clone().map_err(|e| Error::io(path, "open", e))?)?;
+    let reader = TapReader::new(path, image)?;
+    Ok(Box::new(ReopenedTap { path: path.to_owned(), file, reader, settings: settings.clone() }))
+}
+
+struct ReopenedTap {
+    path: PathBuf,
+    file: File,
+    reader: TapReader,
+    settings: Settings,
+}
+
+impl Reopened for ReopenedTap {
+    fn reader(&mut self) -> &mut dyn MediumReader {
+        &mut self.reader
+    }
+
+    fn overwrites_nothing(&self) -> Result<bool, Error> {
+        let found = self.file.metadata().map_err(|e| Error::io(&self.path, "look at", e))?;
+        Ok(found.len() < WORD_BYTES)
+    }
+
+    fn append(self: Box<Self>, committed: &[String]) -> Result<Box<dyn MediumWriter>, Error> {
+        Ok(Box::new(TapWriter::new(&self.path, self.file, &self.settings, committed)?))
+    }
 }
 
 pub(crate) fn open(path: &Path) -> Result<Box<dyn MediumReader>, Error> {
@@ -68,7 +86,7 @@ fn make(path: &Path) -> Result<File, Error> {
         return Err(Error::Missing { path: directory.to_owned() });
     }
     let mut options = OpenOptions::new();
-    let options = options.read(true).write(true).create(true).truncate(false);
+    let options = options.read(true).write(true).create(true).truncate(false).mode(system::FILE_MODE);
     let file = options.open(path).map_err(|e| Error::io(path, "create", e))?;
     system::lock(&file, path)?;
     system::sync_directory(directory)?;

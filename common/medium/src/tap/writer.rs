@@ -37,7 +37,10 @@ impl TapWriter {
         Ok(Self {
             path: path.to_owned(),
             file,
-            room: Room::new(path, settings.capacity_bytes),
+            room: Room::new(
+                path,
+                settings.capacity_bytes.into_iter().chain(system::largest_file(path)).min(),
+            ),
             sequence,
             position,
             file_start: position,

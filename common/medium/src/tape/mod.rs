@@ -15,7 +15,7 @@ use std::path::Path;
 
 use nix::errno::Errno;
 
-use crate::{Error, MediumReader, MediumWriter, Settings};
+use crate::{Error, MediumReader, MediumWriter, Reopened, Settings};
 
 pub(crate) use device::{DriveStatus, Filemark, TapeDevice};
 use reader::TapeReader;
@@ -59,27 +59,48 @@ pub(crate) fn create(
     Ok(Box::new(TapeWriter::new(device, settings, &[])?))
 }
 
-/// Goes behind the `committed` files and continues there; what follows them is overwritten.
-pub(crate) fn append(
+/// Opens a volume that is on the cartridge, to go on with it.
+pub(crate) fn reopen(
     mut device: Box<dyn TapeDevice>,
     settings: &Settings,
-    committed: &[String],
-) -> Result<Box<dyn MediumWriter>, Error> {
+) -> Result<Box<dyn Reopened>, Error> {
     require_writable(device.as_mut())?;
-    step(device.as_mut(), "rewind", |device| device.rewind())?;
-    let files = committed.len() as u32;
-    match device.forward_filemarks(files) {
-        Ok(()) => Ok(Box::new(TapeWriter::new(device, settings, committed)?)),
-        Err(Errno::EIO) => {
-            let found = step(device.as_mut(), "look at", |device| device.status())?.files_before;
-            let at = step(device.as_mut(), "locate in", |device| device.block())?;
-            let path = device.path().to_owned();
-            if ends_at(device.as_mut(), at)? {
-                return Err(Error::FilesMissing { path, found: found.unwrap_or(0), committed: files });
+    Ok(Box::new(ReopenedTape { reader: TapeReader::new(device)?, settings: settings.clone() }))
+}
+
+struct ReopenedTape {
+    reader: TapeReader,
+    settings: Settings,
+}
+
+impl Reopened for ReopenedTape {
+    fn reader(&mut self) -> &mut dyn MediumReader {
+        &mut self.reader
+    }
+
+    /// Something that is not blank and has no file is not ours.
+    fn overwrites_nothing(&self) -> Result<bool, Error> {
+        Ok(false)
+    }
+
+    /// What follows the files is overwritten.
+    fn append(self: Box<Self>, committed: &[String]) -> Result<Box<dyn MediumWriter>, Error> {
+        let mut device = self.reader.into_device();
+        step(device.as_mut(), "rewind", |device| device.rewind())?;
+        let files = committed.len() as u32;
+        match device.forward_filemarks(files) {
+            Ok(()) => Ok(Box::new(TapeWriter::new(device, &self.settings, committed)?)),
+            Err(Errno::EIO) => {
+                let found = step(device.as_mut(), "look at", |device| device.status())?.files_before;
+                let at = step(device.as_mut(), "locate in", |device| device.block())?;
+                let path = device.path().to_owned();
+                if ends_at(device.as_mut(), at)? {
+                    return Err(Error::FilesMissing { path, found: found.unwrap_or(0), committed: files });
+                }
+                Err(device_error(&path, "locate in", Errno::EIO))
             }
-            Err(device_error(&path, "locate in", Errno::EIO))
+            Err(error) => Err(device_error(device.path(), "locate in", error)),
         }
-        Err(error) => Err(device_error(device.path(), "locate in", error)),
     }
 }
 

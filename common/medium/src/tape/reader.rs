@@ -54,6 +54,11 @@ impl TapeReader {
         })
     }
 
+    /// Ends the reading. The drive is left where it is.
+    pub fn into_device(self) -> Box<dyn TapeDevice> {
+        self.device
+    }
+
     /// Moves to the start of a file; false if the tape ends before it.
     fn go_to(&mut self, file: u32) -> Result<bool, Error> {
         let from = std::mem::replace(&mut self.place, Place::Unknown);

@@ -3,7 +3,7 @@ use std::io::{Read, Write};
 use nix::errno::Errno;
 
 use super::model::{Fault, ModelDrive};
-use super::{Filemark, append, create, is_blank, open};
+use super::{Filemark, TapeDevice, create, is_blank, open, reopen};
 use crate::{Damage, Error, FileId, FileReader, FileWriter, Finding, MediumReader, MediumWriter, Settings};
 
 const SETTINGS: Settings = Settings { record_bytes: 16, capacity_bytes: None };
@@ -23,6 +23,14 @@ fn put(medium: &mut dyn MediumWriter, (name, content): &Content) -> Result<(), E
     let mut file = FileWriter::begin(medium, name)?;
     file.write_all(content).map_err(|error| crate::medium_error(error).unwrap())?;
     file.finish().map(drop)
+}
+
+fn append(
+    device: Box<dyn TapeDevice>,
+    settings: &Settings,
+    committed: &[String],
+) -> Result<Box<dyn MediumWriter>, Error> {
+    reopen(device, settings)?.append(committed)
 }
 
 fn get(reader: &mut dyn MediumReader, number: usize) -> Option<Vec<u8>> {

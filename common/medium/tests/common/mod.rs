@@ -5,7 +5,9 @@
 use std::io::{Read, Write};
 use std::path::Path;
 
-use medium::{Address, Error, FileId, FileReader, FileWriter, Finding, MediumReader, MediumWriter, Settings};
+use medium::{
+    Address, Error, FileId, FileReader, FileWriter, Finding, Medium, MediumReader, MediumWriter, Settings,
+};
 
 /// A file's name and content.
 pub type Content = (String, Vec<u8>);
@@ -64,9 +66,18 @@ pub fn put(medium: &mut dyn MediumWriter, (name, content): &Content) -> Result<(
     Ok(())
 }
 
+/// Goes on behind the committed files.
+pub fn append(
+    medium: &dyn Medium,
+    settings: &Settings,
+    committed: &[String],
+) -> Result<Box<dyn MediumWriter>, Error> {
+    medium.reopen(settings)?.append(committed)
+}
+
 /// A committed and closed volume.
 pub fn write_volume(address: &Address, settings: &Settings, files: &[Content]) {
-    let mut writer = medium::create(address, settings).unwrap();
+    let mut writer = address.create(settings).unwrap();
     for file in files {
         put(&mut *writer, file).unwrap();
     }
@@ -83,7 +94,7 @@ pub fn get(reader: &mut dyn MediumReader, number: usize) -> Option<Vec<u8>> {
 
 /// All files, and what was found damaged.
 pub fn read_volume(address: &Address) -> (Vec<Vec<u8>>, Vec<Finding>) {
-    let mut reader = medium::open(address).unwrap();
+    let mut reader = address.open().unwrap();
     let listed = reader.files().unwrap();
     let files: Vec<_> = (0..listed.len()).map(|number| get(&mut *reader, number).unwrap()).collect();
     for (entry, content) in listed.iter().zip(&files) {

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use medium::{Address, Error};
+use medium::{Address, Error, Medium};
 
 use crate::common::*;
 use crate::on_every_medium;
@@ -19,7 +19,7 @@ on_every_medium!(
 
 /// Appends behind the committed files and checks the whole.
 fn resume(address: &Address, committed: &[Content], more: &Content) {
-    let mut writer = medium::append(address, &settings(16), &names(committed)).unwrap();
+    let mut writer = append(address, &settings(16), &names(committed)).unwrap();
     assert_eq!(writer.next_file() as usize, committed.len());
     put(&mut *writer, more).unwrap();
     assert_eq!(writer.commit().unwrap() as usize, committed.len() + 1);
@@ -43,7 +43,7 @@ fn ended_but_uncommitted_files_are_dropped(kind: Kind) {
     let folder = tempfile::tempdir().unwrap();
     let address = kind.address(folder.path());
     let files = contents(&[50, 40, 30]);
-    let mut writer = medium::create(&address, &settings(16)).unwrap();
+    let mut writer = address.create(&settings(16)).unwrap();
     put(&mut *writer, &files[0]).unwrap();
     writer.commit().unwrap();
     put(&mut *writer, &(name(1), noise(90, 99))).unwrap();
@@ -71,7 +71,7 @@ fn a_dropped_writer_leaves_the_committed_files(kind: Kind) {
     let folder = tempfile::tempdir().unwrap();
     let address = kind.address(folder.path());
     let files = contents(&[50, 40]);
-    let mut writer = medium::create(&address, &settings(16)).unwrap();
+    let mut writer = address.create(&settings(16)).unwrap();
     for file in &files {
         put(&mut *writer, file).unwrap();
     }
@@ -87,9 +87,8 @@ fn a_dropped_writer_leaves_the_committed_files(kind: Kind) {
 fn nothing_committed_starts_anew(kind: Kind) {
     let folder = tempfile::tempdir().unwrap();
     let address = kind.address(folder.path());
-    let file = (name(0), noise(40, 3));
-    resume(&address, &[], &file);
-    resume(&address, &[], &file);
+    write_volume(&address, &settings(16), &contents(&[50, 40]));
+    resume(&address, &[], &(name(0), noise(40, 3)));
 }
 
 fn a_missing_committed_file_is_noticed(kind: Kind) {
@@ -97,7 +96,7 @@ fn a_missing_committed_file_is_noticed(kind: Kind) {
     let address = kind.address(folder.path());
     let files = contents(&[50, 40]);
     write_volume(&address, &settings(16), &files);
-    let refusal = medium::append(&address, &settings(16), &[name(0), name(1), name(2)]).err().unwrap();
+    let refusal = append(&address, &settings(16), &[name(0), name(1), name(2)]).err().unwrap();
     assert!(matches!(refusal, Error::Missing { .. } | Error::FilesMissing { found: 2, .. }), "{refusal}");
     assert_volume(&address, &files);
 }
@@ -106,7 +105,7 @@ fn a_writer_that_failed_refuses_to_go_on(kind: Kind) {
     let folder = tempfile::tempdir().unwrap();
     let address = kind.address(folder.path());
     let files = contents(&[50, 40]);
-    let mut writer = medium::create(&address, &settings(16)).unwrap();
+    let mut writer = address.create(&settings(16)).unwrap();
     for file in &files {
         put(&mut *writer, file).unwrap();
     }

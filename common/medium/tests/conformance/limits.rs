@@ -1,6 +1,6 @@
 //! A volume ends at its capacity, and says beforehand where that is.
 
-use medium::{Error, Settings};
+use medium::{Error, Medium, Settings};
 
 use crate::common::*;
 use crate::on_every_medium;
@@ -21,8 +21,8 @@ fn what_fits_by_the_figures_fits_exactly(kind: Kind) {
         for missing in [0, 1] {
             let folder = tempfile::tempdir().unwrap();
             let address = kind.address(folder.path());
-            let file_bytes = medium::create(&address, &settings(16)).unwrap().file_bytes(content_bytes);
-            let mut writer = medium::create(&address, &limited(file_bytes - missing)).unwrap();
+            let file_bytes = address.create(&settings(16)).unwrap().file_bytes(content_bytes);
+            let mut writer = address.create(&limited(file_bytes - missing)).unwrap();
             assert_eq!(writer.remaining_bytes(), Some(file_bytes - missing));
             let written = put(&mut *writer, &(name(0), noise(content_bytes as usize, 1)));
             if missing == 0 {
@@ -39,7 +39,7 @@ fn what_fits_by_the_figures_fits_exactly(kind: Kind) {
 fn a_full_volume_takes_back_the_file_and_goes_on(kind: Kind) {
     let folder = tempfile::tempdir().unwrap();
     let address = kind.address(folder.path());
-    let mut writer = medium::create(&address, &limited(150)).unwrap();
+    let mut writer = address.create(&limited(150)).unwrap();
     let files = contents(&[40, 20]);
     put(&mut *writer, &files[0]).unwrap();
     let refusal = put(&mut *writer, &(name(1), noise(200, 1))).unwrap_err();
@@ -56,18 +56,18 @@ fn the_capacity_holds_after_append(kind: Kind) {
     let address = kind.address(folder.path());
     let files = contents(&[40]);
     write_volume(&address, &limited(100), &files);
-    let mut writer = medium::append(&address, &limited(100), &names(&files)).unwrap();
+    let mut writer = append(&address, &limited(100), &names(&files)).unwrap();
     let used = writer.used_bytes();
     assert!(used >= 40);
     assert_eq!(writer.remaining_bytes(), Some(100 - used));
     assert!(matches!(put(&mut *writer, &(name(1), noise(100, 1))), Err(Error::Full { .. })));
     writer.close().unwrap();
-    let writer = medium::append(&address, &limited(10), &names(&files)).unwrap();
+    let writer = append(&address, &limited(10), &names(&files)).unwrap();
     assert_eq!(writer.remaining_bytes(), Some(0));
 }
 
 fn free_space_is_known_without_a_capacity(kind: Kind) {
     let folder = tempfile::tempdir().unwrap();
-    let writer = medium::create(&kind.address(folder.path()), &settings(16)).unwrap();
+    let writer = kind.address(folder.path()).create(&settings(16)).unwrap();
     assert!(writer.remaining_bytes().is_some_and(|bytes| bytes > 0));
 }

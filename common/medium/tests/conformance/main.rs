@@ -6,6 +6,7 @@
 mod common;
 mod crash;
 mod limits;
+mod modes;
 mod order;
 mod round_trip;
 

@@ -1,6 +1,6 @@
 //! The calls have an order and their arguments limits; a refused call changes nothing.
 
-use medium::{Error, Settings, Status};
+use medium::{Error, Medium, Settings, Status};
 
 use crate::common::*;
 use crate::on_every_medium;
@@ -22,9 +22,9 @@ on_every_medium!(
 fn blank_until_created(kind: Kind) {
     let folder = tempfile::tempdir().unwrap();
     let address = kind.address(folder.path());
-    assert!(medium::is_blank(&address).unwrap());
+    assert!(address.is_blank().unwrap());
     write_volume(&address, &settings(64), &contents(&[1]));
-    assert!(!medium::is_blank(&address).unwrap());
+    assert!(!address.is_blank().unwrap());
 }
 
 fn only_blank_media_are_created(kind: Kind) {
@@ -32,7 +32,7 @@ fn only_blank_media_are_created(kind: Kind) {
     let address = kind.address(folder.path());
     let files = contents(&[5, 6]);
     write_volume(&address, &settings(64), &files);
-    let refusal = medium::create(&address, &settings(64)).err().unwrap();
+    let refusal = address.create(&settings(64)).err().unwrap();
     assert!(matches!(refusal, Error::NotBlank { .. }), "{refusal}");
     assert_eq!(refusal.status(), Status::NeedsOperator);
     assert_volume(&address, &files);
@@ -41,15 +41,15 @@ fn only_blank_media_are_created(kind: Kind) {
 fn a_missing_medium_is_not_opened(kind: Kind) {
     let folder = tempfile::tempdir().unwrap();
     let unmounted = kind.address(&folder.path().join("unmounted"));
-    assert!(matches!(medium::open(&unmounted), Err(Error::Missing { .. })));
-    assert!(matches!(medium::create(&unmounted, &settings(64)), Err(Error::Missing { .. })));
-    assert!(matches!(medium::append(&unmounted, &settings(64), &[name(0)]), Err(Error::Missing { .. })));
+    assert!(matches!(unmounted.open(), Err(Error::Missing { .. })));
+    assert!(matches!(unmounted.create(&settings(64)), Err(Error::Missing { .. })));
+    assert!(matches!(append(&unmounted, &settings(64), &[name(0)]), Err(Error::Missing { .. })));
     assert!(!folder.path().join("unmounted").exists());
 }
 
 fn one_file_at_a_time(kind: Kind) {
     let folder = tempfile::tempdir().unwrap();
-    let mut writer = medium::create(&kind.address(folder.path()), &settings(64)).unwrap();
+    let mut writer = kind.address(folder.path()).create(&settings(64)).unwrap();
     assert!(matches!(writer.write_record(&[1]), Err(Error::NoFileOpen)));
     assert!(matches!(writer.end_file(), Err(Error::NoFileOpen)));
     writer.abandon_file().unwrap();
@@ -58,14 +58,14 @@ fn one_file_at_a_time(kind: Kind) {
     assert!(matches!(writer.commit(), Err(Error::FileOpen { number: 0 })));
     writer.end_file().unwrap();
     assert_eq!(writer.commit().unwrap(), 1);
-    let mut reader = medium::open(&kind.address(folder.path())).unwrap();
+    let mut reader = kind.address(folder.path()).open().unwrap();
     assert!(matches!(reader.read_record(&mut [0; 9]), Err(Error::NoFileOpen)));
 }
 
 fn records_have_one_size(kind: Kind) {
     let folder = tempfile::tempdir().unwrap();
     let address = kind.address(folder.path());
-    let mut writer = medium::create(&address, &settings(4)).unwrap();
+    let mut writer = address.create(&settings(4)).unwrap();
     let refused = |result| assert!(matches!(result, Err(Error::RecordSize { record_bytes: 4, .. })));
     writer.begin_file(&name(0)).unwrap();
     refused(writer.write_record(&[]));
@@ -83,7 +83,7 @@ fn records_have_one_size(kind: Kind) {
 
 fn names_are_a_volume_s_and_new(kind: Kind) {
     let folder = tempfile::tempdir().unwrap();
-    let mut writer = medium::create(&kind.address(folder.path()), &settings(64)).unwrap();
+    let mut writer = kind.address(folder.path()).create(&settings(64)).unwrap();
     for bad in ["", "a/b", "../segment-1", ".hidden", "notes.txt", "segment-1.part"] {
         assert!(matches!(writer.begin_file(bad), Err(Error::Name { .. })), "{bad:?}");
     }
@@ -99,7 +99,7 @@ fn an_abandoned_file_leaves_nothing(kind: Kind) {
     let folder = tempfile::tempdir().unwrap();
     let address = kind.address(folder.path());
     let files = contents(&[70, 30]);
-    let mut writer = medium::create(&address, &settings(16)).unwrap();
+    let mut writer = address.create(&settings(16)).unwrap();
     put(&mut *writer, &files[0]).unwrap();
     let used = writer.used_bytes();
     writer.begin_file(&name(1)).unwrap();
@@ -116,7 +116,7 @@ fn commit_counts_the_files(kind: Kind) {
     let folder = tempfile::tempdir().unwrap();
     let address = kind.address(folder.path());
     let files = contents(&[10, 0, 30]);
-    let mut writer = medium::create(&address, &settings(16)).unwrap();
+    let mut writer = address.create(&settings(16)).unwrap();
     assert_eq!(writer.commit().unwrap(), 0);
     for (file, count) in files.iter().zip(1..) {
         put(&mut *writer, file).unwrap();
@@ -133,12 +133,12 @@ fn commit_counts_the_files(kind: Kind) {
 fn one_writer_at_a_time(kind: Kind) {
     let folder = tempfile::tempdir().unwrap();
     let address = kind.address(folder.path());
-    let mut writer = medium::create(&address, &settings(64)).unwrap();
+    let mut writer = address.create(&settings(64)).unwrap();
     put(&mut *writer, &(name(0), vec![1])).unwrap();
     writer.commit().unwrap();
-    assert!(matches!(medium::append(&address, &settings(64), &[name(0)]), Err(Error::InUse { .. })));
+    assert!(matches!(append(&address, &settings(64), &[name(0)]), Err(Error::InUse { .. })));
     writer.close().unwrap();
-    medium::append(&address, &settings(64), &[name(0)]).unwrap();
+    append(&address, &settings(64), &[name(0)]).unwrap();
 }
 
 fn impossible_record_sizes_are_refused(kind: Kind) {
@@ -146,9 +146,9 @@ fn impossible_record_sizes_are_refused(kind: Kind) {
     let address = kind.address(folder.path());
     for record_bytes in [0, medium::MAX_RECORD_BYTES + 1] {
         let settings = Settings { record_bytes, capacity_bytes: None };
-        assert!(matches!(medium::create(&address, &settings), Err(Error::RecordBytes { .. })));
+        assert!(matches!(address.create(&settings), Err(Error::RecordBytes { .. })));
     }
-    assert!(medium::is_blank(&address).unwrap());
+    assert!(address.is_blank().unwrap());
 }
 
 fn the_wrong_kind_is_refused(kind: Kind) {
@@ -158,8 +158,8 @@ fn the_wrong_kind_is_refused(kind: Kind) {
         Kind::VirtualTape => std::fs::create_dir(address.path()).unwrap(),
         Kind::Directory => std::fs::write(address.path(), "text").unwrap(),
     }
-    assert!(matches!(medium::is_blank(&address), Err(Error::NotAMedium { .. })));
-    assert!(matches!(medium::create(&address, &settings(64)), Err(Error::NotAMedium { .. })));
-    assert!(matches!(medium::open(&address), Err(Error::NotAMedium { .. })));
-    assert!(medium::append(&address, &settings(64), &[name(0)]).is_err());
+    assert!(matches!(address.is_blank(), Err(Error::NotAMedium { .. })));
+    assert!(matches!(address.create(&settings(64)), Err(Error::NotAMedium { .. })));
+    assert!(matches!(address.open(), Err(Error::NotAMedium { .. })));
+    assert!(append(&address, &settings(64), &[name(0)]).is_err());
 }

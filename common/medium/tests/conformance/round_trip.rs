@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, Read};
 
-use medium::{FileId, FileReader, Record};
+use medium::{FileId, FileReader, Medium, Record};
 use proptest::prelude::*;
 
 use crate::common::*;
@@ -39,7 +39,7 @@ fn a_long_record_comes_in_pieces(kind: Kind) {
     let address = kind.address(folder.path());
     let files = contents(&[101]);
     write_volume(&address, &settings(64), &files);
-    let mut reader = medium::open(&address).unwrap();
+    let mut reader = address.open().unwrap();
     assert!(reader.open_file(&FileId { number: 0, name: name(0) }).unwrap());
     let mut joined = Vec::new();
     let mut buffer = [0; 7];
@@ -54,7 +54,7 @@ fn the_end_of_a_file_stays(kind: Kind) {
     let folder = tempfile::tempdir().unwrap();
     let address = kind.address(folder.path());
     write_volume(&address, &settings(64), &contents(&[3, 5]));
-    let mut reader = medium::open(&address).unwrap();
+    let mut reader = address.open().unwrap();
     let mut buffer = [0; 64];
     assert!(reader.open_file(&FileId { number: 0, name: name(0) }).unwrap());
     assert_eq!(reader.read_record(&mut buffer).unwrap(), Record::Data(3));
@@ -68,7 +68,7 @@ fn files_open_in_any_order(kind: Kind) {
     let address = kind.address(folder.path());
     let files = contents(&[10, 200, 0, 64, 31]);
     write_volume(&address, &settings(64), &files);
-    let mut reader = medium::open(&address).unwrap();
+    let mut reader = address.open().unwrap();
     for number in [3, 1, 4, 4, 0, 2, 1] {
         assert_eq!(get(&mut *reader, number).unwrap(), files[number].1, "file {number}");
     }
@@ -78,7 +78,7 @@ fn a_missing_file_is_not_there(kind: Kind) {
     let folder = tempfile::tempdir().unwrap();
     let address = kind.address(folder.path());
     write_volume(&address, &settings(64), &contents(&[10, 20]));
-    let mut reader = medium::open(&address).unwrap();
+    let mut reader = address.open().unwrap();
     assert_eq!(get(&mut *reader, 2), None);
     assert_eq!(get(&mut *reader, 100_000), None);
     assert_eq!(get(&mut *reader, 1).unwrap().len(), 20);
@@ -89,7 +89,7 @@ fn large_file_through_streams(kind: Kind) {
     let address = kind.address(folder.path());
     let files = contents(&[1_000_003]);
     write_volume(&address, &medium::Settings::default(), &files);
-    let mut reader = medium::open(&address).unwrap();
+    let mut reader = address.open().unwrap();
     let id = FileId { number: 0, name: name(0) };
     let mut stream = FileReader::open(&mut *reader, &id).unwrap().unwrap();
     let mut joined = Vec::new();

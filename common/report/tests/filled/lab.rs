@@ -282,6 +282,7 @@ pub fn segment(number: u64, objects: u64) -> NewSegment {
         plain_blake3: digest(number),
         objects,
         frames: "[]".into(),
+        indexed: true,
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::io::Seek;
 
 use manifest::{DigestingWriter, FileKind, INDEX, Label, Trailer, segment_name};
-use medium::{Address, FileEntry, FileId, FileReader, MediumReader};
+use medium::{FileEntry, FileId, FileReader, Medium, MediumReader};
 use uuid::Uuid;
 
 use self::identify::{
@@ -54,8 +54,8 @@ pub struct Volume {
 
 impl Volume {
     /// Opens a volume and reads label and trailer. Either may be damaged, but not both.
-    pub fn open(address: &Address) -> Result<Self, Error> {
-        let mut medium = medium::open(address)?;
+    pub fn open(address: &dyn Medium) -> Result<Self, Error> {
+        let mut medium = address.open()?;
         let files = medium.files()?;
         let label = label::read(medium.as_mut());
         let trailer = find_trailer(medium.as_mut(), &files)?;

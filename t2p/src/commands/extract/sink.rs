@@ -1,0 +1,123 @@
+//! Takes the objects that a segment gives and makes files of those that are intact.
+
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use job::{Counter, Monitor, private};
+use manifest::{Digest, Digester};
+use volume::{Entry, ObjectSink, ObjectState};
+
+use super::file_error;
+use super::settle::{Settling, Unsettled};
+use crate::error::Result;
+
+const UNFINISHED: &str = ".part";
+const BUFFER_BYTES: usize = 1024 * 1024;
+
+/// Writes each object beside its final name; it gets that when its digest is right and its bytes are on the disk.
+pub(super) struct FileSink<'a> {
+    out: &'a Path,
+    current: Option<(BufWriter<File>, PathBuf)>,
+    settling: Settling,
+    /// Files written.
+    pub files: u64,
+    /// Objects that were there already.
+    pub kept: u64,
+    monitor: &'a dyn Monitor,
+}
+
+impl<'a> FileSink<'a> {
+    /// Below `out`, which is made if it is missing.
+    pub fn new(out: &'a Path, monitor: &'a dyn Monitor) -> Result<Self> {
+        let mut settling = Settling::default();
+        settling.make_folder(out)?;
+        Ok(Self { out, current: None, settling, files: 0, kept: 0, monitor })
+    }
+
+    /// Makes everything so far durable.
+    pub fn settle(&mut self) -> Result<()> {
+        self.settling.all()
+    }
+
+    fn start(&mut self, entry: &Entry) -> Result<()> {
+        // The member name was checked when it was read: three harmless components.
+        let path = self.out.join(format!("{}{UNFINISHED}", entry.object.member));
+        if self.settling.claims(&path) {
+            self.settling.files()?;
+        }
+        self.settling.make_folder(path.parent().unwrap_or(self.out))?;
+        let file = private::replace_file(&path).map_err(file_error("make", &path))?;
+        self.current = Some((BufWriter::with_capacity(BUFFER_BYTES, file), path));
+        Ok(())
+    }
+
+    fn keep(&mut self, entry: &Entry, unfinished: PathBuf, file: BufWriter<File>) -> Result<()> {
+        let file = file.into_inner().map_err(|error| file_error("write", &unfinished)(error.into_error()))?;
+        let Some(path) = self.free_name(entry)? else {
+            self.kept += 1;
+            return fs::remove_file(&unfinished).map_err(file_error("delete", unfinished));
+        };
+        self.settling.add(Unsettled { file, unfinished, path })?;
+        self.files += 1;
+        self.monitor.count(Counter::Done, 1);
+        Ok(())
+    }
+
+    /// Where the object goes: its own name, or one with its digest when another object has that; `None` when the very
+    /// same object is there.
+    fn free_name(&mut self, entry: &Entry) -> Result<Option<PathBuf>> {
+        let object = &entry.object;
+        let plain = self.out.join(&object.member);
+        let (study, series) = (entry.study.uid.as_deref(), entry.series.uid.as_deref());
+        let sop = object.sop_instance.as_deref();
+        let other = self.out.join(manifest::Member::clashing_name(study, series, sop, &object.blake3));
+        for path in [plain, other] {
+            if self.settling.claims(&path) {
+                self.settling.files()?;
+            }
+            match digest(&path)? {
+                None => return Ok(Some(path)),
+                Some(found) if found == object.blake3 => return Ok(None),
+                Some(_) => {}
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// The digest of a file, which is made durable on the way: we are about to rely on it. `None` when there is none.
+fn digest(path: &Path) -> Result<Option<Digest>> {
+    let mut file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(file_error("open", path)(error)),
+    };
+    let mut digester = Digester::default();
+    io::copy(&mut file, &mut digester).map_err(file_error("read", path))?;
+    file.sync_all().map_err(file_error("sync", path))?;
+    Ok(Some(digester.digest()))
+}
+
+impl ObjectSink for FileSink<'_> {
+    fn begin(&mut self, entry: &Entry) -> Result<(), volume::Error> {
+        self.start(entry).map_err(|error| volume::Error::Sink(error.into()))?;
+        self.monitor.count(Counter::Listed, 1);
+        Ok(())
+    }
+
+    fn data(&mut self, bytes: &[u8]) -> Result<(), volume::Error> {
+        self.monitor.count(Counter::Bytes, bytes.len() as u64);
+        let Some((file, path)) = &mut self.current else { return Ok(()) };
+        file.write_all(bytes).map_err(|error| volume::Error::Sink(file_error("write", &*path)(error).into()))
+    }
+
+    fn end(&mut self, entry: &Entry, state: &ObjectState) -> Result<(), volume::Error> {
+        let Some((file, path)) = self.current.take() else { return Ok(()) };
+        let ended = match state {
+            ObjectState::Intact => self.keep(entry, path, file),
+            ObjectState::Damaged(_) => fs::remove_file(&path).map_err(file_error("delete", &path)),
+        };
+        ended.map_err(|error| volume::Error::Sink(error.into()))
+    }
+}
