@@ -105,12 +105,7 @@ impl Error {
             | Self::SourceDown { .. }
             | Self::SpoolDamaged
             | Self::Crashed(_)
-            | Self::Volume(
-                volume::Error::OtherVolume { .. }
-                | volume::Error::NoVolume { .. }
-                | volume::Error::Medium(medium::Error::WriteProtected { .. }),
-            )
-            | Self::Medium(medium::Error::WriteProtected { .. })
+            | Self::Volume(volume::Error::OtherVolume { .. } | volume::Error::NoVolume { .. })
             | Self::Catalogue(catalogue::Error::DiskFull(_)) => ExitCode::Incomplete,
             Self::Archive(error) => error.exit_code(),
             Self::Medium(error) | Self::Volume(volume::Error::Medium(error))

@@ -1,7 +1,7 @@
 //! Disks that do not let a file grow further, as FAT32: a process limit stands for one here. The volume ends there, whole.
 #![allow(clippy::expect_used, reason = "helpers of tests fail as tests do")]
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -18,15 +18,16 @@ const OBJECTS: u64 = (STUDIES * INSTANCES) as u64;
 const LIMIT: u64 = 5_000_000;
 
 /// A job with 12 MB to export, in segments of which several fit below the limit, and with a spool of short files.
-fn export_of_12_mb(folder: &Path, medium: &Path) -> Program {
+fn export_of_12_mb(folder: &Path) -> (Program, PathBuf) {
+    let medium = folder.join("tape-{seq}.tap");
     let files = folder.join("files");
     synthetic::write_many(&files, STUDIES, INSTANCES, 100_000);
-    let p2t = transfer::new_export(&folder.join("export"), &text(&files), medium);
+    let p2t = transfer::new_export(&folder.join("export"), &text(&files), &medium);
     p2t.configure("segment", "bytes", "1 MiB");
     p2t.configure("segment", "frame_bytes", "64 KiB");
     p2t.configure("spool", "limit_bytes", "3 MiB");
     p2t.run(&["plan"]).expect(Exit::Clean);
-    p2t
+    (p2t, medium)
 }
 
 /// Runs a command that may make no longer files than `bytes`.
@@ -55,8 +56,7 @@ fn assert_whole(p2t: &Program, folder: &Path, medium: &Path) {
 fn a_virtual_tape_ends_below_the_longest_file_that_its_disk_takes_and_the_next_begins() {
     let folder = scratch();
     let folder = folder.path();
-    let medium = folder.join("tape-{seq}.tap");
-    let p2t = export_of_12_mb(folder, &medium);
+    let (p2t, medium) = export_of_12_mb(folder);
     limited(&p2t, &["export"], LIMIT).expect(Exit::Clean);
     assert_whole(&p2t, folder, &medium);
 }
@@ -65,8 +65,7 @@ fn a_virtual_tape_ends_below_the_longest_file_that_its_disk_takes_and_the_next_b
 fn a_virtual_tape_whose_disk_had_not_said_so_ends_there_too() {
     let folder = scratch();
     let folder = folder.path();
-    let medium = folder.join("tape-{seq}.tap");
-    let p2t = export_of_12_mb(folder, &medium);
+    let (p2t, medium) = export_of_12_mb(folder);
     p2t.configure("pace.limits", "bytes_per_second", "3 MB");
     let command = p2t.command(&["export"]);
     // The limit answers with EFBIG and not with a signal, as a file system does.
@@ -113,8 +112,7 @@ fn a_segment_too_long_for_a_disk_waits_for_another_disk() {
 fn a_disk_that_takes_no_segment_at_all_is_not_tried_without_end() {
     let folder = scratch();
     let folder = folder.path();
-    let medium = folder.join("tape-{seq}.tap");
-    let p2t = export_of_12_mb(folder, &medium);
+    let (p2t, medium) = export_of_12_mb(folder);
     let command = p2t.command(&["export"]);
     let mut faulty = Command::new("strace");
     // The label passes, which is a record and a filemark.

@@ -13,7 +13,6 @@ fn interrupted(p2t: &Program, fault: &str) {
     let run = p2t.run(&["export"]);
     let tape = Tape::now();
     assert_eq!(tape.faults, 0, "{fault} did not happen: {run:?}");
-    println!("{fault}: {}", run.stderr.lines().last().unwrap_or_default());
     run.expect(Exit::Incomplete);
     // Each instance is more than two records. One filemark written at the beginning would end the data there.
     let written = transfer::balance(p2t).done;

@@ -54,6 +54,23 @@ fn ingest_to(folder: &Path, node: &str) -> Program {
     t2p
 }
 
+/// A source with all objects, the line to it, and a job for it.
+fn export_through_a_line(folder: &Path) -> (Orthanc, Proxy, Program) {
+    let source = Orthanc::start("SITE_A", &folder.join("a"));
+    source.load(&files(folder));
+    let line = Proxy::to(source.dicom_port());
+    let p2t = export_from(folder, &format!("SITE_A@127.0.0.1:{}", line.port()));
+    (source, line, p2t)
+}
+
+/// A destination, the line to it, and a job for it.
+fn ingest_through_a_line(folder: &Path) -> (Orthanc, Proxy, Program) {
+    let destination = Orthanc::start("SITE_B", &folder.join("b"));
+    let line = Proxy::to(destination.dicom_port());
+    let t2p = ingest_to(folder, &format!("SITE_B@127.0.0.1:{}", line.port()));
+    (destination, line, t2p)
+}
+
 fn is_whole(p2t: &Program) {
     assert_eq!(transfer::balance(p2t), Balance::all_done(OBJECTS));
 }
@@ -160,10 +177,7 @@ fn a_full_spool_stops_t2p_which_says_so_and_resumes_when_there_is_room() {
 fn a_source_that_dies_in_mid_study_is_resumed_where_it_stopped() {
     let folder = scratch();
     let folder = folder.path();
-    let source = Orthanc::start("SITE_A", &folder.join("a"));
-    source.load(&files(folder));
-    let line = Proxy::to(source.dicom_port());
-    let p2t = export_from(folder, &format!("SITE_A@127.0.0.1:{}", line.port()));
+    let (_source, line, p2t) = export_through_a_line(folder);
     p2t.run(&["plan"]).expect(Exit::Clean);
     line.break_after(u64::from(PIXELS) * 5 / 2);
     p2t.run(&["export"]).expect(Exit::Incomplete).says("SITE_A");
@@ -314,9 +328,7 @@ fn a_destination_that_dies_while_storing_gets_the_rest_when_it_is_back() {
     let folder = scratch();
     let folder = folder.path();
     let volumes = volumes(folder);
-    let destination = Orthanc::start("SITE_B", &folder.join("b"));
-    let line = Proxy::to(destination.dicom_port());
-    let t2p = ingest_to(folder, &format!("SITE_B@127.0.0.1:{}", line.port()));
+    let (destination, line, t2p) = ingest_through_a_line(folder);
     line.break_after(u64::from(PIXELS) * 9 / 2);
     let ingest = transfer::ingest_arguments(&volumes);
     t2p.run(&ingest).expect(Exit::Incomplete);
@@ -351,10 +363,7 @@ fn a_source_that_is_not_there_is_named_at_once() {
 fn a_source_that_dies_while_it_is_listed_leaves_a_plan_that_the_same_command_finishes() {
     let folder = scratch();
     let folder = folder.path();
-    let source = Orthanc::start("SITE_A", &folder.join("a"));
-    source.load(&files(folder));
-    let line = Proxy::to(source.dicom_port());
-    let p2t = export_from(folder, &format!("SITE_A@127.0.0.1:{}", line.port()));
+    let (_source, line, p2t) = export_through_a_line(folder);
     line.break_after(5000);
     let cut = p2t.run(&["plan"]);
     cut.expect(Exit::Incomplete).says("SITE_A");
@@ -370,9 +379,7 @@ fn a_destination_that_is_down_leaves_an_audit_that_the_same_command_finishes() {
     let folder = scratch();
     let folder = folder.path();
     let volumes = volumes(folder);
-    let mut destination = Orthanc::start("SITE_B", &folder.join("b"));
-    let line = Proxy::to(destination.dicom_port());
-    let t2p = ingest_to(folder, &format!("SITE_B@127.0.0.1:{}", line.port()));
+    let (mut destination, line, t2p) = ingest_through_a_line(folder);
     t2p.run(&transfer::ingest_arguments(&volumes)).expect(Exit::Clean);
     line.break_after(5000);
     let cut = t2p.run(&["audit"]);

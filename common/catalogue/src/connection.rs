@@ -24,11 +24,17 @@ pub struct Reader {
 }
 
 /// The job's writer: everything a [`Reader`] answers, and all changes. One for each job.
-#[derive(Debug)]
 pub struct Catalogue {
     reader: Reader,
     durability: Durability,
+    #[cfg(feature = "faults")]
+    gate: Option<CommitGate>,
 }
+
+/// Decides whether a commit happens; told whether it is to be on disk when it has. Called with the change made and not
+/// committed.
+#[cfg(feature = "faults")]
+pub type CommitGate = Box<dyn FnMut(bool) -> bool + Send>;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Durability {
@@ -72,7 +78,19 @@ impl Catalogue {
         // A WAL that a long-lived reader made large shrinks again at the next checkpoint.
         conn.pragma_update(None, "journal_size_limit", 64 << 20)?;
         schema::migrate(&mut conn, path)?;
-        Ok(Self { reader: Reader { conn, path: path.to_owned() }, durability: Durability::Durable })
+        Ok(Self {
+            reader: Reader { conn, path: path.to_owned() },
+            durability: Durability::Durable,
+            #[cfg(feature = "faults")]
+            gate: None,
+        })
+    }
+
+    /// Lets `gate` decide about every commit from here on. One that it refuses is rolled back and fails, as one that a
+    /// power cut or a broken disk came before.
+    #[cfg(feature = "faults")]
+    pub fn gate_commits(&mut self, gate: CommitGate) {
+        self.gate = Some(gate);
     }
 
     /// A further, read-only view of the same catalogue, for another thread.
@@ -104,8 +122,21 @@ impl Catalogue {
         }
         let tx = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let value = work(&tx)?;
+        #[cfg(feature = "faults")]
+        if let Some(gate) = &mut self.gate
+            && !gate(durability == Durability::Durable)
+        {
+            let refused = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_IOERR);
+            return Err(rusqlite::Error::SqliteFailure(refused, None).into());
+        }
         tx.commit()?;
         Ok(value)
+    }
+}
+
+impl std::fmt::Debug for Catalogue {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Catalogue").field("reader", &self.reader).finish_non_exhaustive()
     }
 }
 

@@ -40,6 +40,8 @@ mod transition;
 pub mod volumes;
 pub mod write;
 
+#[cfg(feature = "faults")]
+pub use connection::CommitGate;
 pub use connection::{Catalogue, Reader};
 pub use error::{Error, Result};
 pub use ids::{DestinationId, InstanceId, IntakeId, SegmentId, StudyId, VolumeId};

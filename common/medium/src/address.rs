@@ -6,8 +6,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use crate::{
-    Error, MAX_RECORD_BYTES, Medium, MediumReader, MediumWriter, Reopened, Settings, directory, st, system,
-    tap, tape,
+    Error, Medium, MediumReader, MediumWriter, Reopened, Settings, directory, st, system, tap, tape,
 };
 
 /// Where a volume is.
@@ -89,6 +88,10 @@ impl Medium for Address {
         }
     }
 
+    fn is_drive(&self) -> bool {
+        matches!(self, Self::Tape(_))
+    }
+
     fn free_bytes(&self) -> Option<u64> {
         self.disk().and_then(system::free_bytes)
     }
@@ -100,7 +103,7 @@ impl Medium for Address {
     }
 
     fn create(&self, settings: &Settings) -> Result<Box<dyn MediumWriter>, Error> {
-        check(settings)?;
+        settings.check()?;
         match self {
             Self::Tape(path) => tape::create(st::open(path, true)?, settings),
             Self::VirtualTape(path) => tap::create(path, settings),
@@ -109,7 +112,7 @@ impl Medium for Address {
     }
 
     fn reopen(&self, settings: &Settings) -> Result<Box<dyn Reopened>, Error> {
-        check(settings)?;
+        settings.check()?;
         match self {
             Self::Tape(path) => tape::reopen(st::open(path, true)?, settings),
             Self::VirtualTape(path) => tap::reopen(path, settings),
@@ -124,13 +127,6 @@ impl Medium for Address {
             Self::Directory(path) => directory::open(path),
         }
     }
-}
-
-fn check(settings: &Settings) -> Result<(), Error> {
-    if (1..=MAX_RECORD_BYTES).contains(&settings.record_bytes) {
-        return Ok(());
-    }
-    Err(Error::RecordBytes { given: settings.record_bytes, largest: MAX_RECORD_BYTES })
 }
 
 #[cfg(test)]

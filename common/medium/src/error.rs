@@ -52,6 +52,15 @@ pub enum Error {
         path: PathBuf,
     },
 
+    /// The drive, or the way to it, is no more.
+    #[error(
+        "the drive {path} does not answer any more: see to its power and its cable, and run the same command again"
+    )]
+    DriveGone {
+        /// The drive.
+        path: PathBuf,
+    },
+
     /// No cartridge is in the drive.
     #[error("there is no cartridge in {path}; put one in")]
     NoCartridge {
@@ -296,6 +305,7 @@ impl Error {
             | Self::PositionLost { .. }
             | Self::WriterFailed { .. }
             | Self::PretendsFilemarks { .. }
+            | Self::DriveGone { .. }
             | Self::NoCartridge { .. }
             | Self::WriteProtected { .. }
             | Self::RecordTooLarge { .. }
@@ -316,13 +326,16 @@ impl Error {
         }
     }
 
-    /// Whether the drive is the trouble, and not what is on the medium: once that is mended, the same volume goes on.
+    /// Whether the drive or the cartridge's tab is the trouble, and not what is on the medium: once that is mended, the same
+    /// volume goes on.
     pub fn concerns_drive(&self) -> bool {
         matches!(
             self,
             Self::Drive { .. }
                 | Self::PositionLost { .. }
+                | Self::DriveGone { .. }
                 | Self::NoCartridge { .. }
+                | Self::WriteProtected { .. }
                 | Self::NotReady { .. }
                 | Self::InUse { .. }
         )

@@ -7,6 +7,8 @@ mod address;
 mod directory;
 mod error;
 mod finding;
+#[cfg(any(test, feature = "model"))]
+pub mod model;
 mod names;
 mod room;
 mod sequence;
@@ -44,6 +46,15 @@ impl Default for Settings {
     }
 }
 
+impl Settings {
+    fn check(&self) -> Result<(), Error> {
+        if (1..=MAX_RECORD_BYTES).contains(&self.record_bytes) {
+            return Ok(());
+        }
+        Err(Error::RecordBytes { given: self.record_bytes, largest: MAX_RECORD_BYTES })
+    }
+}
+
 /// Which file of a volume is meant. A directory goes by the name, a tape by the number.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileId {
@@ -78,6 +89,11 @@ pub trait Medium: fmt::Display + Send + Sync {
     /// Whether nothing is on the medium: no such file or directory, an empty file, a tape that ends at its beginning, or a
     /// directory with nothing in it but what the file system itself keeps there.
     fn is_blank(&self) -> Result<bool, Error>;
+
+    /// Whether this is a drive, in which one medium follows another: what is in it now need not be what was.
+    fn is_drive(&self) -> bool {
+        false
+    }
 
     /// Bytes that the file system below a disk medium has free, whether the medium exists yet or not. `None` for a
     /// tape, and where the system does not say.

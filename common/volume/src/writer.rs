@@ -249,13 +249,13 @@ fn check_label(
     expected: &Label,
 ) -> Result<Digest, Error> {
     let (found, blake3) = label::read(reader).map_err(|error| match error {
-        Error::BadTar { .. } | Error::Manifest(_) => Error::NoVolume {
+        Error::Medium(error) => Error::Medium(error),
+        error => Error::NoVolume {
             medium: medium.to_string(),
             expected: expected.volume,
             sequence: expected.sequence,
             reason: error.to_string(),
         },
-        error => error,
     })?;
     if found == *expected {
         return Ok(blake3);

@@ -4,6 +4,7 @@ use catalogue::balance::Stage;
 use catalogue::volumes::VolumeRow;
 use catalogue::{Catalogue, PlanPosition, Reader};
 use job::{ExitCode, Outcome};
+use medium::Address;
 use serde_json::{Value, json};
 
 use super::verify;
@@ -61,7 +62,7 @@ fn verify_sealed(context: &Context, catalogue: &mut Catalogue, sealed: &[VolumeR
         if context.stop.requested() {
             break;
         }
-        let outcome = verify::verify(context, catalogue, &row.volume.medium.parse()?)?;
+        let outcome = verify::verify(context, catalogue, &row.volume.medium.parse::<Address>()?)?;
         if outcome.exit_code != ExitCode::Clean {
             harmed.push(outcome.document);
         }

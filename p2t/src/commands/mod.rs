@@ -5,7 +5,7 @@ mod init;
 mod plan;
 mod report;
 mod status;
-mod verify;
+pub mod verify;
 
 use job::{ExitCode, Failure, Outcome, conclude};
 use serde_json::Value;

@@ -4,7 +4,7 @@ use catalogue::Catalogue;
 use catalogue::volumes::VolumeRow;
 use job::{Counter, ExitCode, Outcome};
 use manifest::Digest;
-use medium::Address;
+use medium::Medium;
 use serde_json::{Value, json};
 use volume::{SegmentSummary, Volume};
 
@@ -18,7 +18,7 @@ pub fn run(context: &Context, arguments: &Verify) -> Result<Outcome<Value>> {
 }
 
 /// Checks one volume and records the result.
-pub fn verify(context: &Context, catalogue: &mut Catalogue, medium: &Address) -> Result<Outcome<Value>> {
+pub fn verify(context: &Context, catalogue: &mut Catalogue, medium: &dyn Medium) -> Result<Outcome<Value>> {
     let mut volume = Volume::open(medium)?;
     let known = catalogue.volume(volume.identity.volume)?;
     let mut problems = strangeness(catalogue, &volume, known.as_ref())?;

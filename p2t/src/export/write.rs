@@ -14,7 +14,7 @@ use catalogue::write::Commit;
 use catalogue::{Catalogue, Level, SegmentState, VolumeId, VolumeState};
 use job::{Counter, Journal, Monitor, Stop};
 use manifest::{Codec, Digest, EarlierVolume, LABEL, Label, SegmentEntry, TransferState};
-use medium::{Address, Medium, Settings};
+use medium::{Medium, Settings};
 use uuid::Uuid;
 use volume::{SegmentFile, VolumeWriter};
 
@@ -57,11 +57,17 @@ enum Fit {
 /// The volume that is being written.
 struct Current {
     id: VolumeId,
-    address: Address,
+    medium: Box<dyn Medium>,
     writer: VolumeWriter,
     files: Vec<String>,
     frames: u64,
     empty: bool,
+}
+
+impl Current {
+    fn sequence(&self) -> u32 {
+        self.writer.label().sequence
+    }
 }
 
 impl Write {
@@ -87,25 +93,32 @@ impl Write {
                         self.want_medium(&error)?;
                         break;
                     }
-                    begun => begun?,
+                    begun => match begun? {
+                        Some(volume) => volume,
+                        None => continue,
+                    },
                 },
             };
             match self.write(&mut volume, &segment, &file)? {
                 Fit::Written => {}
-                Fit::VolumeFull if volume.empty && self.is_too_large(&volume, &file) => {
+                Fit::VolumeFull if volume.empty && self.is_too_large(&volume, &file)? => {
                     self.give_up(&segment)?;
                 }
                 Fit::VolumeFull if volume.empty => {
-                    self.abandon(volume.id, &volume.address, "its disk has no room for a segment")?;
+                    self.abandon(volume.id, volume.medium.as_ref(), "it has no room for a segment")?;
                     continue;
                 }
                 Fit::FileFull(error) if volume.empty => {
-                    self.abandon(volume.id, &volume.address, "a segment is too long for its file system")?;
+                    self.abandon(
+                        volume.id,
+                        volume.medium.as_ref(),
+                        "a segment is too long for its file system",
+                    )?;
                     // Not tried on the next volume: that may be on the same disk, and so without end.
                     return Err(error.into());
                 }
                 Fit::VolumeFull | Fit::FileFull(_) => {
-                    sealed.push(self.seal(volume, false)?);
+                    sealed.extend(self.seal(volume, false)?);
                     continue;
                 }
             }
@@ -115,7 +128,7 @@ impl Write {
             && !self.stop.requested()
             && self.shared.lock().balance(Stage::Export)?.is_complete()
         {
-            sealed.push(self.seal(volume, true)?);
+            sealed.extend(self.seal(volume, true)?);
         }
         Ok(sealed)
     }
@@ -132,17 +145,21 @@ impl Write {
     /// Goes on with the volume that the last run left open.
     fn resume(&self) -> Result<Option<Current>> {
         let Some(row) = self.shared.lock().volume_in_work(COPY)? else { return Ok(None) };
-        let address: Address = row.volume.medium.parse()?;
+        let medium = self.media.find(&row.volume.medium)?;
         let label = self.label(&row.volume, row.created_at);
         if row.state == VolumeState::Labelling {
-            return match VolumeWriter::recreate(&address, &self.settings, label) {
-                Ok(writer) => self.labelled(row.id, address, writer).map(Some),
+            return match VolumeWriter::recreate(medium.as_ref(), &self.settings, label) {
+                Ok(writer) => self.labelled(row.id, medium, writer).map(Some),
                 Err(volume::Error::Medium(error)) if error.concerns_drive() => Err(error.into()),
                 Err(error) => {
                     let why = format!("it could not be labelled: {error}");
-                    self.abandon(row.id, &address, &why).map(|()| None)
+                    self.abandon(row.id, medium.as_ref(), &why).map(|()| None)
                 }
             };
+        }
+        if medium.is_drive() && medium.is_blank()? {
+            let why = "a blank cartridge is in its drive; keep the volume's own";
+            return self.abandon(row.id, medium.as_ref(), why).map(|()| None);
         }
         let (mut segments, mut objects, mut frames) = (Vec::new(), 0, 0);
         self.shared.lock().each_segment_of_volume(row.id, |file, segment| {
@@ -159,37 +176,58 @@ impl Write {
             Ok::<_, Error>(())
         })?;
         let empty = segments.is_empty();
-        let writer = VolumeWriter::resume(&address, &self.settings, label, segments, objects)?;
-        Ok(Some(Current { id: row.id, address, writer, files: row.files, frames, empty }))
+        let writer = VolumeWriter::resume(medium.as_ref(), &self.settings, label, segments, objects)?;
+        Ok(Some(Current { id: row.id, medium, writer, files: row.files, frames, empty }))
     }
 
-    /// Gives up a volume that no segment is on: the next one takes its place.
-    fn abandon(&self, id: VolumeId, address: &Address, why: &str) -> Result<()> {
+    /// Gives up a volume: the next one takes its place. What was committed on it stays written, because a segment can be read
+    /// without index and trailer.
+    fn abandon(&self, id: VolumeId, medium: &dyn Medium, why: &str) -> Result<()> {
         self.shared.lock().abandon_volume(id)?;
-        let message = format!("the volume on {address} is given up, nothing is on it: {why}");
+        let mut segments = 0;
+        self.shared.lock().each_segment_of_volume(id, |_, _| {
+            segments += 1;
+            Ok::<_, Error>(())
+        })?;
+        let message = format!("the volume on {medium} is given up, with {segments} segments on it: {why}");
         self.monitor.finding(&message);
         Ok(self.shared.event(Level::Warning, "volume-abandoned", message)?)
     }
 
-    /// Labels the next blank medium.
-    fn begin(&self, segment: &SegmentFile) -> Result<Current> {
+    /// Labels the next blank medium; none if it ends before the label does, and so is given up.
+    fn begin(&self, segment: &SegmentFile) -> Result<Option<Current>> {
         let volumes = self.shared.lock().volumes()?;
         let sequence = volumes.iter().map(|row| row.volume.sequence).max().unwrap_or(0) + 1;
         let used: Vec<String> = volumes.into_iter().map(|row| row.volume.medium).collect();
-        let address = self.media.blank(sequence, &used, segment)?;
-        let volume = NewVolume { uuid: Uuid::now_v7(), sequence, copy: COPY, medium: address.to_string() };
+        let medium = self.media.blank(sequence, &used, segment)?;
+        let volume = NewVolume { uuid: Uuid::now_v7(), sequence, copy: COPY, medium: medium.to_string() };
         let id = self.shared.lock().begin_volume(&volume)?;
         let created_at =
             self.shared.lock().volume(volume.uuid)?.map(|row| row.created_at).unwrap_or_default();
-        self.monitor.note(&format!("volume {sequence} is written to {address}"));
-        let writer = VolumeWriter::create(&address, &self.settings, self.label(&volume, created_at))?;
-        self.labelled(id, address, writer)
+        self.monitor.note(&format!("volume {sequence} is written to {medium}"));
+        let label = self.label(&volume, created_at);
+        match VolumeWriter::create(medium.as_ref(), &self.settings, label) {
+            Err(volume::Error::Medium(medium::Error::Full { .. }))
+                if !self.was_last_given_up(sequence)? =>
+            {
+                self.abandon(id, medium.as_ref(), "it has no room for its label").map(|()| None)
+            }
+            created => self.labelled(id, medium, created?).map(Some),
+        }
     }
 
-    fn labelled(&self, id: VolumeId, address: Address, writer: VolumeWriter) -> Result<Current> {
+    /// Whether the volume before this one was given up with nothing on it. Two in a row are no accident of a cartridge.
+    fn was_last_given_up(&self, sequence: u32) -> Result<bool> {
+        let volumes = self.shared.lock().volumes()?;
+        let before = volumes.iter().filter(|row| row.volume.copy == COPY && row.volume.sequence < sequence);
+        let before = before.max_by_key(|row| row.volume.sequence);
+        Ok(before.is_some_and(|row| row.state == VolumeState::Abandoned && row.files.len() <= 1))
+    }
+
+    fn labelled(&self, id: VolumeId, medium: Box<dyn Medium>, writer: VolumeWriter) -> Result<Current> {
         let files = vec![LABEL.to_owned()];
         self.shared.lock().label_committed(id, &files, writer.used_bytes())?;
-        Ok(Current { id, address, writer, files, frames: 0, empty: true })
+        Ok(Current { id, medium, writer, files, frames: 0, empty: true })
     }
 
     fn label(&self, volume: &NewVolume, created_at: jiff::Timestamp) -> Label {
@@ -254,11 +292,13 @@ impl Write {
         Ok(Error::SpoolDamaged)
     }
 
-    /// Whether a segment that does not fit on an empty volume would fit on none. A disk may only be full of other things.
-    fn is_too_large(&self, volume: &Current, segment: &SegmentFile) -> bool {
+    /// Whether a segment that does not fit on an empty volume would fit on none. A disk may only be full of other things, and
+    /// one cartridge may be worn, or its drive: only the second in a row tells.
+    fn is_too_large(&self, volume: &Current, segment: &SegmentFile) -> Result<bool> {
         let by_capacity =
             self.settings.capacity_bytes.is_some_and(|bytes| volume::bytes_alone(segment) > bytes);
-        by_capacity || volume.address.free_bytes().is_none()
+        let has_no_figures = volume.medium.free_bytes().is_none();
+        Ok(by_capacity || has_no_figures && self.was_last_given_up(volume.sequence())?)
     }
 
     /// A segment that fits on no volume holds an object that is too large for any: its objects fail, and the others
@@ -281,16 +321,22 @@ impl Write {
         Ok(self.shared.event(Level::Error, "too-large", message)?)
     }
 
-    /// Writes index and trailer.
-    fn seal(&self, volume: Current, last: bool) -> Result<VolumeRow> {
-        let Current { id, writer, mut files, .. } = volume;
+    /// Writes index and trailer; none if the tape ends before they do, and the volume is given up.
+    fn seal(&self, volume: Current, last: bool) -> Result<Option<VolumeRow>> {
+        let Current { id, medium, writer, mut files, .. } = volume;
         let uuid = writer.label().volume;
         let (earlier, state) = {
             let catalogue = self.shared.lock();
             (earlier_volumes(&catalogue)?, transfer_state(&catalogue, last)?)
         };
         let reader = self.shared.lock().reader()?;
-        let sealed = writer.seal(&earlier, state, &mut |out| index::write(&reader, id, out))?;
+        let sealed = match writer.seal(&earlier, state, &mut |out| index::write(&reader, id, out)) {
+            Err(volume::Error::Medium(medium::Error::Full { .. })) => {
+                let why = "it has no room for index and trailer; `t2p` reads its segments without them";
+                return self.abandon(id, medium.as_ref(), why).map(|()| None);
+            }
+            sealed => sealed?,
+        };
         files.extend([sealed.trailer.index.name.clone(), manifest::TRAILER.to_owned()]);
         self.shared.lock().seal_volume(id, &sealed.trailer.index.blake3.0, &files, sealed.bytes, last)?;
         let row = self.shared.lock().volume(uuid)?.ok_or(Error::NoPlan)?;
@@ -301,7 +347,7 @@ impl Write {
         );
         self.monitor.note(&message);
         self.shared.event(Level::Info, "volume-sealed", message)?;
-        Ok(row)
+        Ok(Some(row))
     }
 }
 

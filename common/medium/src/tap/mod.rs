@@ -9,6 +9,8 @@ mod writer;
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
+#[cfg(any(test, feature = "model"))]
+use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
@@ -91,6 +93,24 @@ fn make(path: &Path) -> Result<File, Error> {
     system::lock(&file, path)?;
     system::sync_directory(directory)?;
     Ok(file)
+}
+
+/// Makes an image of these records; an empty one stands for a filemark.
+#[cfg(any(test, feature = "model"))]
+pub(crate) fn write_image(path: &Path, records: impl Iterator<Item = Vec<u8>>) -> Result<(), Error> {
+    let file = File::create_new(path).map_err(|e| Error::io(path, "create", e))?;
+    let mut file = io::BufWriter::new(file);
+    let mut framed = Vec::new();
+    for record in records {
+        if record.is_empty() {
+            framed.clear();
+            framed.extend_from_slice(&format::FILEMARK.to_le_bytes());
+        } else {
+            format::frame(&record, &mut framed);
+        }
+        file.write_all(&framed).map_err(|e| Error::io(path, "write", e))?;
+    }
+    file.flush().map_err(|e| Error::io(path, "write", e))
 }
 
 fn not_an_image(path: &Path) -> Error {

@@ -4,8 +4,6 @@
 //! counted to stand. After any other error than the end of the tape nothing more is written through the same writer.
 
 mod device;
-#[cfg(test)]
-mod model;
 mod reader;
 #[cfg(test)]
 mod tests;
@@ -139,7 +137,8 @@ pub(crate) fn device_error(path: &Path, action: &'static str, error: Errno) -> E
             Error::RecordTooLarge { path }
         }
         Errno::ENOMEDIUM => Error::NoCartridge { path },
-        Errno::ENXIO | Errno::ENODEV | Errno::ENOENT => Error::Missing { path },
+        Errno::ENXIO | Errno::ENODEV => Error::DriveGone { path },
+        Errno::ENOENT => Error::Missing { path },
         Errno::EIO => Error::Drive { path, action },
         other => Error::Io { path, action, source: other.into() },
     }

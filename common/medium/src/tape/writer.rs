@@ -180,6 +180,7 @@ impl MediumWriter for TapeWriter {
 
     fn begin_file(&mut self, name: &str) -> Result<(), Error> {
         self.check_usable()?;
+        self.sequence.check_between_files()?;
         // Between two files the drive may wait for hours. A reset or another cartridge leaves a tape at its beginning, and a
         // program that asks the drive for anything through its generic node takes the unit attention that was ours.
         self.check_position()?;
