@@ -19,5 +19,6 @@ pub mod random;
 pub mod rest;
 pub mod storescp;
 pub mod synthetic;
+pub mod tape_job;
 pub mod transfer;
 pub mod tree;

@@ -6,6 +6,8 @@ use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::thread::sleep;
 use std::time::Duration;
 
+use nix::sys::signal::{self, Signal};
+use nix::unistd::Pid;
 use serde_json::Value;
 
 /// What the exit code says (the operators' contract).
@@ -144,9 +146,14 @@ impl Running {
 
     /// Presses Ctrl-C.
     pub fn interrupt(&self) {
-        let id = self.child.as_ref().expect("it has not been taken").id().to_string();
-        let status = Command::new("kill").args(["-INT", &id]).status().expect("kill is installed");
-        assert!(status.success(), "{} has ended before it was interrupted", self.command);
+        self.signal(Signal::SIGINT);
+    }
+
+    /// Sends it a signal.
+    #[track_caller]
+    pub fn signal(&self, signal: Signal) {
+        let id = Pid::from_raw(self.id().cast_signed());
+        signal::kill(id, signal).unwrap_or_else(|error| panic!("{}: {signal}: {error}", self.command));
     }
 
     /// Whether it still runs.

@@ -1,5 +1,4 @@
 //! p2t and t2p on the real st driver, in the tape laboratory.
-#![allow(clippy::expect_used, reason = "helpers of tests fail as tests do")]
 
 use std::path::{Path, PathBuf};
 use std::thread::sleep;
@@ -7,23 +6,13 @@ use std::time::Duration;
 
 use e2e::disk::scratch;
 use e2e::lab::{self, Lab, ctl};
-use e2e::program::{Exit, Program};
-use e2e::synthetic;
+use e2e::program::Exit;
+use e2e::tape_job::{self, DRIVE, INSTANCES};
 use e2e::transfer::{self, Balance, text};
 use e2e::tree;
 
-const DRIVES: [&str; 2] = ["/dev/nst0", "/dev/nst1"];
-
-/// About 27 MB that do not compress, in twelve studies.
-fn new_export(folder: &Path) -> (Program, PathBuf) {
-    let source = folder.join("source");
-    synthetic::write_many(&source, 12, 4, 560_000);
-    let p2t = transfer::new_export(&folder.join("export"), &text(&source), Path::new(DRIVES[0]));
-    p2t.configure("segment", "frame_bytes", "1 MiB");
-    p2t.configure("segment", "bytes", "4 MiB");
-    p2t.run(&["plan"]).expect(Exit::Clean);
-    (p2t, source)
-}
+const DRIVES: [&str; 2] = [DRIVE, "/dev/nst1"];
+const SEGMENT: &str = "4 MiB";
 
 fn restored(folder: &Path) -> PathBuf {
     let out = folder.join("restored");
@@ -45,11 +34,11 @@ fn a_transfer_spans_cartridges_and_is_restored_by_t2p_and_by_standard_tools() {
     let lab = Lab { size: 20, ..Lab::default() };
     lab::in_guest("a_transfer_spans_cartridges_and_is_restored_by_t2p_and_by_standard_tools", &lab, || {
         let folder = scratch();
-        let (p2t, source) = new_export(folder.path());
+        let (p2t, source) = tape_job::new_export(folder.path(), SEGMENT);
         // The first cartridge ends at early warning, in the middle of a segment.
         p2t.run(&["export"]).expect(Exit::Incomplete).says("the media are full");
         p2t.run(&["export", "--to", DRIVES[1]]).expect(Exit::Clean);
-        assert_eq!(transfer::balance(&p2t), Balance::all_done(48));
+        assert_eq!(transfer::balance(&p2t), Balance::all_done(INSTANCES));
         assert_eq!(tree::contents(&restored(folder.path())), tree::contents(&source));
         let by_readme = "mt -f /dev/nst0 rewind; mt -f /dev/nst0 fsf 1
             dd if=/dev/nst0 bs=262144 of=segment.tar.zst
@@ -63,7 +52,7 @@ fn p2t_killed_while_it_writes_to_tape_goes_on_behind_its_last_commit() {
     let lab = Lab::default();
     lab::in_guest("p2t_killed_while_it_writes_to_tape_goes_on_behind_its_last_commit", &lab, || {
         let folder = scratch();
-        let (p2t, source) = new_export(folder.path());
+        let (p2t, source) = tape_job::new_export(folder.path(), SEGMENT);
         let mut killed = 0;
         for instant in 1..=20 {
             let running = p2t.spawn(&["export"]);
@@ -72,7 +61,7 @@ fn p2t_killed_while_it_writes_to_tape_goes_on_behind_its_last_commit() {
         }
         assert!(killed >= 5, "only {killed} runs were killed before they ended");
         p2t.run(&["export"]).expect(Exit::Clean);
-        assert_eq!(transfer::balance(&p2t), Balance::all_done(48));
+        assert_eq!(transfer::balance(&p2t), Balance::all_done(INSTANCES));
         let t2p = transfer::without_job(folder.path());
         let out = folder.path().join("restored");
         t2p.run(&["extract", DRIVES[0], "--out", &text(&out)]).expect(Exit::Clean);
@@ -85,7 +74,7 @@ fn what_must_not_be_written_is_refused() {
     let lab = Lab { size: 20, ..Lab::default() };
     lab::in_guest("what_must_not_be_written_is_refused", &lab, || {
         let folder = scratch();
-        let (p2t, _) = new_export(folder.path());
+        let (p2t, _) = tape_job::new_export(folder.path(), SEGMENT);
         p2t.run(&["export", "--to", "/dev/st0"]).expect(Exit::Failed).says("rewinds the tape");
         shell(folder.path(), "tar -b 512 -cf /dev/nst1 /etc/hostname");
         p2t.run(&["export", "--to", DRIVES[1]]).expect(Exit::Failed).says("is not blank");
@@ -100,7 +89,7 @@ fn an_error_of_the_drive_ends_the_run_and_the_next_one_goes_on() {
     let lab = Lab::default();
     lab::in_guest("an_error_of_the_drive_ends_the_run_and_the_next_one_goes_on", &lab, || {
         let folder = scratch();
-        let (p2t, _) = new_export(folder.path());
+        let (p2t, _) = tape_job::new_export(folder.path(), SEGMENT);
         // MEDIUM ERROR, write error, for the next record; then a reset by somebody else.
         for sense in ["3 0c 0", "6 29 0"] {
             ctl(&format!("drive 0 fail write {sense}"));

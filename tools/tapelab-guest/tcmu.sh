@@ -7,7 +7,6 @@ devices_up() {
     mkdir /run/bin
     ln -s "$SERVER" /run/bin/tapeserver
     set --
-    [ -z "$SLOTS" ] || set -- "$@" --slots "$SLOTS"
     [ -z "$LOADED" ] || set -- "$@" --loaded "$LOADED"
     if [ -n "$BARCODES" ]; then
         # shellcheck disable=SC2086

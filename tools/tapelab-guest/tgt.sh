@@ -34,7 +34,7 @@ devices_up() {
         number=$((number + 1))
     done
     unit update --lun $changer --params "element_type=1,start_address=$changer,quantity=1"
-    unit update --lun $changer --params "element_type=2,start_address=100,quantity=${SLOTS:-$((CARTRIDGES + 2))}"
+    unit update --lun $changer --params "element_type=2,start_address=100,quantity=$((CARTRIDGES + 2))"
     unit update --lun $changer --params element_type=3,start_address=200,quantity=2
     number=1
     while [ $number -le "$CARTRIDGES" ]; do

@@ -66,15 +66,7 @@ pub fn padded(text: &str, length: usize) -> Vec<u8> {
 /// Whether the host sends data with this command (else it only receives).
 pub fn sends(operation: u8) -> bool {
     use crate::operation as op;
-    matches!(
-        operation,
-        op::WRITE
-            | op::MODE_SELECT_6
-            | op::MODE_SELECT_10
-            | op::LOG_SELECT
-            | op::WRITE_ATTRIBUTE
-            | op::SEND_DIAGNOSTIC
-    )
+    matches!(operation, op::WRITE | op::MODE_SELECT_6 | op::MODE_SELECT_10 | op::WRITE_ATTRIBUTE)
 }
 
 #[cfg(test)]

@@ -27,7 +27,7 @@ pub enum Trigger {
     Erase,
     /// READ POSITION.
     Position,
-    /// MOVE MEDIUM and EXCHANGE MEDIUM.
+    /// MOVE MEDIUM.
     Move,
     /// Every command but those that never touch the medium (INQUIRY, REQUEST SENSE, REPORT LUNS).
     Any,
@@ -56,19 +56,19 @@ impl Trigger {
         })
     }
 
-    fn matches(self, cdb: &Cdb, library: bool) -> bool {
+    fn matches(self, cdb: &Cdb) -> bool {
         let code = cdb[0];
         match self {
             Self::Write => code == op::WRITE,
             Self::Read => code == op::READ,
-            Self::Filemark => matches!(code, op::WRITE_FILEMARKS_6 | op::WRITE_FILEMARKS_16),
-            Self::Locate => !library && matches!(code, op::LOCATE_10 | op::LOCATE_16),
-            Self::Space => matches!(code, op::SPACE_6 | op::SPACE_16),
+            Self::Filemark => code == op::WRITE_FILEMARKS,
+            Self::Locate => code == op::LOCATE,
+            Self::Space => code == op::SPACE,
             Self::Rewind => code == op::REWIND,
             Self::Load => code == op::LOAD_UNLOAD,
-            Self::Erase => matches!(code, op::ERASE_6 | op::ERASE_16),
+            Self::Erase => code == op::ERASE,
             Self::Position => code == op::READ_POSITION,
-            Self::Move => matches!(code, op::MOVE_MEDIUM | op::EXCHANGE_MEDIUM),
+            Self::Move => code == op::MOVE_MEDIUM,
             Self::Any => !matches!(code, op::INQUIRY | op::REQUEST_SENSE | op::REPORT_LUNS),
             Self::Code(expected) => code == expected,
         }
@@ -89,6 +89,10 @@ pub enum Effect {
     Swallow,
     /// It takes so long.
     Stall(Duration),
+    /// The drive is reset just before it, and the command hears of it.
+    Reset,
+    /// The drive's power is cut just before it, and the command hears of it.
+    PowerCut,
 }
 
 impl Effect {
@@ -110,15 +114,9 @@ struct Fault {
 #[derive(Debug, Default)]
 pub struct Faults {
     waiting: Vec<Fault>,
-    library: bool,
 }
 
 impl Faults {
-    /// Those of a library, where one operation code means something else.
-    pub fn of_library() -> Self {
-        Self { waiting: Vec::new(), library: true }
-    }
-
     /// Lets the `nth` (from 1) command that `trigger` matches, and `times` of them in a row, have this effect.
     pub fn add(&mut self, trigger: Trigger, effect: Effect, nth: u32, times: u32) {
         self.waiting.push(Fault { trigger, effect, skip: nth.saturating_sub(1), times });
@@ -149,9 +147,8 @@ impl Faults {
 
     fn next(&mut self, cdb: &Cdb, wanted: impl Fn(&Effect) -> bool) -> Option<Effect> {
         let mut struck = None;
-        let library = self.library;
         self.waiting.retain_mut(|fault| {
-            if !wanted(&fault.effect) || !fault.trigger.matches(cdb, library) {
+            if !wanted(&fault.effect) || !fault.trigger.matches(cdb) {
                 return true;
             }
             if fault.skip > 0 {
@@ -214,7 +211,6 @@ mod tests {
         assert_eq!(Trigger::parse("filemark"), Ok(Trigger::Filemark));
         assert_eq!(Trigger::parse("4d"), Ok(Trigger::Code(0x4d)));
         assert!(Trigger::parse("writ").is_err());
-        assert!(!Trigger::Locate.matches(&cdb(op::POSITION_TO_ELEMENT), true));
         let effect = Effect::fail(Sense::new(Key::Recovered, 0, 0x17), false);
         assert!(matches!(effect, Effect::Fail { landed: true, .. }));
     }

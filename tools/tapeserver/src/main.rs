@@ -21,6 +21,7 @@ use tapeserver::tcmu;
 
 const MEBIBYTE: u64 = 1 << 20;
 const MAIL_SLOTS: usize = 2;
+const FREE_SLOTS: usize = 2;
 
 #[derive(Debug, Parser)]
 #[command(version, about)]
@@ -55,9 +56,6 @@ struct Serve {
     /// Number of drives
     #[arg(long, default_value_t = 2)]
     drives: usize,
-    /// Number of slots; default: as many as cartridges, and two
-    #[arg(long)]
-    slots: Option<usize>,
     /// How many drives are loaded at the first boot; default: all
     #[arg(long)]
     loaded: Option<usize>,
@@ -107,7 +105,7 @@ impl Serve {
             })
             .collect();
         let barcodes = self.barcodes();
-        let slots = self.slots.unwrap_or(barcodes.len() + 2);
+        let slots = barcodes.len() + FREE_SLOTS;
         let shelf = Shelf { folder: self.library.clone(), capacity: self.size * MEBIBYTE };
         fs::create_dir_all(&self.library)?;
         let mut library = Library::new(drives.clone(), slots, MAIL_SLOTS, shelf);
@@ -126,14 +124,14 @@ impl Serve {
         units.extend(laboratory.drives.iter().map(|drive| drive.clone() as Shared<dyn Device>));
         units.push(laboratory.library.clone());
         for (number, unit) in units.into_iter().enumerate() {
-            let attached = target.attach(&format!("unit{number}"))?;
-            let ring = tcmu::open(&attached)?;
+            let name = format!("unit{number}");
+            let ring = target.attach(&name)?;
             thread::spawn(move || {
                 if let Err(error) = tcmu::serve(ring, &*unit) {
                     eprintln!("unit {number}: {error}");
                 }
             });
-            target.export(&attached)?;
+            target.export(&name)?;
         }
         let _ = fs::remove_file(SOCKET);
         laboratory.serve(&UnixListener::bind(SOCKET)?)?;

@@ -90,8 +90,12 @@ impl Reopened for ReopenedTape {
             Ok(()) => Ok(Box::new(TapeWriter::new(device, &self.settings, committed)?)),
             Err(Errno::EIO) => {
                 let found = step(device.as_mut(), "look at", |device| device.status())?.files_before;
+                let at = step(device.as_mut(), "locate in", |device| device.block())?;
                 let path = device.path().to_owned();
-                Err(Error::FilesMissing { path, found: found.unwrap_or(0), committed: files })
+                if ends_at(device.as_mut(), at)? {
+                    return Err(Error::FilesMissing { path, found: found.unwrap_or(0), committed: files });
+                }
+                Err(device_error(&path, "locate in", Errno::EIO))
             }
             Err(error) => Err(device_error(device.path(), "locate in", error)),
         }

@@ -47,6 +47,10 @@ impl TapeWriter {
     ) -> Result<Self, Error> {
         let sequence = Sequence::new(settings.record_bytes, committed)?;
         let block = step(device.as_mut(), "locate in", |device| device.block())?;
+        if block < committed.len() as u64 {
+            let found = format!("the drive is at block {block}, behind {} files", committed.len());
+            return Err(Error::PositionLost { path: device.path().to_owned(), found });
+        }
         // All records but a file's last are full, so this is not less than what was written.
         let used = block.saturating_sub(committed.len() as u64) * settings.record_bytes as u64;
         Ok(Self {
@@ -177,8 +181,8 @@ impl MediumWriter for TapeWriter {
     fn begin_file(&mut self, name: &str) -> Result<(), Error> {
         self.check_usable()?;
         self.sequence.check_between_files()?;
-        // What moved the tape since the last file, a reset that was told to somebody else above all, would let this one begin
-        // where another lies.
+        // Between two files the drive may wait for hours. A reset or another cartridge leaves a tape at its beginning, and a
+        // program that asks the drive for anything through its generic node takes the unit attention that was ours.
         self.check_position()?;
         self.sequence.begin(name)?;
         self.file_start = Mark { block: self.block, used: self.used };

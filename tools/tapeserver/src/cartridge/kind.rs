@@ -6,17 +6,13 @@ use std::fmt;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Generation(u8);
 
-/// What the drives of a generation report about their format (REPORT DENSITY SUPPORT, SSC-4 7.2).
+/// The format of a generation.
 #[derive(Debug, Clone, Copy)]
 pub struct Density {
     /// The density code.
     pub code: u8,
-    /// Bits per millimetre (for LTO-8 and -9 only near enough), media width in tenths of millimetres, tracks.
-    pub geometry: (u32, u16, u16),
-    /// Native capacity in 10^6 bytes of a real cartridge.
-    pub capacity: u32,
-    /// Name and description of the density.
-    pub names: (&'static str, &'static str),
+    /// Its name.
+    pub name: &'static str,
 }
 
 impl Generation {
@@ -32,14 +28,14 @@ impl Generation {
 
     /// Its format.
     pub fn density(self) -> Density {
-        let (code, bits, tracks, capacity, names) = match self.0 {
-            5 => (0x58, 15_142, 1280, 1_500_000, ("U-516", "Ultrium 5/16T")),
-            6 => (0x5a, 15_143, 2176, 2_500_000, ("U-616", "Ultrium 6/16T")),
-            7 => (0x5c, 19_107, 3584, 6_000_000, ("U-732", "Ultrium 7/32T")),
-            8 => (0x5e, 20_669, 6656, 12_000_000, ("U-832", "Ultrium 8/32T")),
-            _ => (0x60, 21_440, 8960, 18_000_000, ("U-932", "Ultrium 9/32T")),
+        let (code, name) = match self.0 {
+            5 => (0x58, "U-516"),
+            6 => (0x5a, "U-616"),
+            7 => (0x5c, "U-732"),
+            8 => (0x5e, "U-832"),
+            _ => (0x60, "U-932"),
         };
-        Density { code, geometry: (bits, 127, tracks), capacity, names }
+        Density { code, name }
     }
 
     /// Whether a drive of this generation reads cartridges of `other`: two back up to LTO-7, one since.

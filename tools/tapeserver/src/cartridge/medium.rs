@@ -67,7 +67,7 @@ pub enum NotWritten {
     /// The tape cannot be written at this spot.
     BadSpot(Sense),
     /// The laboratory's own disk failed.
-    Disk(io::Error),
+    Disk,
 }
 
 /// The tape of a cartridge, with the memory of the drive that it is in.
@@ -234,14 +234,14 @@ impl Medium {
         }
         let file = self.file_number(self.begin);
         if self.begin < self.placed.len() {
-            self.cut(self.begin).map_err(NotWritten::Disk)?;
+            self.cut(self.begin).map_err(|_| NotWritten::Disk)?;
         }
         let placed = Placed { object, offset: self.offset(self.begin), file };
         let cost = object.cost() as usize;
         let (front, back) = self.bytes.as_slices();
         let first = cost.min(front.len());
-        self.file.write_all(&front[..first]).map_err(NotWritten::Disk)?;
-        self.file.write_all(&back[..cost - first]).map_err(NotWritten::Disk)?;
+        self.file.write_all(&front[..first]).map_err(|_| NotWritten::Disk)?;
+        self.file.write_all(&back[..cost - first]).map_err(|_| NotWritten::Disk)?;
         self.placed.push(placed);
         self.pending.pop_front();
         self.bytes.drain(..cost);

@@ -75,7 +75,7 @@ impl Library {
             shelf,
             prevented: false,
             attentions: VecDeque::from([RESET]),
-            faults: Faults::of_library(),
+            faults: Faults::default(),
         }
     }
 
@@ -92,20 +92,11 @@ impl Library {
             op::MODE_SENSE_10 => self.mode_sense(cdb, true, data),
             op::READ_ELEMENT_STATUS => self.read_element_status(cdb, data),
             op::MOVE_MEDIUM => self.move_medium(cdb),
-            op::EXCHANGE_MEDIUM => self.exchange_medium(cdb),
-            op::POSITION_TO_ELEMENT => self.position_to_element(cdb),
             op::PREVENT_ALLOW => {
                 self.prevented = cdb[4] & 1 == 1;
                 Ok(())
             }
-            op::TEST_UNIT_READY
-            | op::INITIALIZE_ELEMENT_STATUS
-            | op::INITIALIZE_ELEMENT_STATUS_WITH_RANGE
-            | op::RESERVE_6
-            | op::RELEASE_6
-            | op::RESERVE_10
-            | op::RELEASE_10
-            | op::SEND_DIAGNOSTIC => Ok(()),
+            op::TEST_UNIT_READY | op::INITIALIZE_ELEMENT_STATUS => Ok(()),
             _ => Err(Sense::invalid_operation()),
         }
     }

@@ -1,4 +1,4 @@
-//! MOVE MEDIUM, EXCHANGE MEDIUM, POSITION TO ELEMENT (SMC-3 6).
+//! MOVE MEDIUM (SMC-3 6.6).
 
 use crate::changer::elements::ROBOT;
 use crate::changer::{Library, Place};
@@ -47,38 +47,5 @@ impl Library {
         }
         self.put(destination, cartridge);
         Ok(())
-    }
-
-    /// What is in the first destination goes to the second, what is in the source to the first.
-    pub(super) fn exchange_medium(&mut self, cdb: &Cdb) -> Outcome {
-        Self::robot(cdb)?;
-        let (source, first, second) = (self.element(cdb, 4)?, self.element(cdb, 6)?, self.element(cdb, 8)?);
-        if cdb[10] & 3 != 0 {
-            return Err(Sense::invalid_field());
-        }
-        if !self.is_full(source) || !self.is_full(first) {
-            return Err(SOURCE_EMPTY);
-        }
-        if source == first || (second != source && self.is_full(second)) {
-            return Err(DESTINATION_FULL);
-        }
-        let from_first = self.take(first)?;
-        match self.take(source) {
-            Ok(mut cartridge) => {
-                cartridge.properties.home = Some(source.address());
-                self.put(first, cartridge);
-                self.put(second, from_first);
-                Ok(())
-            }
-            Err(sense) => {
-                self.put(first, from_first);
-                Err(sense)
-            }
-        }
-    }
-
-    pub(super) fn position_to_element(&self, cdb: &Cdb) -> Outcome {
-        Self::robot(cdb)?;
-        self.element(cdb, 4).map(drop)
     }
 }

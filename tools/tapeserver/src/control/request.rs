@@ -56,9 +56,9 @@ enum DriveAction {
     /// Eject, then insert
     Swap { barcode: String },
     /// Reset it: unit attention 29h/00h, at the beginning, default modes; memory reaches the medium
-    Reset,
+    Reset(Moment),
     /// Cut its power and switch it on: as a reset, but what is in memory is lost
-    PowerCut,
+    PowerCut(Moment),
     #[command(flatten)]
     Fault(FaultAction),
     /// Let an object not reach the medium: its error comes late
@@ -160,6 +160,26 @@ impl Count {
     }
 }
 
+/// When the drive restarts.
+#[derive(Debug, Args)]
+struct Moment {
+    /// Just before such a command, which hears of it, and not now
+    #[arg(long, value_parser = Trigger::parse)]
+    at: Option<Trigger>,
+    /// The first command that this happens at, from 1
+    #[arg(long, default_value_t = 1, requires = "at", value_parser = clap::value_parser!(u32).range(1..))]
+    nth: u32,
+}
+
+impl Moment {
+    fn restart(self, drive: &mut Drive, later: Effect, now: fn(&mut Drive)) {
+        match self.at {
+            None => now(drive),
+            Some(trigger) => drive.faults.add(trigger, later, self.nth, 1),
+        }
+    }
+}
+
 #[derive(Debug, Args)]
 struct When {
     /// write, read, filemark, locate, space, rewind, load, erase, position, move, any, or a hexadecimal operation code
@@ -180,20 +200,11 @@ struct SenseArgs {
     /// Its qualifier, hexadecimal
     #[arg(value_parser = byte)]
     ascq: u8,
-    /// With the EOM flag
-    #[arg(long)]
-    eom: bool,
-    /// With this INFORMATION
-    #[arg(long, allow_negative_numbers = true)]
-    information: Option<i64>,
 }
 
 impl SenseArgs {
     fn sense(&self) -> Sense {
-        let mut sense = Sense::new(self.key, self.asc, self.ascq);
-        sense.end_of_medium = self.eom;
-        sense.information = self.information;
-        sense
+        Sense::new(self.key, self.asc, self.ascq)
     }
 }
 
@@ -283,8 +294,8 @@ impl DriveAction {
             Self::AddMark { object } => return done(drive.add_mark(object)),
             Self::Drop { object } => return done(drive.drop_object(object)),
             Self::BadSpot { sense, after } => return done(Ok(drive.bad_spot(after, sense.sense()))),
-            Self::Reset => drive.reset(),
-            Self::PowerCut => drive.power_cut(),
+            Self::Reset(moment) => moment.restart(drive, Effect::Reset, Drive::reset),
+            Self::PowerCut(moment) => moment.restart(drive, Effect::PowerCut, Drive::power_cut),
             Self::Fault(fault) => fault.add(&mut drive.faults)?,
             Self::Alert { flag, switch } => drive.set_alert(flag, switch == Switch::On),
             Self::Clean { switch } => drive.request_cleaning(switch == Switch::On),

@@ -1,4 +1,4 @@
-//! LOG SENSE and LOG SELECT: what drive and cartridge tell of their health (SPC-4 7.3, SSC-4 8.2).
+//! LOG SENSE: what drive and cartridge tell of their health (SPC-4 7.3, SSC-4 8.2).
 
 use crate::device::{Cdb, length, number, padded, reply};
 use crate::drive::Drive;
@@ -71,15 +71,6 @@ impl Drive {
             self.tally.lower_alerts();
         }
         reply(data, &bytes, allocation);
-        Ok(())
-    }
-
-    /// Resets what counts since power-on; nothing can be set.
-    pub(super) fn log_select(&mut self, cdb: &Cdb) -> Outcome {
-        if length(&cdb[7..9]) != 0 {
-            return Err(Sense::invalid_field());
-        }
-        self.tally.reset();
         Ok(())
     }
 
@@ -164,7 +155,7 @@ impl Drive {
             Parameter::text(0x0041, 8, "LAB"),
             Parameter::text(0x0042, 32, cartridge.barcode().as_str()),
             Parameter::text(0x0043, 8, "TAPELAB"),
-            Parameter::text(0x0045, 9, density.names.0),
+            Parameter::text(0x0045, 9, density.name),
             Parameter::number(0x0080, 1, u64::from(properties.write_protect)),
             Parameter::number(0x0081, 1, u64::from(cartridge.is_worm())),
         ]);

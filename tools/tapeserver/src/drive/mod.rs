@@ -3,7 +3,6 @@
 mod attribute;
 mod block;
 mod damage;
-mod density;
 mod log;
 mod mode;
 mod motion;
@@ -121,7 +120,7 @@ impl Drive {
         self.tally.raise(Alert::WriteFailure);
         Err(match reason {
             NotWritten::BadSpot(sense) => sense,
-            NotWritten::Disk(_) => Sense::internal(),
+            NotWritten::Disk => Sense::internal(),
         })
     }
 
@@ -144,26 +143,20 @@ impl Drive {
             op::MODE_SELECT_10 => self.mode_select(cdb, out, true),
             op::READ => self.read(cdb, data),
             op::WRITE => self.write(cdb, out),
-            op::WRITE_FILEMARKS_6 => self.write_filemarks(cdb, length(&cdb[2..5])),
-            op::WRITE_FILEMARKS_16 => self.write_filemarks(cdb, length(&cdb[12..14])),
-            op::ERASE_6 | op::ERASE_16 => self.erase(),
+            op::WRITE_FILEMARKS => self.write_filemarks(cdb, length(&cdb[2..5])),
+            op::ERASE => self.erase(),
             op::REWIND => self.rewind(),
-            op::SPACE_6 => self.space(cdb[1] & 0x0f, crate::device::signed(&cdb[2..5])),
-            op::SPACE_16 => self.space(cdb[1] & 0x0f, crate::device::signed(&cdb[4..12])),
-            op::LOCATE_10 => self.locate_10(cdb),
-            op::LOCATE_16 => self.locate_16(cdb),
+            op::SPACE => self.space(cdb[1] & 0x0f, crate::device::signed(&cdb[2..5])),
+            op::LOCATE => self.locate(cdb),
             op::READ_POSITION => self.read_position(cdb, data),
             op::LOAD_UNLOAD => self.load_unload(cdb),
             op::PREVENT_ALLOW => {
                 self.prevented = cdb[4] & 1 == 1;
                 Ok(())
             }
-            op::REPORT_DENSITY_SUPPORT => self.report_density(cdb, data),
             op::LOG_SENSE => self.log_sense(cdb, data),
-            op::LOG_SELECT => self.log_select(cdb),
             op::READ_ATTRIBUTE => self.read_attribute(cdb, data),
             op::WRITE_ATTRIBUTE => self.write_attribute(cdb, out),
-            op::RESERVE_6 | op::RELEASE_6 | op::RESERVE_10 | op::RELEASE_10 | op::SEND_DIAGNOSTIC => Ok(()),
             _ => Err(Sense::invalid_operation()),
         }
     }
@@ -213,7 +206,15 @@ impl Device for Drive {
                 self.dispatch(cdb, out, data)?;
                 Err(self.fail(sense))
             }
-            _ => self.dispatch(cdb, out, data),
+            Some(Effect::Reset) => {
+                self.reset();
+                self.pending_report()
+            }
+            Some(Effect::PowerCut) => {
+                self.power_cut();
+                self.pending_report()
+            }
+            Some(Effect::Stall(_)) | None => self.dispatch(cdb, out, data),
         }
     }
 

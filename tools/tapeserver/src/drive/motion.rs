@@ -1,7 +1,7 @@
 //! Where the tape is: REWIND, SPACE, LOCATE, READ POSITION (SSC-4 7).
 
 use crate::cartridge::medium::Object;
-use crate::device::{Cdb, length, number, reply};
+use crate::device::{Cdb, length, reply};
 use crate::drive::Drive;
 use crate::sense::{Outcome, Sense};
 
@@ -17,7 +17,7 @@ impl Drive {
         Ok(())
     }
 
-    /// SPACE, both lengths: code 0 records, 1 filemarks, 3 end of data.
+    /// SPACE: code 0 records, 1 filemarks, 3 end of data.
     pub(super) fn space(&mut self, code: u8, count: i64) -> Outcome {
         self.settle()?;
         let medium = &Self::loaded(&mut self.seat)?.medium;
@@ -36,37 +36,17 @@ impl Drive {
         }
     }
 
-    fn locate(&mut self, target: u64) -> Outcome {
-        self.settle()?;
-        let end = Self::loaded(&mut self.seat)?.medium.end();
-        self.position = usize::try_from(target).unwrap_or(usize::MAX).min(end);
-        // The INFORMATION field is for READ, SPACE and VERIFY.
-        if target > end as u64 { Err(Sense { information: None, ..Sense::end_of_data(0) }) } else { Ok(()) }
-    }
-
-    pub(super) fn locate_10(&mut self, cdb: &Cdb) -> Outcome {
+    pub(super) fn locate(&mut self, cdb: &Cdb) -> Outcome {
         let (change_partition, partition) = (cdb[1] & 0x02 != 0, cdb[8]);
         if change_partition && partition != 0 {
             return Err(Sense::invalid_field());
         }
-        self.locate(number(&cdb[3..7]))
-    }
-
-    pub(super) fn locate_16(&mut self, cdb: &Cdb) -> Outcome {
-        let (change_partition, partition) = (cdb[1] & 0x02 != 0, cdb[3]);
-        if change_partition && partition != 0 {
-            return Err(Sense::invalid_field());
-        }
-        let target = number(&cdb[4..12]);
-        match cdb[1] >> 3 & 7 {
-            0 => self.locate(target),
-            1 => {
-                self.rewind()?;
-                self.space(1, target.min(i64::MAX as u64).cast_signed())
-            }
-            3 => self.space(3, 0),
-            _ => Err(Sense::invalid_field()),
-        }
+        self.settle()?;
+        let target = length(&cdb[3..7]);
+        let end = Self::loaded(&mut self.seat)?.medium.end();
+        self.position = target.min(end);
+        // The INFORMATION field is for READ, SPACE and VERIFY.
+        if target > end { Err(Sense { information: None, ..Sense::end_of_data(0) }) } else { Ok(()) }
     }
 
     pub(super) fn read_position(&mut self, cdb: &Cdb, data: &mut Vec<u8>) -> Outcome {

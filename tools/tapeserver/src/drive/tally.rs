@@ -34,8 +34,6 @@ pub struct Tally {
     pub write_errors: u64,
     /// See `write_errors`.
     pub read_errors: u64,
-    /// Cartridges loaded.
-    pub loads: u64,
     /// Of `from_host` and `to_host`, what was before this cartridge was loaded.
     before: (u64, u64),
     errors_before: (u64, u64),
@@ -61,7 +59,6 @@ impl Tally {
 
     /// A cartridge was loaded.
     pub fn begin_load(&mut self) {
-        self.loads += 1;
         self.before = (self.from_host, self.to_host);
         self.errors_before = (self.write_errors, self.read_errors);
     }

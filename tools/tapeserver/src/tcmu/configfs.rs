@@ -5,6 +5,8 @@ use std::io;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
+use super::Ring;
+
 const PORTAL: &str = "loopback/naa.5001405000000001/tpgt_1";
 const NEXUS: &str = "naa.5001405000000002";
 
@@ -13,16 +15,6 @@ const NEXUS: &str = "naa.5001405000000002";
 pub struct Target {
     root: PathBuf,
     units: usize,
-}
-
-/// A unit that waits for its server.
-#[derive(Debug)]
-pub struct Attached {
-    /// The device of its shared memory.
-    pub device: String,
-    /// Bytes of it.
-    pub size: usize,
-    core: PathBuf,
 }
 
 impl Target {
@@ -35,9 +27,13 @@ impl Target {
         Ok(Self { root: root.to_owned(), units: 0 })
     }
 
-    /// Makes a unit; its commands wait until [`serve`](super::serve) takes them.
-    pub fn attach(&self, name: &str) -> io::Result<Attached> {
-        let core = self.root.join("core/user_0").join(name);
+    fn core(&self, name: &str) -> PathBuf {
+        self.root.join("core/user_0").join(name)
+    }
+
+    /// Makes a unit; its commands wait until [`serve`](super::serve) takes them from its shared memory.
+    pub fn attach(&self, name: &str) -> io::Result<Ring> {
+        let core = self.core(name);
         fs::create_dir(&core)?;
         let control = "dev_size=1048576,hw_block_size=512,hw_max_sectors=32768,nl_reply_supported=-1";
         fs::write(core.join("control"), format!("dev_config=tapelab/{name},{control}"))?;
@@ -48,15 +44,15 @@ impl Target {
         let size = fs::read_to_string(format!("/sys/class/uio/{number}/maps/map0/size"))?;
         let size = usize::from_str_radix(size.trim().trim_start_matches("0x"), 16);
         let size = size.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
-        Ok(Attached { device: format!("/dev/{number}"), size, core })
+        Ring::open(&Path::new("/dev").join(number), size)
     }
 
     /// Exports a unit that is served already: the kernel's drivers find it at once.
-    pub fn export(&mut self, attached: &Attached) -> io::Result<()> {
+    pub fn export(&mut self, name: &str) -> io::Result<()> {
         let unit = self.root.join(PORTAL).join(format!("lun/lun_{}", self.units));
         self.units += 1;
         fs::create_dir(&unit)?;
-        symlink(&attached.core, unit.join("unit"))
+        symlink(self.core(name), unit.join("unit"))
     }
 }
 

@@ -4,14 +4,13 @@ mod configfs;
 mod ring;
 
 use std::io;
-use std::path::Path;
 use std::sync::Mutex;
 use std::thread;
 
 use crate::changer::lock;
 use crate::device::{Device, sends};
 
-pub use configfs::{Attached, Target};
+pub use configfs::Target;
 pub use ring::Ring;
 
 /// Records up to this length find memory that was touched before: new pages cost much in the laboratory's machine.
@@ -37,9 +36,4 @@ pub fn serve(mut ring: Ring, unit: &Mutex<dyn Device>) -> io::Result<()> {
         }
         ring.wait()?;
     }
-}
-
-/// Opens the shared memory of a unit.
-pub fn open(attached: &Attached) -> io::Result<Ring> {
-    Ring::open(Path::new(&attached.device), attached.size)
 }

@@ -74,17 +74,6 @@ fn a_locked_cartridge_stays_in_its_drive() {
 }
 
 #[test]
-fn exchange_puts_one_in_the_place_of_another() {
-    let (_folder, mut library) = library();
-    let [a, b, c] =
-        [Place::Slot(0), Place::Slot(1), Place::Slot(3)].map(|place| place.address().to_be_bytes());
-    let exchange = [op::EXCHANGE_MEDIUM, 0, 0, 0, a[0], a[1], b[0], b[1], c[0], c[1], 0, 0];
-    assert_eq!(command(&mut library, &exchange).0, Ok(()));
-    assert_eq!(library.inventory(), "slot 1: P2T001L8\nslot 2: CLN001L1\nslot 3: P2T002L8");
-    assert_eq!(command(&mut library, &exchange).0, Err(EMPTY));
-}
-
-#[test]
 fn element_status_has_places_barcodes_sources_and_drives() {
     let (_folder, mut library) = library();
     assert_eq!(carry(&mut library, Place::Slot(1), Place::Drive(0)), Ok(()));

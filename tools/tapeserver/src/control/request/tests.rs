@@ -36,10 +36,9 @@ fn a_fault_is_what_its_words_say() {
     let (_folder, laboratory) = laboratory();
     assert_eq!(ask(&laboratory, "drive 0 reset").as_deref(), Ok(""));
     assert_eq!(write(&laboratory), Err(Sense::attention((0x29, 0))));
-    ask(&laboratory, "drive 0 fail write 3 0c 0x2 --nth 2 --times 2 --eom --information -5").unwrap();
+    ask(&laboratory, "drive 0 fail write 3 0c 0x2 --nth 2 --times 2").unwrap();
     ask(&laboratory, "drive 0 fail any 4 44 0 --deferred --nth 4").unwrap();
-    let mut expected = Sense::new(Key::Medium, 0x0c, 2).with_information(-5);
-    expected.end_of_medium = true;
+    let expected = Sense::new(Key::Medium, 0x0c, 2);
     let deferred = Sense::new(Key::Hardware, 0x44, 0).deferred();
     let outcomes: Vec<_> = (0..5).map(|_| write(&laboratory)).collect();
     assert_eq!(outcomes, [Ok(()), Err(expected), Err(expected), Err(deferred), Ok(())]);
@@ -47,6 +46,23 @@ fn a_fault_is_what_its_words_say() {
     assert!(ask(&laboratory, "drive 0 status").unwrap().ends_with("1 faults wait\n"));
     ask(&laboratory, "drive 0 clear").unwrap();
     assert!(ask(&laboratory, "drive 0 status").unwrap().ends_with("0 faults wait\n"));
+}
+
+#[test]
+fn a_restart_comes_now_or_with_its_command() {
+    let (_folder, laboratory) = laboratory();
+    let restarted = Err(Sense::attention((0x29, 0)));
+    ask(&laboratory, "drive 0 reset").unwrap();
+    assert_eq!(write(&laboratory), restarted);
+    for (line, left) in
+        [("drive 0 power-cut --at write --nth 2", "of 0"), ("drive 0 reset --at write --nth 2", "of 1")]
+    {
+        ask(&laboratory, line).unwrap();
+        assert_eq!([write(&laboratory), write(&laboratory)], [Ok(()), restarted], "{line}");
+        let status = ask(&laboratory, "drive 0 status").unwrap();
+        assert!(status.contains("at object 0") && status.contains(left), "{line}: {status}");
+    }
+    assert!(ask(&laboratory, "drive 0 reset --nth 2").is_err());
 }
 
 #[test]

@@ -53,7 +53,8 @@ fn counters_count_bytes_and_errors() {
     let barcode = &volume.iter().find(|parameter| parameter.0 == 0x42).unwrap().1;
     assert_eq!(barcode[..8], *b"P2T001L8");
     assert!(volume.is_sorted_by_key(|parameter| parameter.0));
-    bench.get(&[op::LOG_SELECT, 2, 0x40, 0, 0, 0, 0, 0, 0, 0]);
+    bench.drive.power_cut();
+    assert_eq!(bench.send(&[op::TEST_UNIT_READY], &[]), Err(Sense::attention((0x29, 0))));
     assert_eq!(value(&log(&mut bench, 0x03), 6), 0);
 }
 

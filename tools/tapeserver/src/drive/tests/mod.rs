@@ -66,7 +66,7 @@ impl Bench {
     }
 
     pub fn marks(&mut self, count: u8, immediate: bool) -> Outcome {
-        self.send(&[op::WRITE_FILEMARKS_6, u8::from(immediate), 0, 0, count, 0], &[])
+        self.send(&[op::WRITE_FILEMARKS, u8::from(immediate), 0, 0, count, 0], &[])
     }
 
     pub fn read(&mut self, length: u32) -> (Outcome, Vec<u8>) {

@@ -43,11 +43,7 @@ fn mode_select_sets_block_size_buffering_and_compression_or_nothing() {
 }
 
 #[test]
-fn densities_are_those_that_the_drive_and_the_medium_have() {
+fn block_limits_are_those_of_lto_drives() {
     let mut bench = Bench::new("P2T001L7");
-    let all = bench.get(&[op::REPORT_DENSITY_SUPPORT, 0, 0, 0, 0, 0, 0, 1, 0, 0]);
-    assert_eq!((all.len(), all[4], all[4 + 52]), (4 + 2 * 52, 0x5c, 0x5e));
-    let medium = bench.get(&[op::REPORT_DENSITY_SUPPORT, 1, 0, 0, 0, 0, 0, 1, 0, 0]);
-    assert_eq!((medium.len(), medium[4], medium[6]), (4 + 52, 0x5c, 0x80));
     assert_eq!(bench.get(&[op::READ_BLOCK_LIMITS, 0, 0, 0, 0, 0]), [0, 0x80, 0, 0, 0, 1]);
 }

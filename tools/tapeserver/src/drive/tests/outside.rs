@@ -14,7 +14,7 @@ fn memory_overflows_to_the_medium_and_the_rest_dies_with_the_power() {
     assert_eq!(bench.position(), (6, 2));
     bench.drive.power_cut();
     assert_eq!(bench.send(&[op::TEST_UNIT_READY], &[]), Err(Sense::attention((0x29, 0))));
-    bench.get(&[op::SPACE_6, 3, 0, 0, 0, 0]);
+    bench.get(&[op::SPACE, 3, 0, 0, 0, 0]);
     assert_eq!(bench.position(), (2, 2));
 }
 

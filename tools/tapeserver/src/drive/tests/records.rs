@@ -66,7 +66,7 @@ fn early_warning_comes_with_a_good_write_and_the_hard_end_with_a_refused_one() {
     assert_eq!(bench.position(), (32, 32));
     assert_eq!(bench.marks(1, false), Err(Sense::overflow(1)));
     bench.rewind();
-    assert_eq!(bench.get(&[op::SPACE_6, 3, 0, 0, 0, 0]).len(), 0);
+    assert_eq!(bench.get(&[op::SPACE, 3, 0, 0, 0, 0]).len(), 0);
     assert_eq!(bench.position().0, 32);
 }
 
@@ -83,11 +83,11 @@ fn protected_cartridges_refuse_and_worm_takes_only_appends() {
     assert_eq!((bench.write(b"one"), bench.marks(2, false)), (Ok(()), Ok(())));
     bench.rewind();
     assert_eq!(bench.write(b"two"), overwrite);
-    assert_eq!(bench.send(&[op::ERASE_6, 1, 0, 0, 0, 0], &[]), overwrite);
+    assert_eq!(bench.send(&[op::ERASE, 1, 0, 0, 0, 0], &[]), overwrite);
     // Over the second of the filemarks at the end, not over the first.
-    bench.get(&[op::LOCATE_10, 0, 0, 0, 0, 0, 1, 0, 0, 0]);
+    bench.get(&[op::LOCATE, 0, 0, 0, 0, 0, 1, 0, 0, 0]);
     assert_eq!(bench.write(b"two"), overwrite);
-    bench.get(&[op::LOCATE_10, 0, 0, 0, 0, 0, 2, 0, 0, 0]);
+    bench.get(&[op::LOCATE, 0, 0, 0, 0, 0, 2, 0, 0, 0]);
     assert_eq!(bench.write(b"two"), Ok(()));
 }
 
@@ -105,8 +105,8 @@ fn erase_ends_the_data_here() {
     for _ in 0..3 {
         assert_eq!(bench.write(b"record"), Ok(()));
     }
-    bench.get(&[op::LOCATE_10, 0, 0, 0, 0, 0, 1, 0, 0, 0]);
-    bench.get(&[op::ERASE_6, 1, 0, 0, 0, 0]);
+    bench.get(&[op::LOCATE, 0, 0, 0, 0, 0, 1, 0, 0, 0]);
+    bench.get(&[op::ERASE, 1, 0, 0, 0, 0]);
     assert_eq!(bench.read(6).0, Err(Sense::end_of_data(6)));
     assert_eq!(bench.position().0, 1);
 }
