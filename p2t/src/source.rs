@@ -4,10 +4,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use archive::folder::FolderSource;
-use archive::{Pacs, PacsSettings, Source};
-use dimse::{Options, ScpConfig, StorageScp, Timeouts};
-use job::config::{Retrieve, TimeoutsConfig};
-use job::{NodeOrPath, P2tConfig};
+use archive::{Doorkeeper, Pacs, PacsSettings, Source};
+use dimse::{Options, ScpConfig, StorageScp};
+use job::config::Retrieve;
+use job::{JobError, NodeOrPath, dimse_options};
 
 use crate::context::Context;
 use crate::error::{Error, Result};
@@ -15,8 +15,8 @@ use crate::error::{Error, Result};
 /// Associations that our listener takes at once; a PACS opens one per C-MOVE.
 const MAX_ASSOCIATIONS: usize = 32;
 
-/// Opens the source. `fetching` says whether objects will be fetched: only then a listener is needed.
-pub fn open(context: &Context, fetching: bool) -> Result<Arc<dyn Source>> {
+/// Opens the source. Only where objects will be fetched, a listener is needed, and somebody at its door.
+pub fn open(context: &Context, door: Option<&Arc<Doorkeeper>>) -> Result<Arc<dyn Source>> {
     let config = &context.config;
     match config.source.node.as_ref().ok_or(Error::NoSource)? {
         NodeOrPath::Path(path) => {
@@ -26,37 +26,41 @@ pub fn open(context: &Context, fetching: bool) -> Result<Arc<dyn Source>> {
             let settings = PacsSettings {
                 node: node.clone(),
                 aet: config.aet.clone(),
-                options: options(&config.timeouts),
+                options: options(context)?,
                 service: config.source.retrieve,
             };
             let pacs = Pacs::new(settings);
-            let listening = fetching && config.source.retrieve != Retrieve::CGet;
-            Ok(Arc::new(if listening { with_receiver(pacs, config)? } else { pacs }))
+            let door = door.filter(|_| config.source.retrieve != Retrieve::CGet);
+            Ok(Arc::new(match door {
+                Some(door) => with_receiver(pacs, context, door)?,
+                None => pacs,
+            }))
         }
     }
 }
 
-/// Waiting times as DIMSE has them.
-fn options(timeouts: &TimeoutsConfig) -> Options {
-    Options::default().with_timeouts(Timeouts {
-        connect: timeouts.connect(),
-        associate: timeouts.associate(),
-        idle: timeouts.idle(),
-        ..Timeouts::default()
-    })
+/// How associations with the source are opened.
+fn options(context: &Context) -> Result<Options, JobError> {
+    let source = &context.config.source;
+    dimse_options(&context.config.timeouts, source.tls.as_ref(), source.login.as_ref(), &context.job)
 }
 
 /// Starts the listener for C-MOVE. With `auto` a port that cannot be had is no error: C-GET may do.
-fn with_receiver(pacs: Pacs, config: &P2tConfig) -> Result<Pacs> {
-    let aet = config.receiver.aet.clone().unwrap_or_else(|| config.aet.clone());
+fn with_receiver(pacs: Pacs, context: &Context, door: &Arc<Doorkeeper>) -> Result<Pacs> {
+    let config = &context.config;
+    let receiver = &config.receiver;
+    let aet = config.receiver_aet().clone();
+    let tls = receiver.tls.as_ref().map(|tls| tls::Server::load(&tls.files(&context.job)));
     let scp = ScpConfig {
-        address: SocketAddr::new(config.receiver.bind, config.receiver.port),
+        address: SocketAddr::new(receiver.bind, receiver.port),
         aet: aet.clone(),
         check_called_aet: false,
+        allowed: (!receiver.allow.is_empty()).then(|| receiver.allow.iter().cloned().collect()),
+        tls: tls.transpose().map_err(JobError::from)?,
         max_associations: MAX_ASSOCIATIONS,
-        options: options(&config.timeouts),
+        options: dimse_options(&config.timeouts, None, None, &context.job)?,
     };
-    match StorageScp::start(scp, Arc::new(archive::RefuseAll)) {
+    match StorageScp::start(scp, door.clone()) {
         Ok(scp) => Ok(pacs.with_receiver(scp, aet)),
         Err(error) if config.source.retrieve == Retrieve::Auto => {
             tracing::warn!(%error, "C-MOVE will not be possible");

@@ -5,9 +5,8 @@ use std::thread;
 
 use archive::{Destination, Pacs, PacsSettings};
 use catalogue::{Catalogue, DestinationId, Reader};
-use dimse::{Options, Timeouts};
 use job::config::{DestinationConfig, Retrieve};
-use job::{Common, JobDir, JobLock, Monitor, NodeOrPath, Program, Progress, Stop, T2pConfig};
+use job::{Common, JobDir, JobLock, Monitor, NodeOrPath, Program, Progress, Stop, T2pConfig, dimse_options};
 use uuid::Uuid;
 use volume::Identity;
 
@@ -64,13 +63,8 @@ impl Context {
             NodeOrPath::Node(node) => node.clone(),
             NodeOrPath::Path(path) => return Err(Error::FolderDestination(path.clone())),
         };
-        let timeouts = &self.config.timeouts;
-        let options = Options::default().with_timeouts(Timeouts {
-            connect: timeouts.connect(),
-            associate: timeouts.associate(),
-            idle: timeouts.idle(),
-            ..Timeouts::default()
-        });
+        let DestinationConfig { tls, login, .. } = config;
+        let options = dimse_options(&self.config.timeouts, tls.as_ref(), login.as_ref(), &self.job)?;
         let name = config.label();
         let id = catalogue.add_destination(&name, &node.to_string())?;
         let settings = PacsSettings { node, aet: self.config.aet.clone(), options, service: Retrieve::CGet };

@@ -8,6 +8,7 @@ pub mod corpus;
 pub mod dcmqrscp;
 pub mod disk;
 pub mod forge;
+pub mod hospital;
 pub mod lab;
 pub mod orthanc;
 pub mod part10;

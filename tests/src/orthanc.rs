@@ -122,7 +122,16 @@ impl Orthanc {
 
     /// Makes another node known, so that C-MOVE may name it as destination.
     pub fn add_modality(&self, aet: &str, port: u16) {
-        let node = json!({"AET": aet, "Host": "127.0.0.1", "Port": port}).to_string();
+        self.add_node(aet, &json!({"AET": aet, "Host": "127.0.0.1", "Port": port}));
+    }
+
+    /// The same, over TLS.
+    pub fn add_tls_modality(&self, aet: &str, port: u16) {
+        self.add_node(aet, &json!({"AET": aet, "Host": "127.0.0.1", "Port": port, "UseDicomTls": true}));
+    }
+
+    fn add_node(&self, aet: &str, node: &Value) {
+        let node = node.to_string();
         let answer = self.rest().request("PUT", &format!("/modalities/{aet}"), node.as_bytes());
         assert_eq!(answer.status, 200, "Orthanc does not take {node}");
     }

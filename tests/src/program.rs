@@ -110,8 +110,14 @@ impl Program {
 
     /// Gives the job another destination in place of those that it has.
     pub fn redirect(&self, node: &str) {
+        self.redirect_with(node, |_| {});
+    }
+
+    /// The same, with more keys than the node.
+    pub fn redirect_with(&self, node: &str, more: impl FnOnce(&mut toml::Table)) {
         let mut destination = toml::Table::new();
         destination.insert("node".to_owned(), node.into());
+        more(&mut destination);
         self.change_configuration(|configuration| {
             configuration.insert("destination".to_owned(), toml::Value::Array(vec![destination.into()]));
         });

@@ -12,7 +12,7 @@ mod source;
 
 pub use destination::{Delivery, Destination, Session, StoreAnswer};
 pub use error::{Cause, Error, Outlook};
-pub use pacs::{Pacs, PacsSettings, Receiving, RefuseAll};
+pub use pacs::{Doorkeeper, Pacs, PacsSettings, Receiving};
 pub use source::{
     Intake, IntakeError, IntakeObject, Listing, ObjectIdentity, Retrieve, RetrieveEnd, Source, StudyListing,
 };

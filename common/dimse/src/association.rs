@@ -8,6 +8,7 @@ use crate::context::Contexts;
 use crate::negotiation;
 use crate::options::Timeouts;
 use crate::stream::Stream;
+use crate::user;
 use crate::{AeTitle, Context, ContextRefusal, Error, Node, Options, Proposal};
 
 /// How long saying goodbye may take.
@@ -22,6 +23,7 @@ pub struct Association {
     pub(crate) peer_aet: String,
     pub(crate) timeouts: Timeouts,
     open: bool,
+    user_confirmed: Option<bool>,
 }
 
 impl Association {
@@ -36,8 +38,11 @@ impl Association {
         let request = negotiation::request(own_aet, &peer.aet, proposals, options)?;
         let mut channel = Channel::new(Stream::connect(peer, options)?);
         channel.stream.set_deadline(Some(options.timeouts.associate));
-        channel.send(&Pdu::AssociationRQ(request.clone()))?;
-        let answer = channel.next();
+        let sent = channel.send(&Pdu::AssociationRQ(request.clone()));
+        let answer = sent.and_then(|()| channel.next()).map_err(|error| match error {
+            Error::Lost { source } if options.tls().is_none() => Error::NoAnswer { source },
+            other => other,
+        });
         let mut association = Self::established(
             channel,
             own_aet.as_str().to_owned(),
@@ -45,7 +50,11 @@ impl Association {
             options.timeouts,
         );
         let negotiated = answer.and_then(|answer| match answer {
-            Arrival::Accept(accept) => negotiation::outcome(request, &accept),
+            Arrival::Accept(accept) => {
+                let confirmed = options.user().map(|_| user::is_confirmed(&accept.user_variables));
+                association.user_confirmed = confirmed;
+                negotiation::outcome(request, &accept)
+            }
             Arrival::Reject(rejection) => Err(Error::Rejected(rejection)),
             other => Err(unexpected(other.name(), "an answer to A-ASSOCIATE-RQ")),
         });
@@ -64,7 +73,15 @@ impl Association {
         peer_aet: String,
         timeouts: Timeouts,
     ) -> Self {
-        Self { channel, contexts: Contexts::default(), own_aet, peer_aet, timeouts, open: true }
+        Self {
+            channel,
+            contexts: Contexts::default(),
+            own_aet,
+            peer_aet,
+            timeouts,
+            open: true,
+            user_confirmed: None,
+        }
     }
 
     fn require_a_context(&mut self) -> Result<(), Error> {
@@ -84,6 +101,12 @@ impl Association {
     /// Whether objects of this SOP class can be sent here in this transfer syntax.
     pub fn accepts(&self, sop_class: &str, transfer_syntax: &str) -> bool {
         self.contexts.find(sop_class, transfer_syntax).is_ok()
+    }
+
+    /// Whether the peer confirmed the user that [`Options::with_user`] names; `None` if none was named. Most peers that
+    /// know nothing of users accept without a word (PS3.7 annex D.3.3.7).
+    pub fn user_confirmed(&self) -> Option<bool> {
+        self.user_confirmed
     }
 
     /// Whether the association can still be used.
@@ -147,9 +170,13 @@ impl Association {
         if let Err(error) = &result {
             match error {
                 Error::NoContext { .. } | Error::Failed { .. } => {}
-                Error::Lost { .. } | Error::Rejected(_) | Error::Aborted(_) | Error::ReleasedByPeer => {
-                    self.close();
-                }
+                Error::Lost { .. }
+                | Error::NoAnswer { .. }
+                | Error::Tls { .. }
+                | Error::SpeaksTls
+                | Error::Rejected(_)
+                | Error::Aborted(_)
+                | Error::ReleasedByPeer => self.close(),
                 Error::Unexpected { .. } => self.abort_with(Some(Provider::UnexpectedPdu)),
                 error if error.is_violation() => self.abort_with(Some(Provider::InvalidPduParameter)),
                 _ => self.abort_with(None),

@@ -20,6 +20,11 @@ const FRAGMENT_HEADERS: usize = 12;
 
 const P_DATA_TF: u8 = 0x04;
 
+/// How records of TLS begin (RFC 8446 section 5.1), which no PDU does.
+const TLS_ALERT: u8 = 0x15;
+const TLS_HANDSHAKE: u8 = 0x16;
+const TLS_MAJOR: u8 = 0x03;
+
 /// Header of one presentation data value; its bytes follow through [`Channel::chunk`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Fragment {
@@ -75,7 +80,10 @@ impl Channel {
         if self.pdu_left > 0 {
             return self.fragment();
         }
-        let [kind, _, length @ ..] = self.stream.array::<6>()?;
+        let [kind, second, length @ ..] = self.stream.array::<6>()?;
+        if matches!(kind, TLS_ALERT | TLS_HANDSHAKE) && second == TLS_MAJOR {
+            return Err(Error::SpeaksTls);
+        }
         let length = u32::from_be_bytes(length);
         let limit = if kind == P_DATA_TF { MAX_DATA_PDU } else { MAX_CONTROL_PDU };
         if length > limit {

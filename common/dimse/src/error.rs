@@ -33,6 +33,9 @@ pub enum Error {
     /// An option is out of its range.
     #[error("The maximum PDU length {0} is out of range. Choose 4096 to 1048576 bytes.")]
     PduOption(u32),
+    /// A user that cannot be named to a peer.
+    #[error("The user identity cannot be used: {0}.")]
+    UserIdentity(&'static str),
     /// The host name has no address.
     #[error("The host {host} cannot be resolved: {source}. Check the name and the DNS.")]
     Resolve {
@@ -46,6 +49,28 @@ pub enum Error {
     Connect {
         /// The peer.
         node: String,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// No TLS connection to a peer, or one that broke.
+    #[error("No secure connection to {peer}: {fault}.")]
+    Tls {
+        /// The peer, as `AETITLE@host:port`; a client of our listener by its address.
+        peer: String,
+        /// What is wrong.
+        fault: tls::Fault,
+    },
+    /// The peer speaks TLS, and we do not.
+    #[error(
+        "The peer speaks TLS on this port, and we do not: set `tls` for it, or use its port without TLS."
+    )]
+    SpeaksTls,
+    /// The peer hung up over the first bytes that we sent.
+    #[error(
+        "The peer closed the connection without an answer to our association request ({source}): it may speak TLS on \
+         this port, or take nobody whom it does not know."
+    )]
+    NoAnswer {
         /// What the system said.
         source: io::Error,
     },
@@ -74,6 +99,14 @@ pub enum Error {
     /// A-ASSOCIATE-RJ.
     #[error("The peer rejected the association ({0}).")]
     Rejected(Rejection),
+    /// A client of our listener that we rejected.
+    #[error("A caller that names itself {calling:?} was turned away: {}.", rejection.of_ours())]
+    TurnedAway {
+        /// Its AE title.
+        calling: String,
+        /// What it was told.
+        rejection: Rejection,
+    },
     /// A-ABORT from the peer.
     #[error("The peer aborted the association ({0}).")]
     Aborted(AbortCause),
@@ -165,6 +198,8 @@ impl Error {
     pub fn remedy(&self) -> Remedy {
         match self {
             Self::Connect { .. }
+            | Self::NoAnswer { .. }
+            | Self::Tls { fault: tls::Fault::Closed | tls::Fault::Other(_), .. }
             | Self::TimedOut { .. }
             | Self::Lost { .. }
             | Self::Aborted(_)
@@ -173,7 +208,11 @@ impl Error {
             | Self::Stopped => Remedy::Transient,
             Self::Rejected(rejection) if rejection.is_transient() => Remedy::Transient,
             Self::Failed { status, service, .. } => status.remedy(*service),
-            Self::Rejected(_)
+            Self::TurnedAway { .. }
+            | Self::Rejected(_)
+            | Self::Tls { .. }
+            | Self::SpeaksTls
+            | Self::UserIdentity(_)
             | Self::Node { .. }
             | Self::PduOption(_)
             | Self::Resolve { .. }

@@ -2,6 +2,7 @@
 //! piece by piece; nothing here looks into them.
 
 use std::io;
+use std::net::SocketAddr;
 
 use crate::association::Association;
 use crate::message::Message;
@@ -49,6 +50,10 @@ impl Refusal {
 pub trait Receiver {
     /// Starts an object, or refuses it; what is refused is read and thrown away.
     fn begin(&self, incoming: &Incoming) -> Result<Box<dyn Intake + '_>, Refusal>;
+
+    /// Somebody was not let in by the listener whose fallback this is: for want of TLS or a certificate, or because
+    /// of its AE title.
+    fn turned_away(&self, _peer: SocketAddr, _error: &Error) {}
 }
 
 /// One object that is being received. Dropped without [`Intake::finish`], the object has not arrived.

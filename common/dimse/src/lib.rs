@@ -26,6 +26,7 @@ mod serve;
 mod status;
 mod store;
 mod stream;
+mod user;
 
 pub use association::Association;
 pub use command::next_message_id;
@@ -42,3 +43,4 @@ pub use retrieve::{MoveRequest, RetrieveEnd};
 pub use scp::{Route, ScpConfig, SharedReceiver, StorageScp};
 pub use status::{Service, Status, StatusClass};
 pub use store::{StoreEnd, StoreRequest};
+pub use user::UserIdentity;

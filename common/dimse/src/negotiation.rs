@@ -11,10 +11,13 @@ use dicom_ul::pdu::{
 
 use crate::context::{Context, ContextRefusal, Contexts, MAX_CONTEXTS, Proposal};
 use crate::options::MAX_SENT_PDU;
-use crate::{AeTitle, Error, Options};
+use crate::{AeTitle, Error, Options, UserIdentity};
 
 /// PS3.7 annex A.2.1.
 const APPLICATION_CONTEXT: &str = "1.2.840.10008.3.1.1.1";
+
+/// Longest content of an item, whose length has 16 bits; leaves room for the other items beside it.
+pub(crate) const MAX_ITEM: usize = 32 * 1024;
 
 /// A peer that takes less than this per PDU cannot be served sensibly.
 const MIN_SENT_PDU: u32 = 128;
@@ -39,6 +42,7 @@ pub(crate) fn request(
         })
         .collect();
     let mut user_variables = own_variables(options);
+    user_variables.extend(options.user().map(UserIdentity::item));
     let mut as_scp: Vec<_> =
         proposals.iter().filter(|p| p.as_scp).map(|p| p.abstract_syntax.clone()).collect();
     as_scp.sort();

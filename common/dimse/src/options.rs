@@ -1,9 +1,9 @@
-//! Settings of an association: waiting times and PDU sizes.
+//! Settings of an association: waiting times, PDU sizes, and how the two sides prove who they are.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use crate::Error;
+use crate::{Error, UserIdentity};
 
 /// Largest P-DATA-TF PDU that we send, whatever the peer would take: larger ones gain nothing and cost memory.
 pub(crate) const MAX_SENT_PDU: u32 = 256 * 1024;
@@ -35,16 +35,18 @@ impl Default for Timeouts {
 }
 
 /// Settings of an association.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Options {
     /// Waiting times.
     pub timeouts: Timeouts,
     max_pdu: u32,
+    tls: Option<tls::Client>,
+    user: Option<UserIdentity>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { timeouts: Timeouts::default(), max_pdu: 128 * 1024 }
+        Self { timeouts: Timeouts::default(), max_pdu: 128 * 1024, tls: None, user: None }
     }
 }
 
@@ -67,6 +69,26 @@ impl Options {
     #[must_use]
     pub fn with_timeouts(self, timeouts: Timeouts) -> Self {
         Self { timeouts, ..self }
+    }
+
+    /// Has associations that we open run over TLS.
+    #[must_use]
+    pub fn with_tls(self, tls: tls::Client) -> Self {
+        Self { tls: Some(tls), ..self }
+    }
+
+    /// Has associations that we open say who the user is.
+    #[must_use]
+    pub fn with_user(self, user: UserIdentity) -> Self {
+        Self { user: Some(user), ..self }
+    }
+
+    pub(crate) fn tls(&self) -> Option<&tls::Client> {
+        self.tls.as_ref()
+    }
+
+    pub(crate) fn user(&self) -> Option<&UserIdentity> {
+        self.user.as_ref()
     }
 }
 

@@ -14,6 +14,8 @@ pub struct Rejection {
 }
 
 impl Rejection {
+    /// Calling AE title not recognised.
+    pub(crate) const CALLING_AE_TITLE: Self = Self { result: 1, source: 1, reason: 3 };
     /// Called AE title not recognised.
     pub(crate) const CALLED_AE_TITLE: Self = Self { result: 1, source: 1, reason: 7 };
     /// Application context name not supported.
@@ -22,6 +24,18 @@ impl Rejection {
     pub(crate) const PROTOCOL_VERSION: Self = Self { result: 1, source: 2, reason: 2 };
     /// Local limit exceeded.
     pub(crate) const LOCAL_LIMIT: Self = Self { result: 2, source: 3, reason: 2 };
+
+    /// Why we turn somebody away, for our own operator.
+    pub(crate) fn of_ours(self) -> &'static str {
+        match self {
+            Self::CALLING_AE_TITLE => {
+                "its AE title is not among those that are allowed (`allow` under [receiver])"
+            }
+            Self::CALLED_AE_TITLE => "it called us by another AE title than ours",
+            Self::LOCAL_LIMIT => "too many associations are open",
+            _ => "it asked for another protocol than DICOM's",
+        }
+    }
 
     /// Whether the peer says that it may accept later.
     pub fn is_transient(self) -> bool {

@@ -1,6 +1,6 @@
 //! The storage provider: a listener that takes objects which others send, above all those of our own C-MOVE.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -34,6 +34,10 @@ pub struct ScpConfig {
     pub aet: AeTitle,
     /// Whether associations that call another AE title are rejected.
     pub check_called_aet: bool,
+    /// The AE titles that may call; `None` lets everybody in. AE titles are no proof of anything: see `tls` for that.
+    pub allowed: Option<BTreeSet<AeTitle>>,
+    /// What clients are shown and must show; `None` listens without TLS.
+    pub tls: Option<tls::Server>,
     /// Associations at the same time; further ones are rejected as transient.
     pub max_associations: usize,
     /// PDU length and waiting times.
@@ -156,6 +160,11 @@ impl Shared {
             .unwrap_or_else(|| Destination { receiver: Arc::clone(&self.fallback), arrived: Arc::default() })
     }
 
+    /// Tells the fallback about somebody who was not let in.
+    pub fn turn_away(&self, peer: SocketAddr, error: &Error) {
+        self.fallback.turned_away(peer, error);
+    }
+
     pub fn is_stopping(&self) -> bool {
         self.stop.load(Ordering::Acquire)
     }
@@ -191,7 +200,7 @@ fn spawn(id: u64, tcp: TcpStream, peer: SocketAddr, shared: &Arc<Shared>) -> std
     lock(&shared.connections).insert(id, tcp.try_clone()?);
     let shared = Arc::clone(shared);
     thread::Builder::new().name(format!("storage-scp-{id}")).spawn(move || {
-        if let Err(error) = serve(tcp, &shared) {
+        if let Err(error) = serve(tcp, peer, &shared) {
             tracing::warn!(%peer, %error, "an association with the storage listener failed");
         }
         lock(&shared.connections).remove(&id);

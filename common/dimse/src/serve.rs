@@ -1,6 +1,7 @@
 //! One association with the storage provider, from A-ASSOCIATE-RQ to its end.
 
-use std::net::TcpStream;
+use std::collections::BTreeSet;
+use std::net::{SocketAddr, TcpStream};
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
@@ -12,9 +13,9 @@ use crate::command::field;
 use crate::message::Message;
 use crate::negotiation::{self, uid};
 use crate::reason::Rejection;
-use crate::scp::Shared;
+use crate::scp::{ScpConfig, Shared};
 use crate::stream::Stream;
-use crate::{Error, Status};
+use crate::{AeTitle, Error, Status};
 
 /// Counts itself among the running associations.
 struct Slot<'a> {
@@ -36,26 +37,37 @@ impl Drop for Slot<'_> {
 }
 
 /// Serves the association that the peer opens on `tcp`.
-pub(crate) fn serve(tcp: TcpStream, shared: &Shared) -> Result<(), Error> {
+pub(crate) fn serve(tcp: TcpStream, peer: SocketAddr, shared: &Shared) -> Result<(), Error> {
     let slot = Slot::take(shared);
-    let options = &shared.config.options;
-    let channel = Channel::new(Stream::new(tcp, options)?);
+    let ScpConfig { options, tls, .. } = &shared.config;
+    let stream = Stream::accepted(tcp, peer, tls.as_ref(), options)
+        .inspect_err(|error| shared.turn_away(peer, error))?;
+    let channel = Channel::new(stream);
     let own_aet = shared.config.aet.as_str().to_owned();
     let mut association = Association::established(channel, own_aet, String::new(), options.timeouts);
-    let result = admit(&mut association, &slot).and_then(|()| answer_all(&mut association, shared));
+    let admitted = admit(&mut association, &slot, peer);
+    let result = admitted.and_then(|()| answer_all(&mut association, shared));
     association.conclude(result)
 }
 
-fn admit(association: &mut Association, slot: &Slot<'_>) -> Result<(), Error> {
+fn admit(association: &mut Association, slot: &Slot<'_>, peer: SocketAddr) -> Result<(), Error> {
     let config = &slot.shared.config;
     association.channel.stream.set_deadline(Some(config.options.timeouts.associate));
-    let request = match association.channel.next()? {
-        Arrival::Request(request) => request,
-        other => return Err(unexpected(other.name(), "A-ASSOCIATE-RQ")),
+    let request = match association.channel.next() {
+        Ok(Arrival::Request(request)) => request,
+        Ok(other) => return Err(unexpected(other.name(), "A-ASSOCIATE-RQ")),
+        // What TLS has to say about the client's certificate comes with its first data.
+        Err(error @ (Error::Tls { .. } | Error::SpeaksTls)) => {
+            slot.shared.turn_away(peer, &error);
+            return Err(error);
+        }
+        Err(error) => return Err(error),
     };
     if let Some(rejection) = objection(&request, slot) {
         association.channel.send_rejection(rejection)?;
-        return Err(Error::Rejected(rejection));
+        let error = Error::TurnedAway { calling: uid(&request.calling_ae_title).to_owned(), rejection };
+        slot.shared.turn_away(peer, &error);
+        return Err(error);
     }
     let (accept, contexts, sent_pdu) = negotiation::accept(&request, &config.options)?;
     association.channel.send(&Pdu::AssociationAC(accept))?;
@@ -75,11 +87,17 @@ fn objection(request: &AssociationRQ, slot: &Slot<'_>) -> Option<Rejection> {
         Some(Rejection::APPLICATION_CONTEXT)
     } else if config.check_called_aet && uid(&request.called_ae_title) != config.aet.as_str() {
         Some(Rejection::CALLED_AE_TITLE)
+    } else if !is_allowed(&request.calling_ae_title, config.allowed.as_ref()) {
+        Some(Rejection::CALLING_AE_TITLE)
     } else if !slot.fits {
         Some(Rejection::LOCAL_LIMIT)
     } else {
         None
     }
+}
+
+fn is_allowed(calling_aet: &str, allowed: Option<&BTreeSet<AeTitle>>) -> bool {
+    allowed.is_none_or(|allowed| allowed.iter().any(|title| title.as_str() == uid(calling_aet)))
 }
 
 /// Answers requests until the peer releases or the listener stops.

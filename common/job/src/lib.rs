@@ -1,6 +1,7 @@
 //! The job directory and the conventions that both command lines share: configuration, options, exit codes,
 //! output, progress, signals and logs.
 
+mod access;
 mod cli;
 pub mod config;
 mod dir;
@@ -19,6 +20,7 @@ mod progress;
 mod rotating;
 mod stop;
 
+pub use access::{Login, Secret, dimse_options};
 pub use cli::{Common, parse_args};
 pub use config::{P2tConfig, T2pConfig};
 pub use dimse::{AeTitle, Node};

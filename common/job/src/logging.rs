@@ -9,13 +9,14 @@ use crate::{JobDir, JobError, Program, rotating::RotatingFile};
 
 /// Our own crates; others are heard only from warnings on, because at finer levels a DICOM library may log what
 /// is inside of messages.
-const OURS: [&str; 12] = [
+const OURS: [&str; 13] = [
     "p2t",
     "t2p",
     "report",
     "archive",
     "job",
     "dimse",
+    "tls",
     "dataset",
     "pace",
     "catalogue",

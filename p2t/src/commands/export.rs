@@ -1,8 +1,12 @@
 //! `p2t export`: fetches, packs and writes; verifies each volume that it completes.
 
+use std::sync::Arc;
+
+use archive::Doorkeeper;
 use catalogue::balance::Stage;
+use catalogue::events::Event;
 use catalogue::volumes::VolumeRow;
-use catalogue::{Catalogue, PlanPosition, Reader, VolumeState};
+use catalogue::{Catalogue, Level, PlanPosition, Reader, VolumeState};
 use job::config::Verify;
 use job::{ExitCode, Outcome};
 use medium::Address;
@@ -29,9 +33,11 @@ pub fn run(context: &Context, arguments: &Export) -> Result<Outcome<Value>> {
     if arguments.retry_failed {
         catalogue.retry_failed()?;
     }
-    let source = source::open(context, true)?;
+    let door = Arc::new(Doorkeeper::new(context.monitor.clone()));
+    let source = source::open(context, Some(&door))?;
     let verify = arguments.verify.unwrap_or(context.config.media.verify);
     let mut exported = export::run(context, catalogue, source, media, verify)?;
+    record_turned_away(&mut exported.catalogue, &door)?;
     let harmed = verify_sealed(context, &mut exported.catalogue, &exported.sealed, verify)?;
     match exported.failure.take() {
         Some(failure) => Err(failure),
@@ -51,6 +57,16 @@ fn settle_copies(catalogue: &mut Catalogue, asked: u32) -> Result<()> {
 /// How many copies the job writes; 1 before its first export.
 pub fn known_copies(reader: &Reader) -> Result<u32> {
     Ok(reader.job(COPIES)?.and_then(|text| text.parse().ok()).unwrap_or(1))
+}
+
+/// Callers that our listener did not let in, for the report.
+fn record_turned_away(catalogue: &mut Catalogue, door: &Doorkeeper) -> Result<()> {
+    let (level, kind) = (Level::Warning, "turned-away");
+    for message in door.findings() {
+        let event = Event { at: jiff::Timestamp::now(), level, kind: kind.to_owned(), message, detail: None };
+        catalogue.record_event(&event)?;
+    }
+    Ok(())
 }
 
 /// SOP Instance UIDs that several objects claim with different bytes, the first thousand.

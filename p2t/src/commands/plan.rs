@@ -29,7 +29,7 @@ pub fn run(context: &Context, arguments: Plan) -> Result<Outcome<Value>> {
     let selection = merge(configured, arguments);
     let (_lock, mut catalogue) = context.writer()?;
     Ids::of(&mut catalogue)?;
-    let source = source::open(context, false)?;
+    let source = source::open(context, None)?;
     context.monitor.phase("list");
     let listed = list(context, source.as_ref(), &selection, &mut catalogue)
         .and_then(|()| enumerate(context, source.as_ref(), &mut catalogue));

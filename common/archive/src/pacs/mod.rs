@@ -1,6 +1,7 @@
 //! A PACS that speaks DIMSE, as source and as destination.
 
 mod contexts;
+mod doorkeeper;
 mod get;
 mod list;
 mod receive;
@@ -15,7 +16,8 @@ use job::config::Retrieve as Service;
 
 use crate::error::Error;
 
-pub use receive::{Receiving, RefuseAll};
+pub use doorkeeper::Doorkeeper;
+pub use receive::Receiving;
 
 /// How to talk to a PACS.
 #[derive(Debug, Clone)]

@@ -16,15 +16,6 @@ pub struct Receiving {
     pub aet: AeTitle,
 }
 
-/// Refuses what nobody asked for: a listener must not take in objects that no plan lists.
-pub struct RefuseAll;
-
-impl Receiver for RefuseAll {
-    fn begin(&self, _: &Incoming) -> Result<Box<dyn dimse::Intake + '_>, Refusal> {
-        Err(Refusal::out_of_resources("not asked for"))
-    }
-}
-
 /// The beginning of a dataset that is kept to find its UIDs in: they stand in groups 0008 and 0020, in front of any
 /// pixel data.
 const HEAD_BYTES: usize = 256 * 1024;

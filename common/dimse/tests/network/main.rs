@@ -17,3 +17,5 @@ mod provider;
 mod receivers;
 mod script;
 mod servers;
+mod tls;
+mod user;

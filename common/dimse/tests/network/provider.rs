@@ -16,6 +16,8 @@ pub fn config() -> ScpConfig {
         address: ([127, 0, 0, 1], 0).into(),
         aet: ae("OURS"),
         check_called_aet: true,
+        allowed: None,
+        tls: None,
         max_associations: 2,
         options: options(),
     }

@@ -5,8 +5,8 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use std::thread::{self, JoinHandle};
 
 use dicom_ul::pdu::{
-    AssociationAC, AssociationRQ, Pdu, PresentationContextResult, PresentationContextResultReason, read_pdu,
-    write_pdu,
+    AssociationAC, AssociationRQ, Pdu, PresentationContextResult, PresentationContextResultReason,
+    UserVariableItem, read_pdu, write_pdu,
 };
 use dimse::Node;
 
@@ -61,6 +61,10 @@ impl Peer {
 
     pub fn read_request(&mut self) -> AssociationRQ {
         let (kind, body) = self.read().unwrap();
+        Self::request(kind, body)
+    }
+
+    fn request(kind: u8, body: Vec<u8>) -> AssociationRQ {
         let mut pdu = vec![kind, 0];
         pdu.extend((body.len() as u32).to_be_bytes());
         pdu.extend(body);
@@ -72,7 +76,14 @@ impl Peer {
 
     /// Accepts everything as it was proposed.
     pub fn accept(&mut self) {
-        let request = self.read_request();
+        self.accept_with(Vec::new());
+    }
+
+    /// The same, with more items about the user; gives the request's bytes.
+    pub fn accept_with(&mut self, items: Vec<UserVariableItem>) -> Vec<u8> {
+        let (kind, body) = self.read().unwrap();
+        let bytes_of_request = body.clone();
+        let request = Self::request(kind, body);
         let results = request.presentation_contexts.into_iter().map(|context| PresentationContextResult {
             id: context.id,
             reason: PresentationContextResultReason::Acceptance,
@@ -84,11 +95,12 @@ impl Peer {
             called_ae_title: request.called_ae_title,
             application_context_name: request.application_context_name,
             presentation_contexts: results.collect(),
-            user_variables: request.user_variables,
+            user_variables: request.user_variables.into_iter().chain(items).collect(),
         };
         let mut bytes = Vec::new();
         write_pdu(&mut bytes, &accept.into()).unwrap();
         self.send(&bytes);
+        bytes_of_request
     }
 
     /// Accepts the association and reads the first request with its small data set; gives its message id.

@@ -79,6 +79,11 @@ impl Server {
 
     /// Orthanc as it comes, which knows `OURS` at `our_port`.
     pub fn orthanc(our_port: u16, extra: &str) -> Self {
+        Self::orthanc_with(extra, &format!(r#"["OURS","127.0.0.1",{our_port}]"#))
+    }
+
+    /// The same, with `ours` as it stands in the list of modalities.
+    pub fn orthanc_with(extra: &str, ours: &str) -> Self {
         let (dir, port) = (TempDir::new().unwrap(), free_port());
         let storage = dir.path().display();
         let config = format!(
@@ -86,7 +91,7 @@ impl Server {
                 "HttpServerEnabled":false,"DicomAet":"ORTHANC","DicomPort":{port},
                 "DicomAlwaysAllowEcho":true,"DicomAlwaysAllowStore":true,"DicomAlwaysAllowFind":true,
                 "DicomAlwaysAllowGet":true,"DicomAlwaysAllowMove":true,{extra}
-                "DicomModalities":{{"ours":["OURS","127.0.0.1",{our_port}]}}}}"#
+                "DicomModalities":{{"ours":{ours}}}}}"#
         );
         let path = dir.path().join("orthanc.json");
         fs::write(&path, config).unwrap();

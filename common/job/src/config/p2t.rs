@@ -6,7 +6,8 @@ use pace::{ByteSize, PaceConfig};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    ChangerConfig, MediaConfig, RetryConfig, SelectionConfig, TimeoutsConfig,
+    ChangerConfig, ListenerTlsConfig, LoginConfig, MediaConfig, RetryConfig, SelectionConfig, TimeoutsConfig,
+    TlsConfig,
     check::{Check, Fault, at_least, in_range},
     page::Page,
     shared::render_pace,
@@ -57,6 +58,19 @@ pub struct SourceConfig {
     pub node: Option<NodeOrPath>,
     /// How instances are retrieved from a DIMSE node.
     pub retrieve: Retrieve,
+    /// Speaks TLS with it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls: Option<TlsConfig>,
+    /// Who we are to it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub login: Option<LoginConfig>,
+}
+
+impl SourceConfig {
+    fn check(&self) -> Result<(), Fault> {
+        self.tls.as_ref().map_or(Ok(()), |tls| tls.check("source.tls"))?;
+        self.login.as_ref().map_or(Ok(()), |login| login.check("source.login"))
+    }
 }
 
 /// The service by which instances are retrieved.
@@ -95,11 +109,16 @@ pub struct ReceiverConfig {
     pub bind: IpAddr,
     /// The port that it listens on.
     pub port: u16,
+    /// The AE titles that may send to it; empty for everybody.
+    pub allow: Vec<AeTitle>,
+    /// Listens with TLS.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls: Option<ListenerTlsConfig>,
 }
 
 impl Default for ReceiverConfig {
     fn default() -> Self {
-        Self { aet: None, bind: Ipv4Addr::UNSPECIFIED.into(), port: 11112 }
+        Self { aet: None, bind: Ipv4Addr::UNSPECIFIED.into(), port: 11112, allow: Vec::new(), tls: None }
     }
 }
 
@@ -157,6 +176,7 @@ impl Default for P2tConfig {
 impl Check for P2tConfig {
     fn check(&self) -> Result<(), Fault> {
         in_range("receiver.port", self.receiver.port, 1..=u16::MAX)?;
+        self.source.check()?;
         self.selection.check()?;
         let frame_bytes = self.segment.frame_bytes;
         in_range("segment.frame_bytes", frame_bytes, ByteSize(4 * KIB)..=MAX_FRAME)?;
@@ -214,6 +234,19 @@ impl P2tConfig {
             "retrieve",
             self.source.retrieve.name(),
         );
+        page.optional_table(
+            "TLS with it, by files in PEM form: ca (who issued its certificate; those of the system if left out), certificate and\n\
+             key (ours, if it demands one), server_name (if its certificate is for another name than the host).",
+            "tls",
+            self.source.tls.as_ref(),
+            "{ ca = \"ca.pem\", certificate = \"p2t.crt\", key = \"p2t.key\" }",
+        );
+        page.optional_table(
+            "Who we are to it: user, with passcode_file or passcode_env (a file, a variable of the environment).",
+            "login",
+            self.source.login.as_ref(),
+            "{ user = \"p2t\", passcode_env = \"P2T_PASSCODE\" }",
+        );
         page.table(
             "receiver",
             "Where the source sends to by C-MOVE: it must know this title, address and port.",
@@ -222,6 +255,18 @@ impl P2tConfig {
         page.optional("If it is not our title above.", "aet", aet, "\"P2T_STORE\"");
         page.key("The address to listen on; 0.0.0.0 for all.", "bind", self.receiver.bind.to_string());
         page.key("The port to listen on.", "port", i64::from(self.receiver.port));
+        page.list(
+            "The AE titles that may send to it; everybody if left out.",
+            "allow",
+            self.receiver.allow.iter().map(ToString::to_string).collect(),
+            "[\"PACS\"]",
+        );
+        page.optional_table(
+            "TLS, by files in PEM form: certificate, key, and client_ca if callers must show a certificate.",
+            "tls",
+            self.receiver.tls.as_ref(),
+            "{ certificate = \"p2t.crt\", key = \"p2t.key\", client_ca = \"ca.pem\" }",
+        );
     }
 
     fn render_volumes(&self, page: &mut Page) {
@@ -272,6 +317,10 @@ mod tests {
     fn the_examples_in_the_default_file_are_valid() {
         let text = uncommented(&P2tConfig::default().render());
         let config = read(&text);
+        assert_eq!(config.source.tls.unwrap().key.as_deref(), Some(Path::new("p2t.key")));
+        assert_eq!(config.source.login.unwrap().passcode_env.as_deref(), Some("P2T_PASSCODE"));
+        assert_eq!(config.receiver.allow, ["PACS".parse().unwrap()]);
+        assert_eq!(config.receiver.tls.unwrap().client_ca.as_deref(), Some(Path::new("ca.pem")));
         assert_eq!(config.source.node.unwrap().to_string(), "PACS@pacs.example.org:104");
         assert_eq!(config.receiver.aet.unwrap().as_str(), "P2T_STORE");
         assert_eq!(config.selection.csv.as_deref(), Some(Path::new("studies.csv")));
@@ -334,6 +383,8 @@ mod tests {
                 "`media.burst_bytes` is 65 GiB, but must be from 0 B to 64 GiB",
             ),
             ("[timeouts]\nidle_seconds = 0", "`timeouts.idle_seconds` is 0, but must be from 1 to 86400"),
+            ("[source]\ntls = { key = \"k\" }", "`source.tls` must have certificate and key together"),
+            ("[source.login]\npasscode_env = \"P\"", "`source.login` has a passcode and no user"),
             ("[retry]\nattempts = 0", "`retry.attempts` is 0, but must be from 1 to 1000"),
             (
                 "[selection]\nstudy_date_from = \"2024-02-01\"\nstudy_date_to = \"2024-01-31\"",

@@ -54,6 +54,17 @@ impl Page {
         }
     }
 
+    /// A table that is set, in one line, or else an example of it that is commented out.
+    pub fn optional_table(
+        &mut self,
+        comment: &str,
+        key: &str,
+        table: Option<&impl Serialize>,
+        example: &str,
+    ) {
+        self.optional(comment, key, table.and_then(|table| Value::try_from(table).ok()), example);
+    }
+
     /// A list that has members, or else an example of it that is commented out.
     pub fn list(&mut self, comment: &str, key: &str, values: Vec<String>, example: &str) {
         self.optional(comment, key, (!values.is_empty()).then_some(values), example);

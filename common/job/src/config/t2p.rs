@@ -4,7 +4,7 @@ use pace::{ByteSize, PaceConfig};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    RetryConfig, TimeoutsConfig,
+    LoginConfig, RetryConfig, TimeoutsConfig, TlsConfig,
     check::{Check, Fault, at_least, in_range},
     page::Page,
     shared::render_pace,
@@ -54,13 +54,19 @@ pub struct DestinationConfig {
     /// Associations open to it at the same time, from 1 to 64, within the ceiling of `[pace.limits]` for all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub associations: Option<u16>,
+    /// Speaks TLS with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls: Option<TlsConfig>,
+    /// Who we are to it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub login: Option<LoginConfig>,
 }
 
 impl DestinationConfig {
     /// A destination with nothing but its node.
     #[must_use]
     pub fn new(node: NodeOrPath) -> Self {
-        Self { node, name: None, associations: None }
+        Self { node, name: None, associations: None, tls: None, login: None }
     }
 
     /// What reports call it.
@@ -99,6 +105,8 @@ impl Check for T2pConfig {
         }
         for (position, destination) in self.destination.iter().enumerate() {
             in_range("destination.associations", destination.associations.unwrap_or(1), 1..=64)?;
+            destination.tls.as_ref().map_or(Ok(()), |tls| tls.check("destination.tls"))?;
+            destination.login.as_ref().map_or(Ok(()), |login| login.check("destination.login"))?;
             let earlier = self.destination.iter().take(position);
             if earlier.into_iter().any(|earlier| earlier.label() == destination.label()) {
                 let message = format!("{} stands twice: give each a name of its own", destination.label());
@@ -123,12 +131,20 @@ impl T2pConfig {
         page.bare_key("aet", self.aet.to_string());
         page.note(
             "The archives to fill. node is AETITLE@host:port, or the path of a folder; name is what reports call it;\n\
-             associations is how many to open at the same time, at most as many as [pace.limits] allows.",
+             associations is how many to open at the same time, at most as many as [pace.limits] allows. tls and login say how\n\
+             both sides prove who they are: ca (who issued its certificate; those of the system if left out), certificate and\n\
+             key (ours, if it demands one), server_name; user, with passcode_file or passcode_env.",
         );
         if self.destination.is_empty() {
             page.example_array_table(
                 "destination",
-                &["node = \"ARCHIVE@archive.example.org:104\"", "name = \"archive\"", "associations = 4"],
+                &[
+                    "node = \"ARCHIVE@archive.example.org:104\"",
+                    "name = \"archive\"",
+                    "associations = 4",
+                    "tls = { ca = \"ca.pem\", certificate = \"t2p.crt\", key = \"t2p.key\" }",
+                    "login = { user = \"t2p\", passcode_env = \"T2P_PASSCODE\" }",
+                ],
             );
         }
         for destination in &self.destination {
@@ -171,6 +187,7 @@ mod tests {
         let config = read(&uncommented(&T2pConfig::default().render()));
         let destination = config.destination.first().unwrap();
         assert_eq!((destination.label().as_str(), destination.associations), ("archive", Some(4)));
+        assert_eq!(destination.login.as_ref().unwrap().user.as_deref(), Some("t2p"));
         assert_eq!(config.pace.window.len(), 1);
     }
 
@@ -181,6 +198,13 @@ mod tests {
         config.pace.window.extend(config.pace.window.clone());
         config.pace.limits.instances_per_second = Some(0.25);
         assert_eq!(read(&config.render()), config);
+    }
+
+    #[test]
+    fn half_a_login_or_certificate_is_refused() {
+        let with = |key: &str| fault(&format!("[[destination]]\nnode = \"A@h:1\"\n{key}"));
+        assert!(with("tls = { key = \"k\" }").contains("`destination.tls` must have certificate and key"));
+        assert!(with("login = {}").contains("`destination.login` must name a user or a token"));
     }
 
     #[test]

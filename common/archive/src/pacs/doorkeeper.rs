@@ -1,0 +1,69 @@
+//! Who stands behind our listener when nobody asked for what comes.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use dimse::{Error, Incoming, Receiver, Refusal};
+use job::Monitor;
+
+/// A caller that tries again and again says nothing new.
+const MOST_FINDINGS: usize = 100;
+
+/// Refuses what nobody asked for, because a listener must not take in objects that no plan lists; and tells about
+/// callers that were not let in, each of a kind once.
+pub struct Doorkeeper {
+    monitor: Arc<dyn Monitor>,
+    findings: Mutex<BTreeSet<String>>,
+}
+
+impl Doorkeeper {
+    /// One that tells `monitor`.
+    pub fn new(monitor: Arc<dyn Monitor>) -> Self {
+        Self { monitor, findings: Mutex::default() }
+    }
+
+    /// What it has told so far.
+    pub fn findings(&self) -> Vec<String> {
+        self.findings.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
+    }
+}
+
+impl Receiver for Doorkeeper {
+    fn begin(&self, _: &Incoming) -> Result<Box<dyn dimse::Intake + '_>, Refusal> {
+        Err(Refusal::out_of_resources("not asked for"))
+    }
+
+    fn turned_away(&self, peer: SocketAddr, error: &Error) {
+        // Without the port, which is another one each time.
+        let finding = match error {
+            Error::Tls { fault, .. } => {
+                format!("a caller from {} was turned away by our listener: {fault}", peer.ip())
+            }
+            other => format!("our listener, to a caller from {}: {other}", peer.ip()),
+        };
+        let mut findings = self.findings.lock().unwrap_or_else(PoisonError::into_inner);
+        if findings.len() < MOST_FINDINGS && findings.insert(finding.clone()) {
+            self.monitor.finding(&finding);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_caller_is_told_once_whatever_its_port() {
+        let door = Doorkeeper::new(Arc::new(job::Void));
+        for port in 1..=3 {
+            let fault = tls::Fault::NoCertificate;
+            let error = Error::Tls { peer: format!("10.0.0.5:{port}"), fault };
+            door.turned_away(([10, 0, 0, 5], port).into(), &error);
+        }
+        door.turned_away(([10, 0, 0, 6], 1).into(), &Error::SpeaksTls);
+        let findings = door.findings();
+        assert_eq!(findings.len(), 2, "{findings:?}");
+        assert!(findings[0].contains("10.0.0.5 was turned away") && findings[0].contains("no certificate"));
+    }
+}
