@@ -18,7 +18,7 @@ pub enum PaceError {
         text: String,
     },
     /// The text is not the name of a day of the week.
-    #[error("\"{text}\" is not a day of the week: write mon, tue, wed, thu, fri, sat or sun")]
+    #[error("\"{text}\" is not a day of the week: write mon, tue, wed, thu, fri, sat, sun or holiday")]
     NotADay {
         /// What was written.
         text: String,
