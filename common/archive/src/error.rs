@@ -1,6 +1,7 @@
 //! What can go wrong with an archive, and what that means for the next attempt.
 
 use job::ExitCode;
+use pace::Loss;
 
 use crate::folder;
 
@@ -66,6 +67,21 @@ pub enum Error {
 impl Error {
     pub(crate) fn dimse(node: &dimse::Node) -> impl Fn(dimse::Error) -> Self + use<'_> {
         move |source| Self::Dimse { node: node.to_string(), source }
+    }
+
+    /// Whether an archive that has too much to do ends a retrieval like this. `begun` says whether anything had come.
+    pub fn loss(&self, begun: bool) -> Option<Loss> {
+        let Self::Dimse { source, .. } = self else { return None };
+        match source {
+            dimse::Error::Rejected(rejection) if rejection.is_transient() => Some(Loss::Rejected),
+            dimse::Error::Aborted(_) | dimse::Error::Lost { .. } | dimse::Error::ReleasedByPeer => {
+                Some(Loss::Aborted)
+            }
+            dimse::Error::TimedOut { .. } if begun => Some(Loss::TimedOut),
+            dimse::Error::TimedOut { .. } => Some(Loss::SilentFirst),
+            dimse::Error::Failed { status, .. } if status.is_out_of_resources() => Some(Loss::Refused),
+            _ => None,
+        }
     }
 
     /// What the error means for trying again.

@@ -14,5 +14,6 @@ pub use destination::{Delivery, Destination, Session, StoreAnswer};
 pub use error::{Cause, Error, Outlook};
 pub use pacs::{Pacs, PacsSettings, Receiving, RefuseAll};
 pub use source::{
-    Intake, IntakeError, IntakeObject, Listing, ObjectIdentity, Retrieve, RetrieveEnd, Source, StudyListing,
+    Canary, Intake, IntakeError, IntakeObject, Listing, ObjectIdentity, Retrieve, RetrieveEnd, Source,
+    StudyListing,
 };

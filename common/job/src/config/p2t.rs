@@ -9,7 +9,7 @@ use super::{
     RetryConfig, SelectionConfig, TimeoutsConfig,
     check::{Check, Fault, at_least, in_range},
     page::Page,
-    shared::render_pace,
+    shared::{check_pace, render_adaptive, render_pace},
 };
 use crate::{AeTitle, NodeOrPath, Program};
 
@@ -47,7 +47,7 @@ pub struct P2tConfig {
 }
 
 /// `[source]`.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct SourceConfig {
     /// The archive, without which nothing can be planned.
@@ -55,6 +55,14 @@ pub struct SourceConfig {
     pub node: Option<NodeOrPath>,
     /// How instances are retrieved from a DIMSE node.
     pub retrieve: Retrieve,
+    /// How many hours to wait for a source that is down, from 0 to 720.
+    pub outage_hours: u32,
+}
+
+impl Default for SourceConfig {
+    fn default() -> Self {
+        Self { node: None, retrieve: Retrieve::default(), outage_hours: 12 }
+    }
 }
 
 /// The service by which instances are retrieved.
@@ -175,6 +183,8 @@ impl Default for P2tConfig {
 impl Check for P2tConfig {
     fn check(&self) -> Result<(), Fault> {
         in_range("receiver.port", self.receiver.port, 1..=u16::MAX)?;
+        in_range("source.outage_hours", self.source.outage_hours, 0..=720)?;
+        check_pace(&self.pace)?;
         self.selection.check()?;
         let frame_bytes = self.segment.frame_bytes;
         in_range("segment.frame_bytes", frame_bytes, ByteSize(4 * KIB)..=MAX_FRAME)?;
@@ -216,7 +226,8 @@ impl P2tConfig {
         self.render_source(&mut page);
         self.selection.render(&mut page);
         self.render_volumes(&mut page);
-        render_pace(&self.pace, &mut page);
+        render_pace(Program::P2t, &self.pace, &mut page);
+        render_adaptive(self.pace.adaptive.unwrap_or_default(), &mut page);
         self.timeouts.render(&mut page);
         self.retry.render(&mut page);
         page.finish()
@@ -235,6 +246,11 @@ impl P2tConfig {
             "\"c-get\", \"c-move\", or \"auto\": C-GET if the source accepts it, or else C-MOVE.",
             "retrieve",
             self.source.retrieve.name(),
+        );
+        page.key(
+            "A source that is down is asked every few minutes whether it is back (C-ECHO). After so many hours the run ends.",
+            "outage_hours",
+            i64::from(self.source.outage_hours),
         );
         page.table(
             "receiver",
@@ -292,6 +308,12 @@ mod tests {
         parse(text, Path::new("p2t.toml")).unwrap()
     }
 
+    /// What is left out is written out where `init` shows it.
+    fn as_written(mut config: P2tConfig) -> P2tConfig {
+        config.pace.adaptive = Some(config.pace.adaptive.unwrap_or_default());
+        config
+    }
+
     fn fault(text: &str) -> String {
         parse::<P2tConfig>(text, Path::new("p2t.toml")).unwrap_err().to_string()
     }
@@ -303,7 +325,7 @@ mod tests {
         assert_eq!((config.aet.as_str(), config.receiver_aet().as_str()), ("P2T", "P2T"));
         assert_eq!((config.segment.bytes.0, config.segment.frame_bytes.0), (1 << 30, 8 << 20));
         assert_eq!((config.media.record_bytes.0, config.segment.zstd_level), (262_144, 1));
-        assert_eq!(read(&config.render()), config);
+        assert_eq!(read(&config.render()), as_written(config));
     }
 
     #[test]
@@ -318,6 +340,8 @@ mod tests {
         assert_eq!(config.pace.limits.bytes_per_second, Some(5_000_000));
         let window = config.pace.window.first().unwrap();
         assert_eq!(window.limits.unwrap().bytes_per_second, Some(40_000_000));
+        assert!(config.pace.window.last().unwrap().days.contains_holidays());
+        assert_eq!((config.pace.holidays.len(), config.pace.limits.studies_per_hour), (2, Some(60.0)));
     }
 
     #[test]
@@ -331,6 +355,7 @@ mod tests {
         config.segment.frame_bytes = ByteSize(1_234_567);
         config.media.verify = false;
         config.retry.delay_seconds = 0;
+        config.pace.adaptive = Some(pace::AdaptiveConfig { enabled: false, ..Default::default() });
         assert_eq!(read(&config.render()), config);
     }
 
@@ -362,6 +387,15 @@ mod tests {
                 "`media.record_bytes` is 8 MiB, but must be from 4 KiB to 4 MiB",
             ),
             ("[timeouts]\nidle_seconds = 0", "`timeouts.idle_seconds` is 0, but must be from 1 to 86400"),
+            (
+                "[pace.adaptive]\ntolerance = 1.0",
+                "`pace.adaptive.tolerance` is 1, but must be from 1.05 to 10",
+            ),
+            ("[source]\noutage_hours = 721", "`source.outage_hours` is 721, but must be from 0 to 720"),
+            (
+                "[pace]\nholidays = [\"2026-12-25\"]\n[[pace.window]]\ndays = [\"mon\"]\nfrom = \"19:00\"\nto = \"06:00\"",
+                "`pace.holidays` are listed, but no window names \"holiday\"",
+            ),
             ("[retry]\nattempts = 0", "`retry.attempts` is 0, but must be from 1 to 1000"),
             (
                 "[selection]\nstudy_date_from = \"2024-02-01\"\nstudy_date_to = \"2024-01-31\"",

@@ -32,8 +32,8 @@ fn begun() -> Controller {
 }
 
 /// The load that was decided on, in hundredths.
-fn percent(decision: Option<Decision>) -> Option<u64> {
-    decision.map(|decision| (decision.new * 100.0).round() as u64)
+fn percent(decision: Option<Decision>) -> Option<i64> {
+    decision.map(|decision| (decision.new * 100.0).round() as i64)
 }
 
 /// One canary: both requests.
