@@ -26,6 +26,8 @@ pub enum Error {
         "no source is configured; set `node` under [source] in p2t.toml, or run `p2t init` with --source"
     )]
     NoSource,
+    #[error(transparent)]
+    Until(pace::PaceError),
     #[error("nothing is planned; run `p2t plan` first")]
     NoPlan,
     #[error(
@@ -97,7 +99,7 @@ impl Error {
     /// The exit code that the program ends with.
     pub fn exit_code(&self) -> ExitCode {
         match self {
-            Self::NoSource | Self::NoMedium => ExitCode::Usage,
+            Self::NoSource | Self::NoMedium | Self::Until(_) => ExitCode::Usage,
             Self::PlanUnfinished { .. }
             | Self::MediaFull { .. }
             | Self::SpoolFull { .. }

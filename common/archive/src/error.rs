@@ -59,6 +59,9 @@ pub enum Error {
         "C-MOVE needs our storage listener: set [receiver] in the configuration, and register it at the source"
     )]
     NoReceiver,
+    /// It does not even answer whether it is there.
+    #[error("{0} does not answer")]
+    NoAnswer(String),
     /// Asked to stop.
     #[error("stopped as asked; rerun to continue")]
     Stopped,
@@ -92,7 +95,7 @@ impl Error {
                 dimse::Remedy::Transient => Outlook::Transient,
                 dimse::Remedy::NeedsOperator => Outlook::NeedsOperator,
             },
-            Self::Stopped => Outlook::Transient,
+            Self::Stopped | Self::NoAnswer(_) => Outlook::Transient,
             Self::CutShort { .. } => Outlook::Permanent,
             Self::Folder(_) | Self::Taker(_) | Self::Selection(_) | Self::NoReceiver => {
                 Outlook::NeedsOperator

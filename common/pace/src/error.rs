@@ -34,6 +34,14 @@ pub enum PaceError {
         /// What was written.
         text: String,
     },
+    /// The text is not a moment to come.
+    #[error(
+        "\"{text}\" is not a time to come: write HH:MM for the next time a clock shows that, YYYY-MM-DD HH:MM, or a time with its offset such as 2026-12-27T19:00:00Z"
+    )]
+    NotAMoment {
+        /// What was written.
+        text: String,
+    },
     /// The time zone database has no such name.
     #[error(
         "\"{name}\" is not a time zone: write \"system\" or a name of the IANA database, such as \"Europe/Berlin\""

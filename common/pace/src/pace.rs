@@ -147,6 +147,14 @@ impl Pace {
         }
     }
 
+    /// Waits, no longer than a stop allows.
+    pub fn wait(&self, length: Duration, stop: &dyn Fn() -> bool) {
+        let end = self.clock.monotonic().saturating_add(length);
+        while !stop() && self.clock.monotonic() < end {
+            self.sleep_towards(end);
+        }
+    }
+
     /// Waits for `pause` and, after that, for as long as the archive is left alone; no longer than a stop allows.
     pub fn rest(&self, pause: Duration, stop: &dyn Fn() -> bool) {
         let end = self.clock.monotonic().saturating_add(pause);

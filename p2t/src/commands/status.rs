@@ -5,6 +5,7 @@ use catalogue::balance::Stage;
 use job::{DecimalBytes, Outcome};
 use serde_json::{Value, json};
 
+use super::pace;
 use crate::context::Context;
 use crate::error::{Error, Result};
 
@@ -41,6 +42,8 @@ pub fn run(context: &Context) -> Result<Outcome<Value>> {
         };
         lines.push(format!("rate       {rate:.1} instances/s{about}"));
     }
+    let (pace, pace_document) = pace::state(context, &reader)?;
+    lines.push(format!("pace       {pace}"));
     for row in &volumes {
         lines.push(format!(
             "volume {:>4} {:?} {} on {}",
@@ -56,6 +59,7 @@ pub fn run(context: &Context) -> Result<Outcome<Value>> {
         "states": states.iter().map(|(state, count)| json!({ "state": state, "count": count })).collect::<Vec<_>>(),
         "spool": { "sealed_segments": segments, "sealed_bytes": segment_bytes },
         "instances_per_second": rate,
+        "pace": pace_document,
         "volumes": volumes.iter().map(|row| json!({
             "sequence": row.volume.sequence, "id": row.volume.uuid, "medium": row.volume.medium,
             "state": row.state, "bytes": row.bytes, "last": row.last,

@@ -24,6 +24,8 @@ pub struct Moment {
 pub struct Controller {
     config: AdaptiveConfig,
     baseline: Baseline,
+    /// The requests that the archive takes from us.
+    probes: Vec<Probe>,
     load: f64,
     /// Answers since the last decision or the last full window.
     window: Vec<Answer>,
@@ -52,6 +54,8 @@ const WINDOW: usize = 3;
 const SLOW: usize = 2;
 /// The load that is always allowed: it keeps the job alive, and hurts nobody.
 const LEAST: f64 = 0.1;
+/// The load to which studies that come short can bring it down.
+const LEAST_WHEN_SHORT: f64 = 0.5;
 /// Where to begin.
 const START: f64 = 1.0;
 /// What is left of the load when answers are slow, and when they are very slow or something is lost.
@@ -79,6 +83,7 @@ impl Controller {
         Self {
             config,
             baseline,
+            probes: Probe::ALL.to_vec(),
             load: 0.0,
             window: Vec::new(),
             congested_at: None,
@@ -114,10 +119,21 @@ impl Controller {
         self.baseline.learn(sample);
     }
 
+    /// Takes note that the archive does not take this request from us.
+    pub fn without(&mut self, probe: Probe) {
+        self.probes.retain(|of| *of != probe);
+    }
+
+    /// The requests that the archive takes from us, as far as known.
+    #[must_use]
+    pub fn probes(&self) -> &[Probe] {
+        &self.probes
+    }
+
     /// Whether so much is known of the hour that control can begin.
     #[must_use]
-    pub fn knows(&self, hour: u8, probe: Probe) -> bool {
-        self.baseline.knows(hour, probe)
+    pub fn knows(&self, hour: u8) -> bool {
+        self.probes.iter().all(|probe| self.baseline.knows(hour, *probe))
     }
 
     /// Whether the archive should be left alone for a moment, to learn what its answers take without us.
@@ -125,7 +141,10 @@ impl Controller {
     pub fn wants_hush(&self, moment: Moment) -> bool {
         let since =
             |then: Option<Duration>| then.map_or(Duration::MAX, |then| moment.now.saturating_sub(then));
-        let unknown = Probe::ALL.iter().any(|probe| !self.baseline.knows(moment.hour, *probe));
+        if self.probes.is_empty() {
+            return false;
+        }
+        let unknown = !self.knows(moment.hour);
         let slow = since(self.congested) <= 2 * RELEARN_WHEN_SLOW;
         let after = if unknown {
             RELEARN_WHEN_UNKNOWN
@@ -197,7 +216,9 @@ impl Controller {
         if self.congested.is_some_and(|then| now.saturating_sub(then) < ONE_TROUBLE) {
             return None;
         }
-        self.shrink(HALVED, loss.to_string(), None, moment)
+        // An archive that always sends less than it lists must not slow the job down for good.
+        let least = if loss == Loss::Short { LEAST_WHEN_SHORT.min(self.load) } else { LEAST };
+        self.shrink((self.load * HALVED).max(least), loss.to_string(), None, moment)
     }
 
     fn is_slow(&self, answer: &Answer) -> bool {
@@ -207,7 +228,8 @@ impl Controller {
     fn slow(&mut self, answer: Answer, moment: Moment) -> Option<Decision> {
         let very = answer.milliseconds > VERY_SLOW * self.config.bound(answer.baseline);
         let share = if very { HALVED } else { EASED };
-        self.shrink(share, format!("{} answered slowly", answer.probe), Some(answer), moment)
+        let load = (self.load * share).max(LEAST);
+        self.shrink(load, format!("{} answered slowly", answer.probe), Some(answer), moment)
     }
 
     fn window_ended(&mut self, window: &[Answer], moment: Moment) -> Option<Decision> {
@@ -237,7 +259,7 @@ impl Controller {
 
     fn shrink(
         &mut self,
-        share: f64,
+        load: f64,
         signal: String,
         answer: Option<Answer>,
         moment: Moment,
@@ -245,7 +267,7 @@ impl Controller {
         self.window.clear();
         self.congested = Some(moment.now);
         self.congested_at = Some(self.load);
-        self.decide((self.load * share).max(LEAST), signal, answer, moment)
+        self.decide(load, signal, answer, moment)
     }
 
     /// Goes over to `load`, or to what the ceiling leaves of it.

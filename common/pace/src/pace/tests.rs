@@ -264,6 +264,8 @@ fn a_rest_lasts_as_long_as_the_archive_is_left_alone() {
     pace.rest(Duration::from_secs(1), &never);
     assert_eq!(clock.monotonic(), Duration::from_secs(1));
     pace.hush(Duration::from_secs(3));
+    pace.wait(Duration::ZERO, &never);
+    assert_eq!((clock.monotonic(), pace.is_hushed()), (Duration::from_secs(1), true));
     pace.rest(Duration::ZERO, &never);
     assert_eq!((clock.monotonic(), pace.is_hushed()), (Duration::from_secs(4), false));
     pace.hush(Duration::from_secs(3));

@@ -116,6 +116,36 @@ fn one_study_that_is_refused_again_and_again_is_a_bad_study_and_two_are_congesti
 }
 
 #[test]
+fn an_archive_that_always_sends_less_than_it_lists_is_not_slowed_down_for_good() {
+    let mut controller = begun();
+    for n in 0..100 {
+        controller.lost(Loss::Short, Some(n), moment(20 + 10 * n));
+    }
+    assert_eq!(controller.load().to_bits(), 0.5_f64.to_bits());
+    controller.lost(Loss::Aborted, None, moment(5000));
+    controller.lost(Loss::Short, Some(200), moment(5100));
+    controller.lost(Loss::Short, Some(201), moment(5101));
+    assert_eq!(controller.load().to_bits(), 0.25_f64.to_bits());
+}
+
+#[test]
+fn a_request_that_is_not_taken_is_not_missed() {
+    let mut controller = Controller::new(AdaptiveConfig::default(), Baseline::default());
+    let sample = IdleSample { at: Timestamp::UNIX_EPOCH, probe: Probe::Echo, hour: HOUR, milliseconds: 20.0 };
+    (0..5).for_each(|_| controller.learn(sample));
+    assert!(!controller.knows(HOUR));
+    controller.without(Probe::Find);
+    assert!(controller.knows(HOUR) && controller.wants_hush(moment(5)));
+    controller.begin("start", moment(5));
+    for n in 0..3 {
+        controller.answered(Probe::Echo, milliseconds(20), moment(20 + 3 * n));
+    }
+    assert_eq!(controller.load().to_bits(), 1.5_f64.to_bits());
+    controller.without(Probe::Echo);
+    assert!(!controller.wants_hush(moment(9999)));
+}
+
+#[test]
 fn a_recall_from_tape_is_no_congestion_while_the_canary_is_well() {
     let mut controller = begun();
     canary(&mut controller, 20, 100, moment(20));
