@@ -102,6 +102,7 @@ impl Error {
             }
         }
     }
+
     /// The exit code of a command that this error ends. An archive that cannot be reached, or does not let us in, leaves
     /// the work incomplete: once that is mended, the same command goes on.
     pub fn exit_code(&self) -> ExitCode {
@@ -112,9 +113,10 @@ impl Error {
             | Self::NoReceiver => ExitCode::Usage,
             Self::Dimse { source: Listen { .. }, .. } => ExitCode::Failed,
             Self::Dimse { .. } if self.outlook() == Outlook::Permanent => ExitCode::Failed,
-            Self::Dimse { .. } | Self::Folder(folder::Error::RootUnusable { .. }) | Self::Stopped => {
-                ExitCode::Incomplete
-            }
+            Self::Dimse { .. }
+            | Self::Folder(folder::Error::RootUnusable { .. })
+            | Self::NoAnswer(_)
+            | Self::Stopped => ExitCode::Incomplete,
             Self::Folder(_) | Self::CutShort { .. } | Self::Taker(_) => ExitCode::Failed,
         }
     }

@@ -71,9 +71,8 @@ enum Part {
 }
 
 impl Fetch {
-    /// `outage` is how long to wait for a source that is down.
-    pub fn new(source: Arc<dyn Source>, capture: Arc<Capture>, retry: RetryConfig, outage: Duration) -> Self {
-        let patience = Patience { delay: retry.delay(), attempts: retry.attempts, outage };
+    pub fn new(source: Arc<dyn Source>, capture: Arc<Capture>, retry: RetryConfig) -> Self {
+        let patience = Patience { delay: retry.delay(), attempts: retry.attempts, outage: Duration::ZERO };
         Self {
             source,
             capture,
@@ -83,6 +82,12 @@ impl Fetch {
             queue: Mutex::default(),
             breaker: Mutex::new(Breaker::new(patience)),
         }
+    }
+
+    /// Waiting so long for a source that is down, however many attempts that takes.
+    pub fn waiting(self, outage: Duration) -> Self {
+        let patience = Patience { delay: self.retry.delay(), attempts: self.retry.attempts, outage };
+        Self { breaker: Mutex::new(Breaker::new(patience)), ..self }
     }
 
     /// Under adaptive control.

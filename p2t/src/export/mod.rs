@@ -114,7 +114,7 @@ fn run_stages(
         stop.clone(),
     ));
     let outage = Duration::from_secs(3600 * u64::from(config.source.outage_hours));
-    let fetch = Fetch::new(source, capture, config.retry, outage).governed(governor.clone());
+    let fetch = Fetch::new(source, capture, config.retry).waiting(outage).governed(governor.clone());
     let watchman = governor.as_deref().zip(canary).map(|(governor, canary)| -> Result<_> {
         Ok(Watchman::new(governor, &fetch, canary, some_studies(shared)?, adaptive.interval()))
     });

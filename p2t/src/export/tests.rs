@@ -274,10 +274,8 @@ fn a_source_that_is_down_is_given_up_after_the_pauses_however_many_workers_find_
 fn a_study_over_which_the_source_breaks_off_each_time_fails_in_the_end() {
     let lab = Lab::new(3);
     let retry = RetryConfig { attempts: 2, delay_seconds: 0 };
-    let run = || {
-        Fetch::new(Arc::new(Made { answers: true, sends: false }), lab.capture.clone(), retry, Duration::ZERO)
-            .work(0)
-    };
+    let run =
+        || Fetch::new(Arc::new(Made { answers: true, sends: false }), lab.capture.clone(), retry).work(0);
     assert!(matches!(run(), Err(Error::SourceDown { .. })));
     run().unwrap();
     assert_eq!(lab.in_state(InstanceState::Failed), 3);
@@ -290,8 +288,7 @@ fn a_study_with_more_instances_than_are_asked_for_at_once_comes_whole_in_one_att
     lab.capture.give_back(lab.capture.spool.open_intake(&mut lab.capture.shared.lock()).unwrap());
     let retry = RetryConfig { attempts: 1, delay_seconds: 0 };
     let fetch =
-        Fetch::new(Arc::new(Made { answers: true, sends: true }), lab.capture.clone(), retry, Duration::ZERO)
-            .in_parts_of(7);
+        Fetch::new(Arc::new(Made { answers: true, sends: true }), lab.capture.clone(), retry).in_parts_of(7);
     fetch.work(0).unwrap();
     assert_eq!(lab.in_state(InstanceState::Captured), COUNT as u64);
     let studies = lab.capture.shared.lock().studies(PlanPosition::default(), 1).unwrap();
