@@ -58,7 +58,16 @@ Examples:
     },
     /// List a library's cartridges, and have its robot load and unload them
     Changer(Changer),
-    /// Show how far the job is
+    /// Ask nothing more of the source until told otherwise; a running export obeys within seconds
+    #[command(after_help = "\
+Examples:
+  p2t pause 'backup of the PACS' --until 06:00
+  p2t pause --until '2026-12-27 19:00'
+  p2t resume")]
+    Pause(Pause),
+    /// End the pause
+    Resume,
+    /// Show how far the job is, how fast it may go, and why
     Status,
     /// Write the audit report (HTML, JSON, CSV)
     Report,
@@ -124,6 +133,15 @@ pub struct Export {
     /// Try again what failed in earlier runs
     #[arg(long)]
     pub retry_failed: bool,
+}
+
+#[derive(Args)]
+pub struct Pause {
+    /// Why, for the log and the report; no patient data
+    pub reason: Option<String>,
+    /// When the pause ends by itself: HH:MM, 'YYYY-MM-DD HH:MM' (both in the time zone of `[pace]`), or a time with an offset
+    #[arg(long, value_name = "TIME")]
+    pub until: Option<String>,
 }
 
 #[derive(Args)]

@@ -26,6 +26,8 @@ pub enum Error {
         "no source is configured; set `node` under [source] in p2t.toml, or run `p2t init` with --source"
     )]
     NoSource,
+    #[error(transparent)]
+    Until(pace::PaceError),
     #[error("nothing is planned; run `p2t plan` first")]
     NoPlan,
     #[error(
@@ -104,9 +106,11 @@ impl Error {
     /// The exit code that the program ends with.
     pub fn exit_code(&self) -> ExitCode {
         match self {
-            Self::NoSource | Self::NoMedium | Self::MediaUnclear { .. } | Self::OtherCopies { .. } => {
-                ExitCode::Usage
-            }
+            Self::NoSource
+            | Self::NoMedium
+            | Self::MediaUnclear { .. }
+            | Self::OtherCopies { .. }
+            | Self::Until(_) => ExitCode::Usage,
             Self::PlanUnfinished { .. }
             | Self::MediaFull { .. }
             | Self::SpoolFull { .. }

@@ -1,6 +1,7 @@
 //! What can go wrong with an archive, and what that means for the next attempt.
 
 use job::ExitCode;
+use pace::Loss;
 
 use crate::folder;
 
@@ -58,6 +59,9 @@ pub enum Error {
         "C-MOVE needs our storage listener: set [receiver] in the configuration, and register it at the source"
     )]
     NoReceiver,
+    /// It does not even answer whether it is there.
+    #[error("{0} does not answer")]
+    NoAnswer(String),
     /// Asked to stop.
     #[error("stopped as asked; rerun to continue")]
     Stopped,
@@ -68,6 +72,21 @@ impl Error {
         move |source| Self::Dimse { node: node.to_string(), source }
     }
 
+    /// Whether an archive that has too much to do ends a retrieval like this. `begun` says whether anything had come.
+    pub fn loss(&self, begun: bool) -> Option<Loss> {
+        let Self::Dimse { source, .. } = self else { return None };
+        match source {
+            dimse::Error::Rejected(rejection) if rejection.is_transient() => Some(Loss::Rejected),
+            dimse::Error::Aborted(_) | dimse::Error::Lost { .. } | dimse::Error::ReleasedByPeer => {
+                Some(Loss::Aborted)
+            }
+            dimse::Error::TimedOut { .. } if begun => Some(Loss::TimedOut),
+            dimse::Error::TimedOut { .. } => Some(Loss::SilentFirst),
+            dimse::Error::Failed { status, .. } if status.is_out_of_resources() => Some(Loss::Refused),
+            _ => None,
+        }
+    }
+
     /// What the error means for trying again.
     pub fn outlook(&self) -> Outlook {
         match self {
@@ -76,13 +95,14 @@ impl Error {
                 dimse::Remedy::Transient => Outlook::Transient,
                 dimse::Remedy::NeedsOperator => Outlook::NeedsOperator,
             },
-            Self::Stopped => Outlook::Transient,
+            Self::Stopped | Self::NoAnswer(_) => Outlook::Transient,
             Self::CutShort { .. } => Outlook::Permanent,
             Self::Folder(_) | Self::Taker(_) | Self::Selection(_) | Self::NoReceiver => {
                 Outlook::NeedsOperator
             }
         }
     }
+
     /// The exit code of a command that this error ends. An archive that cannot be reached, or does not let us in, leaves
     /// the work incomplete: once that is mended, the same command goes on.
     pub fn exit_code(&self) -> ExitCode {
@@ -93,9 +113,10 @@ impl Error {
             | Self::NoReceiver => ExitCode::Usage,
             Self::Dimse { source: Listen { .. }, .. } => ExitCode::Failed,
             Self::Dimse { .. } if self.outlook() == Outlook::Permanent => ExitCode::Failed,
-            Self::Dimse { .. } | Self::Folder(folder::Error::RootUnusable { .. }) | Self::Stopped => {
-                ExitCode::Incomplete
-            }
+            Self::Dimse { .. }
+            | Self::Folder(folder::Error::RootUnusable { .. })
+            | Self::NoAnswer(_)
+            | Self::Stopped => ExitCode::Incomplete,
             Self::Folder(_) | Self::CutShort { .. } | Self::Taker(_) => ExitCode::Failed,
         }
     }

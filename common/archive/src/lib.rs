@@ -14,5 +14,6 @@ pub use destination::{Delivery, Destination, Session, StoreAnswer};
 pub use error::{Cause, Error, Outlook};
 pub use pacs::{Doorkeeper, Pacs, PacsSettings, Receiving};
 pub use source::{
-    Intake, IntakeError, IntakeObject, Listing, ObjectIdentity, Retrieve, RetrieveEnd, Source, StudyListing,
+    Canary, Intake, IntakeError, IntakeObject, Listing, ObjectIdentity, Retrieve, RetrieveEnd, Source,
+    StudyListing,
 };

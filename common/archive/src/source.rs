@@ -2,11 +2,13 @@
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use catalogue::capture::PendingInstance;
 use catalogue::plan::{InstanceRow, QueryRow};
 use catalogue::{InstanceId, OddityState, StudyRow};
 use job::config::SelectionConfig;
+use pace::Probe;
 
 use crate::error::{Cause, Error};
 
@@ -53,6 +55,18 @@ pub struct Retrieve<'a> {
 pub struct RetrieveEnd {
     /// What the source said, in words, for each request that it did not plainly fulfil.
     pub remarks: Vec<String>,
+    /// Whether it refused anything for want of resources (A7xx).
+    pub refused: bool,
+}
+
+/// Small requests on an association of their own, timed: how busy an archive is.
+pub trait Canary: Send {
+    /// Sends one request and waits for the answer. Says how long that took, the opening of an association left out; none
+    /// if the archive does not take this request from us. `study_uid` is a study to ask for.
+    fn ask(&mut self, probe: Probe, study_uid: &str) -> Result<Option<Duration>, Error>;
+
+    /// Ends the association until the next request.
+    fn rest(&mut self);
 }
 
 /// Something to list and to fetch from.
@@ -62,6 +76,11 @@ pub trait Source: Send + Sync {
 
     /// Whether it can be reached at this moment; for when something else went wrong with it.
     fn answers(&self) -> bool;
+
+    /// A way to tell how busy it is, where there is one.
+    fn canary(&self) -> Option<Box<dyn Canary>> {
+        None
+    }
 
     /// Lists everything that the selection takes. `stop` is asked between rows.
     fn list(

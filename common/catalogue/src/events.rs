@@ -1,7 +1,7 @@
 //! What happened when: events, samples of progress, changes of pace, and facts about the job.
 
 use jiff::Timestamp;
-use rusqlite::params;
+use rusqlite::{Row, params};
 
 use crate::connection::{Catalogue, Reader};
 use crate::error::{Error, Result};
@@ -121,15 +121,17 @@ impl Reader {
             &self.conn,
             "SELECT at, level, kind, message, detail FROM event WHERE level >= ? ORDER BY id DESC LIMIT ?",
             params![least, limit],
-            |row| {
-                Ok(Event {
-                    at: row.get::<_, Millis>(0)?.0,
-                    level: row.get(1)?,
-                    kind: row.get(2)?,
-                    message: row.get(3)?,
-                    detail: row.get(4)?,
-                })
-            },
+            event,
+        )
+    }
+
+    /// The last event of one of two kinds.
+    pub fn last_event_of(&self, kinds: [&str; 2]) -> Result<Option<Event>> {
+        first(
+            &self.conn,
+            "SELECT at, level, kind, message, detail FROM event WHERE kind IN (?, ?) ORDER BY id DESC LIMIT 1",
+            kinds,
+            event,
         )
     }
 
@@ -160,18 +162,41 @@ impl Reader {
             &self.conn,
             "SELECT at, side, signal, value, baseline, old, new FROM pace_change ORDER BY id",
             [],
-            |row| {
-                Ok(PaceChange {
-                    at: row.get::<_, Millis>(0)?.0,
-                    side: row.get(1)?,
-                    signal: row.get(2)?,
-                    value: row.get(3)?,
-                    baseline: row.get(4)?,
-                    old: row.get(5)?,
-                    new: row.get(6)?,
-                })
-            },
+            pace_change,
             visit,
         )
     }
+
+    /// The last change of pace of a side whose signal ends like this.
+    pub fn last_pace_change(&self, side: &str, ending: &str) -> Result<Option<PaceChange>> {
+        first(
+            &self.conn,
+            "SELECT at, side, signal, value, baseline, old, new FROM pace_change \
+             WHERE side = ?1 AND substr(signal, -length(?2)) = ?2 ORDER BY id DESC LIMIT 1",
+            [side, ending],
+            pace_change,
+        )
+    }
+}
+
+fn event(row: &Row<'_>) -> rusqlite::Result<Event> {
+    Ok(Event {
+        at: row.get::<_, Millis>(0)?.0,
+        level: row.get(1)?,
+        kind: row.get(2)?,
+        message: row.get(3)?,
+        detail: row.get(4)?,
+    })
+}
+
+fn pace_change(row: &Row<'_>) -> rusqlite::Result<PaceChange> {
+    Ok(PaceChange {
+        at: row.get::<_, Millis>(0)?.0,
+        side: row.get(1)?,
+        signal: row.get(2)?,
+        value: row.get(3)?,
+        baseline: row.get(4)?,
+        old: row.get(5)?,
+        new: row.get(6)?,
+    })
 }

@@ -7,12 +7,13 @@
 //! - [`plan`] what the transfer must carry; [`capture`], [`intake`], [`pack`], [`write`](mod@write) its way to a volume
 //! - [`register`], [`load`], [`deliver`], [`answers`], [`audit`] its way from a volume into the destinations
 //! - [`segments`], [`volumes`] what both ends know of them; [`copies`], [`loss`] what of them is on how many volumes
-//! - [`balance`], [`reasons`], [`standing`] what reports tell; [`events`] what happened when
+//! - [`balance`], [`reasons`], [`standing`] what reports tell; [`events`] what happened when, [`canary`] how the archive bore it
 
 pub mod answers;
 mod attempts;
 pub mod audit;
 pub mod balance;
+pub mod canary;
 pub mod capture;
 mod claims;
 mod connection;

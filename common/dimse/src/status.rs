@@ -73,6 +73,11 @@ impl Status {
         }
     }
 
+    /// Whether the peer says that it has too much to do, or no room: A700 to A7FF.
+    pub fn is_out_of_resources(self) -> bool {
+        self.0 & 0xFF00 == 0xA700
+    }
+
     /// Whether the peer claims complete success.
     pub fn is_success(self) -> bool {
         self.class() == StatusClass::Success

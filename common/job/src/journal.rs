@@ -56,7 +56,8 @@ impl Journal {
         Ok(last)
     }
 
-    /// Records a change of pace, one row for each ceiling that changed; `side` is the archive whose pace it is.
+    /// Records a change of pace, one row for each ceiling that changed, and one
+    /// for the load that adaptive control allows (in associations at work); `side` is the archive whose pace it is.
     pub fn pace(&self, side: &str, change: &pace::PaceChange) -> Result<(), Error> {
         for row in rows(side, change) {
             self.lock().record_pace_change(&row)?;
@@ -71,12 +72,14 @@ fn rows(side: &str, change: &pace::PaceChange) -> Vec<PaceChange> {
         [
             ("bytes/s", limits.bytes_per_second.map(|bytes| bytes as f64)),
             ("instances/s", limits.instances_per_second),
+            ("studies/h", limits.studies_per_hour),
             ("associations", Some(f64::from(limits.associations))),
         ]
     };
     ceilings(&change.old)
         .into_iter()
-        .zip(ceilings(&change.new))
+        .chain([("load", change.old_load)])
+        .zip(ceilings(&change.new).into_iter().chain([("load", change.new_load)]))
         .filter(|((_, old), (_, new))| old != new)
         .map(|((unit, old), (_, new))| PaceChange {
             at: change.at,

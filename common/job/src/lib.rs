@@ -14,6 +14,7 @@ mod monitor;
 mod node;
 mod operator;
 mod outcome;
+mod pause;
 pub mod private;
 mod program;
 mod progress;

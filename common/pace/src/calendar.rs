@@ -15,11 +15,13 @@ use crate::{Window, Zone};
 /// One rule, with no exception for the days on which clocks change: a window is open whenever a wall clock in the
 /// zone shows a time inside it. So a window that starts in the hour that is skipped opens when the clock jumps,
 /// one that lies wholly in that hour does not open that day, and one that starts in the hour that comes twice
-/// opens both times. Where windows overlap, the first in the list gives the limits.
+/// opens both times. Where windows overlap, the first in the list gives the limits. On a holiday only those windows
+/// start that name holidays.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Calendar {
     zone: Zone,
     windows: Vec<Window>,
+    holidays: BTreeSet<Date>,
 }
 
 /// What a calendar says about a moment.
@@ -47,7 +49,21 @@ impl Calendar {
     /// These windows in this time zone.
     #[must_use]
     pub fn new(zone: Zone, windows: Vec<Window>) -> Self {
-        Self { zone, windows }
+        Self { zone, windows, holidays: BTreeSet::new() }
+    }
+
+    /// The same, with these days as holidays.
+    #[must_use]
+    pub fn with_holidays(self, holidays: impl IntoIterator<Item = Date>) -> Self {
+        Self { holidays: holidays.into_iter().collect(), ..self }
+    }
+
+    /// The hour of the week at `moment`, from 0 (Monday, 00:00 to 01:00 in the calendar's zone) to 167.
+    #[must_use]
+    pub fn hour_of_week(&self, moment: Timestamp) -> u8 {
+        let wall = self.wall(moment);
+        let day = wall.weekday().to_monday_zero_offset().unsigned_abs();
+        day * 24 + wall.hour().unsigned_abs()
     }
 
     /// A calendar that is always open.
@@ -72,7 +88,7 @@ impl Calendar {
 
     fn window_at(&self, moment: Timestamp) -> Option<usize> {
         let wall = self.wall(moment);
-        self.windows.iter().position(|window| window.contains(wall))
+        self.windows.iter().position(|window| window.contains(wall, &self.holidays))
     }
 
     fn wall(&self, moment: Timestamp) -> DateTime {
@@ -91,7 +107,7 @@ impl Calendar {
     }
 
     fn edges_on(&self, day: Date) -> impl Iterator<Item = Timestamp> {
-        let readings = self.windows.iter().filter_map(move |window| window.on(day));
+        let readings = self.windows.iter().filter_map(move |window| window.on(day, &self.holidays));
         readings.flat_map(|(from, to)| [from, to]).flat_map(|reading| self.moments_of(reading))
     }
 
@@ -157,6 +173,27 @@ mod tests {
         assert_eq!(open_until(&calendar, "2026-06-05T23:00:00Z"), "2026-06-06T10:00:00Z");
         assert_eq!(open_until(&calendar, "2026-06-06T10:00:00Z"), "2026-06-07T04:00:00Z");
         assert_eq!(opens_at(&calendar, "2026-06-07T04:00:00Z"), "2026-06-08T23:00:00Z");
+    }
+
+    #[test]
+    fn a_holiday_is_no_weekday() {
+        let windows = r#"[
+            {"days": ["mon", "tue", "wed", "thu", "fri"], "from": "19:00", "to": "06:00"},
+            {"days": ["sun", "holiday"], "from": "00:00", "to": "24:00"}
+        ]"#;
+        let christmas = jiff::civil::date(2026, 12, 25);
+        let calendar = calendar("UTC", windows).with_holidays([christmas]);
+        // Thursday's night goes on into the holiday, which is open itself and has no night of its own.
+        assert_eq!(open_until(&calendar, "2026-12-24T19:00:00Z"), "2026-12-25T06:00:00Z");
+        assert_eq!(open_until(&calendar, "2026-12-25T06:00:00Z"), "2026-12-26T00:00:00Z");
+        assert_eq!(opens_at(&calendar, "2026-12-26T00:00:00Z"), "2026-12-27T00:00:00Z");
+    }
+
+    #[test]
+    fn hours_of_the_week_follow_the_zone() {
+        let calendar = calendar("Europe/Berlin", "[]");
+        assert_eq!(calendar.hour_of_week(moment("2026-06-07T22:00:00Z")), 0);
+        assert_eq!(calendar.hour_of_week(moment("2026-06-07T21:59:59Z")), 167);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! A set of days of the week.
+//! A set of days of the week, and holidays as an eighth.
 
 use std::fmt;
 
@@ -7,16 +7,21 @@ use serde::{Deserialize, Serialize};
 
 use crate::PaceError;
 
-const NAMES: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
+const NAMES: [&str; 8] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun", HOLIDAY];
+/// How a holiday is written among the days.
+const HOLIDAY: &str = "holiday";
+const HOLIDAY_BIT: u8 = 1 << 7;
 
-/// Days of the week, at least one; written as a list of `mon` to `sun`.
+/// Days of the week, at least one; written as a list of `mon` to `sun`, and `holiday`.
+///
+/// A holiday is a day of its own kind: it is no longer the day of the week that it falls on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Vec<String>", into = "Vec<String>")]
 pub struct Days(u8);
 
 impl Days {
-    /// Every day of the week.
-    pub const ALL: Self = Self(0b111_1111);
+    /// Every day of the week, and holidays.
+    pub const ALL: Self = Self(u8::MAX);
 
     /// These days; an error if there is none.
     pub fn of(days: &[Weekday]) -> Result<Self, PaceError> {
@@ -28,6 +33,12 @@ impl Days {
     #[must_use]
     pub fn contains(self, day: Weekday) -> bool {
         self.0 & bit(day) != 0
+    }
+
+    /// Whether holidays are among them.
+    #[must_use]
+    pub fn contains_holidays(self) -> bool {
+        self.0 & HOLIDAY_BIT != 0
     }
 
     fn names(self) -> impl Iterator<Item = &'static str> {
@@ -47,6 +58,9 @@ impl Default for Days {
 
 impl fmt::Display for Days {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if *self == Self::ALL {
+            return f.write_str("every day");
+        }
         f.write_str(&self.names().collect::<Vec<_>>().join(","))
     }
 }
@@ -80,7 +94,10 @@ mod tests {
         assert_eq!(serde_json::to_string(&days).unwrap(), r#"["mon","sat"]"#);
         assert_eq!(days, Days::of(&[Weekday::Monday, Weekday::Saturday]).unwrap());
         assert!(days.contains(Weekday::Saturday) && !days.contains(Weekday::Sunday));
-        assert_eq!(Days::ALL.to_string(), "mon,tue,wed,thu,fri,sat,sun");
+        assert_eq!(Days::ALL.to_string(), "every day");
+        let holidays: Days = serde_json::from_str(r#"["holiday", "sun"]"#).unwrap();
+        assert!(holidays.contains_holidays() && !days.contains_holidays());
+        assert_eq!(holidays.to_string(), "sun,holiday");
     }
 
     #[test]

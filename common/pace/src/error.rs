@@ -18,7 +18,7 @@ pub enum PaceError {
         text: String,
     },
     /// The text is not the name of a day of the week.
-    #[error("\"{text}\" is not a day of the week: write mon, tue, wed, thu, fri, sat or sun")]
+    #[error("\"{text}\" is not a day of the week: write mon, tue, wed, thu, fri, sat, sun or holiday")]
     NotADay {
         /// What was written.
         text: String,
@@ -31,6 +31,14 @@ pub enum PaceError {
         "\"{text}\" is not a time of day: write HH:MM or HH:MM:SS from 00:00 to 24:00, such as \"22:30\""
     )]
     NotATime {
+        /// What was written.
+        text: String,
+    },
+    /// The text is not a moment to come.
+    #[error(
+        "\"{text}\" is not a time to come: write HH:MM for the next time a clock shows that, YYYY-MM-DD HH:MM, or a time with its offset such as 2026-12-27T19:00:00Z"
+    )]
+    NotAMoment {
         /// What was written.
         text: String,
     },

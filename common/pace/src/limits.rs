@@ -14,6 +14,9 @@ pub struct Limits {
     /// Instances a second; above 0, kept to a millionth.
     #[serde(deserialize_with = "instance_rate")]
     pub instances_per_second: Option<f64>,
+    /// Studies begun in an hour; above 0, kept to a millionth.
+    #[serde(deserialize_with = "study_rate", skip_serializing_if = "Option::is_none")]
+    pub studies_per_hour: Option<f64>,
     /// Associations open at the same time; at least 1.
     #[serde(deserialize_with = "associations")]
     pub associations: u16,
@@ -21,7 +24,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { bytes_per_second: None, instances_per_second: None, associations: 1 }
+        Self { bytes_per_second: None, instances_per_second: None, studies_per_hour: None, associations: 1 }
     }
 }
 
@@ -32,6 +35,7 @@ impl Limits {
         Self {
             bytes_per_second: window.bytes_per_second.or(self.bytes_per_second),
             instances_per_second: window.instances_per_second.or(self.instances_per_second),
+            studies_per_hour: window.studies_per_hour.or(self.studies_per_hour),
             associations: window.associations.unwrap_or(self.associations),
         }
     }
@@ -47,6 +51,9 @@ pub struct LimitsOverride {
     /// See [`Limits::instances_per_second`].
     #[serde(deserialize_with = "instance_rate", skip_serializing_if = "Option::is_none")]
     pub instances_per_second: Option<f64>,
+    /// See [`Limits::studies_per_hour`].
+    #[serde(deserialize_with = "study_rate", skip_serializing_if = "Option::is_none")]
+    pub studies_per_hour: Option<f64>,
     /// See [`Limits::associations`].
     #[serde(deserialize_with = "some_associations", skip_serializing_if = "Option::is_none")]
     pub associations: Option<u16>,
@@ -63,11 +70,19 @@ fn byte_rate<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, 
 }
 
 fn instance_rate<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D::Error> {
+    rate("instances_per_second", deserializer)
+}
+
+fn study_rate<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<f64>, D::Error> {
+    rate("studies_per_hour", deserializer)
+}
+
+fn rate<'de, D: Deserializer<'de>>(key: &str, deserializer: D) -> Result<Option<f64>, D::Error> {
     let rate = Option::<f64>::deserialize(deserializer)?;
     if rate.is_some_and(|rate| !(1e-6..=1e9).contains(&rate)) {
-        return Err(de::Error::custom(
-            "instances_per_second must be from 0.000001 to 1000000000: leave it out for no ceiling, use windows to stop",
-        ));
+        return Err(de::Error::custom(format!(
+            "{key} must be from 0.000001 to 1000000000: leave it out for no ceiling, use windows to stop"
+        )));
     }
     Ok(rate)
 }
@@ -95,9 +110,15 @@ mod tests {
     #[test]
     fn what_is_left_out_does_not_limit() {
         assert_eq!(parse("{}"), Ok(Limits::default()));
-        let limits = parse(r#"{"bytes_per_second": "5 MB", "instances_per_second": 2, "associations": 4}"#);
-        let expected =
-            Limits { bytes_per_second: Some(5_000_000), instances_per_second: Some(2.0), associations: 4 };
+        let limits = parse(
+            r#"{"bytes_per_second": "5 MB", "instances_per_second": 2, "studies_per_hour": 90, "associations": 4}"#,
+        );
+        let expected = Limits {
+            bytes_per_second: Some(5_000_000),
+            instances_per_second: Some(2.0),
+            studies_per_hour: Some(90.0),
+            associations: 4,
+        };
         assert_eq!(limits, Ok(expected));
     }
 
@@ -108,13 +129,20 @@ mod tests {
         for rate in ["0", "-1", "1e-7", "1e300"] {
             let error = parse(&format!(r#"{{"instances_per_second": {rate}}}"#)).unwrap_err();
             assert!(error.contains("from 0.000001"), "{error}");
+            let error = parse(&format!(r#"{{"studies_per_hour": {rate}}}"#)).unwrap_err();
+            assert!(error.contains("studies_per_hour must be from 0.000001"), "{error}");
         }
         assert!(parse(r#"{"bytes": 1}"#).unwrap_err().contains("unknown field"));
     }
 
     #[test]
     fn a_window_replaces_only_what_it_names() {
-        let base = Limits { bytes_per_second: Some(1), instances_per_second: Some(2.0), associations: 3 };
+        let base = Limits {
+            bytes_per_second: Some(1),
+            instances_per_second: Some(2.0),
+            studies_per_hour: Some(4.0),
+            associations: 3,
+        };
         let window = serde_json::from_str(r#"{"bytes_per_second": 9}"#).unwrap();
         assert_eq!(base.overridden_by(&window), Limits { bytes_per_second: Some(9), ..base });
         assert_eq!(base.overridden_by(&LimitsOverride::default()), base);

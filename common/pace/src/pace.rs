@@ -1,18 +1,20 @@
-//! The gate that all threads of a program pass: ceilings and windows on one clock.
+//! The gate that all threads of a program pass: ceilings, windows, pauses and adaptive control on one clock.
+
+mod state;
 
 use std::{
     fmt,
-    num::NonZeroU64,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU16, Ordering},
+    },
     time::Duration,
 };
 
-use jiff::{Timestamp, ToSpan};
+use jiff::Timestamp;
 
-use crate::{
-    Calendar, Clock, Limits, Opening, PaceChange,
-    bucket::{Bucket, Ticket},
-};
+use self::state::{Ceiling, INSTANCE, STUDY, State};
+use crate::{Calendar, Clock, Decision, Limits, PaceChange, Pause, bucket::Ticket};
 
 /// The answer to a request to go on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,6 +26,11 @@ pub enum Admission {
         /// When the next one opens, if any does within two weeks.
         opens_at: Option<Timestamp>,
     },
+    /// The operator asked for a pause.
+    Paused {
+        /// When it ends by itself, if it does.
+        until: Option<Timestamp>,
+    },
     /// The caller's own stop was requested.
     Stopped,
 }
@@ -34,30 +41,25 @@ pub struct Pace {
     calendar: Calendar,
     clock: Arc<dyn Clock>,
     state: Mutex<State>,
+    at_work: AtomicU16,
 }
 
 type Log = Box<dyn FnMut(PaceChange) + Send + Sync>;
 
-struct State {
-    opening: Opening,
-    computed_at: Timestamp,
-    valid_until: Timestamp,
-    limits: Option<Limits>,
-    bytes: Bucket,
-    instances: Bucket,
-    log: Log,
-}
+/// An association that is at work, for as long as it is kept.
+#[derive(Debug)]
+pub struct AtWork<'a>(&'a AtomicU16);
 
-#[derive(Clone, Copy)]
-enum Ceiling {
-    Bytes,
-    Instances,
+impl Drop for AtWork<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
+    }
 }
 
 /// The longest wait before a stop is looked for again.
 const SLICE: Duration = Duration::from_millis(200);
-/// One instance in the units of its bucket, which counts millionths so that rates below one a second are exact.
-const INSTANCE: u64 = 1_000_000;
+/// The least share of its time that an association may work: less would be a stop by another name.
+const LEAST_SHARE: f64 = 0.02;
 
 impl Pace {
     /// Starts with full buckets at what the calendar says now, and logs that as the first change.
@@ -67,17 +69,9 @@ impl Pace {
     pub fn new(limits: Limits, calendar: Calendar, clock: Arc<dyn Clock>, log: Log) -> Self {
         let now = clock.monotonic();
         let wall = clock.now();
-        let mut state = State {
-            opening: Opening::Closed { opens_at: None },
-            computed_at: wall,
-            valid_until: wall,
-            limits: None,
-            bytes: Bucket::new(None, 1, now),
-            instances: Bucket::new(None, INSTANCE, now),
-            log,
-        };
+        let mut state = State::new(wall, now, log);
         state.consult(&calendar, &limits, wall, now, Some("start"));
-        Self { base: limits, calendar, clock, state: Mutex::new(state) }
+        Self { base: limits, calendar, clock, state: Mutex::new(state), at_work: AtomicU16::new(0) }
     }
 
     /// No ceilings but one association, always open, nothing logged.
@@ -88,15 +82,24 @@ impl Pace {
 
     /// Asks for one more instance: waits for the ceiling on instances, but not for a window to open.
     pub fn admit_instance(&self, stop: &dyn Fn() -> bool) -> Admission {
+        self.admit(Ceiling::Instances, INSTANCE, stop)
+    }
+
+    /// Asks for one more study: waits for the ceiling on studies, but not for a window to open.
+    pub fn admit_study(&self, stop: &dyn Fn() -> bool) -> Admission {
+        self.admit(Ceiling::Studies, STUDY, stop)
+    }
+
+    fn admit(&self, ceiling: Ceiling, tokens: u64, stop: &dyn Fn() -> bool) -> Admission {
         if let Some(closed) = self.current().closed() {
             return closed;
         }
-        let ticket = self.reserve(Ceiling::Instances, INSTANCE);
+        let ticket = self.reserve(ceiling, tokens);
         loop {
             if stop() {
                 return Admission::Stopped;
             }
-            let (due, closed) = self.due(Ceiling::Instances, ticket);
+            let (due, closed) = self.due(ceiling, ticket);
             match (closed, due) {
                 (Some(closed), _) => return closed,
                 (None, Some(due)) => self.sleep_towards(due),
@@ -122,36 +125,132 @@ impl Pace {
         }
     }
 
-    /// Waits until a window is open; answers [`Admission::Closed`] only if none will open within two weeks.
+    /// Waits until a window is open and no pause holds; answers [`Admission::Closed`] only if none will open within
+    /// two weeks.
     pub fn wait_until_open(&self, stop: &dyn Fn() -> bool) -> Admission {
         loop {
             if stop() {
                 return Admission::Stopped;
             }
-            match self.current().closed() {
+            let closed = self.current().closed();
+            match closed {
                 None => return Admission::Go,
-                Some(Admission::Closed { opens_at: Some(opens_at) }) => {
-                    let wait = opens_at.duration_since(self.clock.now()).unsigned_abs();
+                Some(
+                    Admission::Closed { opens_at: Some(moment) } | Admission::Paused { until: Some(moment) },
+                ) => {
+                    let wait = moment.duration_since(self.clock.now()).unsigned_abs();
                     self.sleep_towards(self.clock.monotonic().saturating_add(wait));
                 }
+                Some(Admission::Paused { until: None }) => self.sleep_towards(Duration::MAX),
                 Some(never) => return never,
             }
         }
     }
 
-    /// Whether a window is open now, without waiting.
+    /// Waits, no longer than a stop allows.
+    pub fn wait(&self, length: Duration, stop: &dyn Fn() -> bool) {
+        let end = self.clock.monotonic().saturating_add(length);
+        while !stop() && self.clock.monotonic() < end {
+            self.sleep_towards(end);
+        }
+    }
+
+    /// Waits for `pause` and, after that, for as long as the archive is left alone; no longer than a stop allows.
+    pub fn rest(&self, pause: Duration, stop: &dyn Fn() -> bool) {
+        let end = self.clock.monotonic().saturating_add(pause);
+        while !stop() {
+            let end = end.max(self.current().hushed_until);
+            if self.clock.monotonic() >= end {
+                break;
+            }
+            self.sleep_towards(end);
+        }
+    }
+
+    /// Whether a window is open now and no pause holds, without waiting.
     pub fn admission(&self) -> Admission {
         self.current().closed().unwrap_or(Admission::Go)
     }
 
-    /// The limits in force; none while no window is open.
+    /// The limits in force; none while no window is open or a pause holds.
     pub fn limits(&self) -> Option<Limits> {
         self.current().limits
     }
 
-    /// How many associations may be open now; while no window is open, what the usual limits say.
-    pub fn associations(&self) -> u16 {
+    /// The ceiling on associations now; while nothing is allowed, what the usual limits say.
+    pub fn ceiling(&self) -> u16 {
         self.limits().unwrap_or(self.base).associations.max(1)
+    }
+
+    /// How many associations may work now: the ceiling, or fewer if adaptive control says so, even none.
+    pub fn associations(&self) -> u16 {
+        // A float's cast saturates, and a load is never below zero.
+        #[expect(clippy::cast_sign_loss, reason = "a load is never below zero")]
+        let allowed = self.load().map_or(u16::MAX, |load| load.ceil() as u16);
+        self.ceiling().min(allowed)
+    }
+
+    /// Takes account of an association that goes to work.
+    pub fn go_to_work(&self) -> AtWork<'_> {
+        self.at_work.fetch_add(1, Ordering::AcqRel);
+        AtWork(&self.at_work)
+    }
+
+    /// How many associations are at work.
+    pub fn at_work(&self) -> u16 {
+        self.at_work.load(Ordering::Acquire)
+    }
+
+    /// The share of its time, up to 1, that each association at work may keep the archive busy, so that together they
+    /// come to the load that adaptive control allows: it takes hold in the middle of a study, too.
+    pub fn share(&self) -> f64 {
+        let load = self.load().unwrap_or(f64::INFINITY);
+        (load / f64::from(self.at_work().max(1))).clamp(LEAST_SHARE, 1.0)
+    }
+
+    /// What adaptive control allows; none without it.
+    pub fn load(&self) -> Option<f64> {
+        self.current().load
+    }
+
+    /// Follows a decision of adaptive control, and logs it.
+    pub fn follow(&self, decision: Decision) {
+        let mut state = self.current();
+        let old_load = state.load.replace(decision.new.max(0.0));
+        let limits = state.limits;
+        let wall = self.clock.now();
+        state.log_change(wall, decision.signal, (decision.value, decision.baseline), limits, old_load);
+    }
+
+    /// Begins or ends a pause, and logs it. Setting what is set already does nothing.
+    pub fn set_pause(&self, pause: Option<Pause>) {
+        let wall = self.clock.now();
+        let pause = pause.filter(|pause| pause.holds_at(wall));
+        let mut state = self.current();
+        let cause = pause.as_ref().map_or_else(|| "resumed".to_owned(), Pause::to_string);
+        if state.set_pause(pause) {
+            state.consult(&self.calendar, &self.base, wall, self.clock.monotonic(), Some(&cause));
+        }
+    }
+
+    /// Leaves the archive alone for this long: nothing is begun, and what is under way waits in [`rest`](Self::rest).
+    pub fn hush(&self, length: Duration) {
+        self.current().hushed_until = self.clock.monotonic().saturating_add(length);
+    }
+
+    /// Ends the hush.
+    pub fn end_hush(&self) {
+        self.hush(Duration::ZERO);
+    }
+
+    /// Whether the archive is being left alone.
+    pub fn is_hushed(&self) -> bool {
+        self.clock.monotonic() < self.current().hushed_until
+    }
+
+    /// The hour of the week now, from 0, on the calendar's wall clock.
+    pub fn hour_of_week(&self) -> u8 {
+        self.calendar.hour_of_week(self.clock.now())
     }
 
     /// The clock that this pace runs on.
@@ -163,7 +262,7 @@ impl Pace {
     fn current(&self) -> MutexGuard<'_, State> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let wall = self.clock.now();
-        if wall < state.computed_at || wall >= state.valid_until {
+        if state.is_stale(wall) {
             state.consult(&self.calendar, &self.base, wall, self.clock.monotonic(), None);
         }
         state
@@ -175,7 +274,7 @@ impl Pace {
         state.bucket(ceiling).reserve(tokens, now)
     }
 
-    /// When the holder of the ticket may go, if not yet, and whether windows are closed, seen at one moment.
+    /// When the holder of the ticket may go, if not yet, and whether it is closed, seen at one moment.
     fn due(&self, ceiling: Ceiling, ticket: Ticket) -> (Option<Duration>, Option<Admission>) {
         let mut state = self.current();
         let due = state.bucket(ceiling).due(ticket, self.clock.monotonic());
@@ -186,71 +285,6 @@ impl Pace {
         let slice = self.clock.monotonic().saturating_add(SLICE);
         self.clock.sleep_until(due.min(slice));
     }
-}
-
-impl State {
-    fn consult(
-        &mut self,
-        calendar: &Calendar,
-        base: &Limits,
-        wall: Timestamp,
-        now: Duration,
-        cause: Option<&str>,
-    ) {
-        self.opening = calendar.at(wall);
-        self.computed_at = wall;
-        let (limits, change) = match &self.opening {
-            Opening::Open { window, until } => {
-                let replaced = window.as_ref().and_then(|window| window.limits.as_ref());
-                (Some(replaced.map_or(*base, |window| base.overridden_by(window))), *until)
-            }
-            Opening::Closed { opens_at } => (None, *opens_at),
-        };
-        // A calendar without a change in sight is asked again, since it looks no further than two weeks.
-        self.valid_until = change.or_else(|| wall.checked_add(24.hours()).ok()).unwrap_or(Timestamp::MAX);
-        let old = std::mem::replace(&mut self.limits, limits);
-        if let Some(limits) = limits {
-            self.bytes.set_rate(limits.bytes_per_second.map(at_least_one), now);
-            self.instances.set_rate(limits.instances_per_second.map(millionths), now);
-        }
-        if cause.is_some() || old != limits {
-            let signal = cause.map_or_else(|| self.signal(old), str::to_owned);
-            (self.log)(PaceChange { at: wall, signal, value: None, baseline: None, old, new: limits });
-        }
-    }
-
-    fn signal(&self, old: Option<Limits>) -> String {
-        match (&self.opening, old) {
-            (Opening::Closed { .. }, _) => "window closed".to_owned(),
-            (Opening::Open { window: None, .. }, _) => "no windows".to_owned(),
-            (Opening::Open { window: Some(window), .. }, None) => format!("window opened: {window}"),
-            (Opening::Open { window: Some(window), .. }, Some(_)) => format!("window changed: {window}"),
-        }
-    }
-
-    fn closed(&self) -> Option<Admission> {
-        match self.opening {
-            Opening::Open { .. } => None,
-            Opening::Closed { opens_at } => Some(Admission::Closed { opens_at }),
-        }
-    }
-
-    fn bucket(&mut self, ceiling: Ceiling) -> &mut Bucket {
-        match ceiling {
-            Ceiling::Bytes => &mut self.bytes,
-            Ceiling::Instances => &mut self.instances,
-        }
-    }
-}
-
-fn at_least_one(rate: u64) -> NonZeroU64 {
-    NonZeroU64::new(rate).unwrap_or(NonZeroU64::MIN)
-}
-
-/// A float's cast saturates, so an absurd rate becomes the nearest possible one.
-#[expect(clippy::cast_sign_loss, reason = "saturates at 0, which becomes the slowest rate")]
-fn millionths(rate: f64) -> NonZeroU64 {
-    at_least_one((rate * INSTANCE as f64).round() as u64)
 }
 
 impl fmt::Debug for Pace {

@@ -1,6 +1,6 @@
 //! One recurring window: days of the week, from a time of day to a time of day.
 
-use std::fmt;
+use std::{collections::BTreeSet, fmt};
 
 use jiff::civil::{Date, DateTime, Time};
 use serde::{Deserialize, Serialize};
@@ -30,8 +30,13 @@ pub struct Window {
 
 impl Window {
     /// The wall clock's readings at which this window opens and closes, if it starts on `day`.
-    pub(crate) fn on(&self, day: Date) -> Option<(DateTime, DateTime)> {
-        if !self.days.contains(day.weekday()) {
+    pub(crate) fn on(&self, day: Date, holidays: &BTreeSet<Date>) -> Option<(DateTime, DateTime)> {
+        let starts = if holidays.contains(&day) {
+            self.days.contains_holidays()
+        } else {
+            self.days.contains(day.weekday())
+        };
+        if !starts {
             return None;
         }
         let last = if self.to > self.from { day } else { day.tomorrow().ok()? };
@@ -39,12 +44,12 @@ impl Window {
     }
 
     /// Whether a wall clock that reads `wall` is inside.
-    pub(crate) fn contains(&self, wall: DateTime) -> bool {
+    pub(crate) fn contains(&self, wall: DateTime, holidays: &BTreeSet<Date>) -> bool {
         let today = wall.date();
         [Some(today), today.yesterday().ok()]
             .into_iter()
             .flatten()
-            .filter_map(|day| self.on(day))
+            .filter_map(|day| self.on(day, holidays))
             .any(|(from, to)| from <= wall && wall < to)
     }
 }
@@ -110,7 +115,7 @@ mod tests {
     fn times_of_day_are_hours_minutes_and_perhaps_seconds() {
         let read = window(r#"{"from": "07:30", "to": "19:00:01"}"#).unwrap();
         assert_eq!((read.from, read.to, read.days), (time(7, 30, 0, 0), time(19, 0, 1, 0), Days::ALL));
-        assert_eq!(read.to_string(), "mon,tue,wed,thu,fri,sat,sun 07:30 to 19:00:01");
+        assert_eq!(read.to_string(), "every day 07:30 to 19:00:01");
         for text in ["7:30", "0730", "24:01", "23:60", "12", "12:00:60", "12:00:00.5", "T12:00", "+1:00", ""]
         {
             let error = window(&format!(r#"{{"from": "{text}", "to": "19:00"}}"#)).unwrap_err();
@@ -139,27 +144,29 @@ mod tests {
     fn across_midnight_it_belongs_to_the_day_on_which_it_starts() {
         let friday_night = window(r#"{"days": ["fri"], "from": "22:00", "to": "06:00"}"#).unwrap();
         let friday = jiff::civil::date(2026, 3, 6);
+        let none = BTreeSet::new();
         let saturday = jiff::civil::date(2026, 3, 7);
-        assert!(!friday_night.contains(friday.at(5, 0, 0, 0)));
-        assert!(friday_night.contains(friday.at(22, 0, 0, 0)));
-        assert!(friday_night.contains(saturday.at(5, 59, 59, 999_999_999)));
-        assert!(!friday_night.contains(saturday.at(6, 0, 0, 0)));
-        assert!(!friday_night.contains(saturday.at(22, 0, 0, 0)));
+        assert!(!friday_night.contains(friday.at(5, 0, 0, 0), &none));
+        assert!(friday_night.contains(friday.at(22, 0, 0, 0), &none));
+        assert!(friday_night.contains(saturday.at(5, 59, 59, 999_999_999), &none));
+        assert!(!friday_night.contains(saturday.at(6, 0, 0, 0), &none));
+        assert!(!friday_night.contains(saturday.at(22, 0, 0, 0), &none));
     }
 
     #[test]
     fn the_same_time_twice_is_a_whole_day_and_24_00_is_its_end() {
         let saturday = window(r#"{"days": ["sat"], "from": "00:00", "to": "24:00"}"#).unwrap();
         let day = jiff::civil::date(2026, 3, 7);
-        assert!(saturday.contains(day.at(0, 0, 0, 0)) && saturday.contains(day.at(23, 59, 59, 0)));
-        assert!(!saturday.contains(day.tomorrow().unwrap().at(0, 0, 0, 0)));
-        assert!(!saturday.contains(day.yesterday().unwrap().at(23, 59, 59, 0)));
+        let contains = |wall| saturday.contains(wall, &BTreeSet::new());
+        assert!(contains(day.at(0, 0, 0, 0)) && contains(day.at(23, 59, 59, 0)));
+        assert!(!contains(day.tomorrow().unwrap().at(0, 0, 0, 0)));
+        assert!(!contains(day.yesterday().unwrap().at(23, 59, 59, 0)));
     }
 
     #[test]
     fn the_last_day_of_the_calendar_is_no_panic() {
         let always = window(r#"{"from": "12:00", "to": "12:00"}"#).unwrap();
-        assert!(always.contains(DateTime::MAX.date().at(1, 0, 0, 0)));
-        assert!(!always.contains(DateTime::MIN.date().at(1, 0, 0, 0)));
+        assert!(always.contains(DateTime::MAX.date().at(1, 0, 0, 0), &BTreeSet::new()));
+        assert!(!always.contains(DateTime::MIN.date().at(1, 0, 0, 0), &BTreeSet::new()));
     }
 }

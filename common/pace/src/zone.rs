@@ -2,7 +2,11 @@
 
 use std::fmt;
 
-use jiff::tz::TimeZone;
+use jiff::{
+    Timestamp,
+    civil::{DateTime, Time},
+    tz::TimeZone,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::PaceError;
@@ -31,6 +35,21 @@ impl Zone {
         }
         let zone = TimeZone::get(name).map_err(|_| PaceError::UnknownTimeZone { name: name.to_owned() })?;
         Ok(Self { name: name.to_owned(), zone })
+    }
+
+    /// The moment that an operator means by `text`: `HH:MM` is the next time at which a wall clock in the zone shows that,
+    /// `YYYY-MM-DD HH:MM` is on that clock, a time with an offset is what it is. An error if it is not after `now`.
+    pub fn next_moment(&self, text: &str, now: Timestamp) -> Result<Timestamp, PaceError> {
+        let text = text.trim();
+        let wall = self.zone.to_datetime(now);
+        let on_clock = |reading: DateTime| self.zone.to_timestamp(reading).ok();
+        let of_day = || {
+            let time: Time = Some(text).filter(|text| text.len() <= 8)?.parse().ok()?;
+            let days = [Some(wall.date()), wall.date().tomorrow().ok()].into_iter().flatten();
+            days.filter_map(|day| on_clock(day.to_datetime(time))).find(|moment| *moment > now)
+        };
+        let moment = text.parse::<Timestamp>().ok().or_else(of_day).or_else(|| on_clock(text.parse().ok()?));
+        moment.filter(|moment| *moment > now).ok_or_else(|| PaceError::NotAMoment { text: text.to_owned() })
     }
 
     pub(crate) fn time_zone(&self) -> &TimeZone {
@@ -72,6 +91,24 @@ mod tests {
     fn zones_have_names_that_read_back() {
         for name in ["system", "Europe/Berlin", "UTC"] {
             assert_eq!(Zone::named(name).unwrap().to_string(), name);
+        }
+    }
+
+    #[test]
+    fn a_moment_to_come_is_on_the_zones_clock() {
+        let berlin = Zone::named("Europe/Berlin").unwrap();
+        let now = "2026-12-24T18:00:00Z".parse().unwrap();
+        for (text, moment) in [
+            ("20:30", "2026-12-24T19:30:00Z"),
+            ("06:00", "2026-12-25T05:00:00Z"),
+            ("19:00", "2026-12-25T18:00:00Z"),
+            (" 2027-07-01 06:00", "2027-07-01T04:00:00Z"),
+            ("2026-12-24T20:00:00+00:00", "2026-12-24T20:00:00Z"),
+        ] {
+            assert_eq!(berlin.next_moment(text, now), Ok(moment.parse().unwrap()), "{text}");
+        }
+        for text in ["", "noon", "25:00", "2026-12-24 18:59", "2026-12-24T18:00:00Z", "2026-02-30 12:00"] {
+            assert!(berlin.next_moment(text, now).is_err(), "{text}");
         }
     }
 

@@ -61,7 +61,9 @@ pub fn allowance(allowance: &Allowance) -> String {
     let bytes = allowance.bytes_per_second.map(byte_rate);
     let instances = allowance.instances_per_second.map(|rate| format!("{rate} instances/s"));
     let associations = allowance.associations.map(|n| plural(u64::from(n), "association"));
-    let parts: Vec<String> = [bytes, instances, associations].into_iter().flatten().collect();
+    let studies = allowance.studies_per_hour.map(|rate| format!("{rate} studies/h"));
+    let load = allowance.load.map(|load| format!("{} at work", (load * 100.0).round() / 100.0));
+    let parts: Vec<String> = [bytes, instances, studies, associations, load].into_iter().flatten().collect();
     if parts.is_empty() { "no ceiling".to_owned() } else { parts.join(", ") }
 }
 

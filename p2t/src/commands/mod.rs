@@ -4,6 +4,8 @@ mod changer;
 mod drive;
 mod export;
 mod init;
+mod pace;
+mod pause;
 mod plan;
 mod report;
 mod status;
@@ -37,6 +39,8 @@ fn outcome(cli: Cli) -> Result<Outcome<Value>> {
         Command::Plan(arguments) => plan::run(&context()?, arguments),
         Command::Export(arguments) => export::run(&context()?, &arguments),
         Command::Verify(arguments) => verify::run(&context()?, &arguments),
+        Command::Pause(arguments) => pause::pause(&context()?, arguments),
+        Command::Resume => pause::resume(&context()?),
         Command::Status => status::run(&context()?),
         Command::Report => report::run(&context()?),
     }

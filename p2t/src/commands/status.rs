@@ -8,6 +8,7 @@ use job::{DecimalBytes, Outcome};
 use serde_json::{Value, json};
 
 use super::export::known_copies;
+use super::pace;
 use super::plan::streaming_outlook;
 use crate::context::Context;
 use crate::error::{Error, Result};
@@ -47,6 +48,8 @@ pub fn run(context: &Context) -> Result<Outcome<Value>> {
         };
         lines.push(format!("rate       {rate:.1} instances/s{about}"));
     }
+    let (pace, pace_document) = pace::state(context, &reader)?;
+    lines.push(format!("pace       {pace}"));
     lines.extend(streaming.as_ref().map(|outlook| format!("drive      {}", outlook.text())));
     let copies = copies(&reader)?;
     if copies.len() > 1 {
@@ -78,6 +81,7 @@ pub fn run(context: &Context) -> Result<Outcome<Value>> {
         "states": states.iter().map(|(state, count)| json!({ "state": state, "count": count })).collect::<Vec<_>>(),
         "spool": { "sealed_segments": segments, "sealed_bytes": segment_bytes },
         "instances_per_second": rate,
+        "pace": pace_document,
         "streaming": streaming,
         "copies": copies,
         "segments_on_fewer_copies": fewer.segments,

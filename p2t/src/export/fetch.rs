@@ -8,9 +8,10 @@ use archive::{Intake, Outlook, Retrieve, Source};
 use catalogue::capture::PendingInstance;
 use catalogue::{InstanceId, Level, PlanPosition, PlannedStudy};
 use job::config::RetryConfig;
-use pace::Admission;
+use pace::{Admission, Ask, Breaker, Failed, Loss, Patience};
 
 use super::capture::Capture;
+use super::governor::Governor;
 use super::object::StudyIntake;
 use crate::error::{Error, Result};
 
@@ -19,14 +20,20 @@ const PAGE: usize = 64;
 /// A study's pending instances are handed to the source in parts of at most this many.
 const INSTANCES_AT_ONCE: usize = 20_000;
 const TICK: Duration = Duration::from_millis(200);
+/// Kinds of events.
+pub const SOURCE_DOWN: &str = "source-down";
+pub const SOURCE_UP: &str = "source-up";
 
 /// The fetching stage: what its workers share.
 pub struct Fetch {
     pub source: Arc<dyn Source>,
     pub capture: Arc<Capture>,
     pub retry: RetryConfig,
+    /// Adaptive control of the source, where it is on.
+    pub governor: Option<Arc<Governor>>,
     instances_at_once: usize,
     queue: Mutex<Queue>,
+    breaker: Mutex<Breaker>,
 }
 
 /// One round goes through the plan once; what did not come is asked for again in the next.
@@ -38,8 +45,6 @@ struct Queue {
     busy: usize,
     /// Whether an attempt failed in this round: only then is there reason to wait before the next.
     attempt_failed: bool,
-    /// Failures in a row to reach the source at all.
-    outages: u32,
     /// Nothing is asked for before this.
     rest_until: Option<Instant>,
     done: bool,
@@ -47,6 +52,8 @@ struct Queue {
 
 enum Next {
     Study(Box<PlannedStudy>),
+    /// Find out whether the source is back.
+    Whether,
     Wait,
     Done,
 }
@@ -65,7 +72,27 @@ enum Part {
 
 impl Fetch {
     pub fn new(source: Arc<dyn Source>, capture: Arc<Capture>, retry: RetryConfig) -> Self {
-        Self { source, capture, retry, instances_at_once: INSTANCES_AT_ONCE, queue: Mutex::default() }
+        let patience = Patience { delay: retry.delay(), attempts: retry.attempts, outage: Duration::ZERO };
+        Self {
+            source,
+            capture,
+            retry,
+            governor: None,
+            instances_at_once: INSTANCES_AT_ONCE,
+            queue: Mutex::default(),
+            breaker: Mutex::new(Breaker::new(patience)),
+        }
+    }
+
+    /// Waiting so long for a source that is down, however many attempts that takes.
+    pub fn waiting(self, outage: Duration) -> Self {
+        let patience = Patience { delay: self.retry.delay(), attempts: self.retry.attempts, outage };
+        Self { breaker: Mutex::new(Breaker::new(patience)), ..self }
+    }
+
+    /// Under adaptive control.
+    pub fn governed(self, governor: Option<Arc<Governor>>) -> Self {
+        Self { governor, ..self }
     }
 
     /// With parts small enough for a test.
@@ -85,7 +112,8 @@ impl Fetch {
             if self.capture.pace.wait_until_open(&stop) != Admission::Go {
                 break;
             }
-            if number >= self.capture.pace.associations() || !self.capture.spool.has_room() {
+            let pace = &self.capture.pace;
+            if number >= pace.associations() || pace.is_hushed() || !self.capture.spool.has_room() {
                 if self.queue().done {
                     break;
                 }
@@ -95,13 +123,31 @@ impl Fetch {
             match self.next()? {
                 Next::Study(study) => {
                     let _busy = Busy(self);
-                    self.fetch(&study)?;
+                    if pace.admit_study(&stop) == Admission::Go {
+                        let _at_work = pace.go_to_work();
+                        self.fetch(number, &study)?;
+                    }
                 }
+                Next::Whether => self.find_out()?,
                 Next::Wait => self.rest(TICK),
                 Next::Done => break,
             }
         }
         self.capture.take_failure().map_or(Ok(()), Err)
+    }
+
+    /// Whether the source is believed to be down.
+    pub fn is_down(&self) -> bool {
+        self.breaker().is_open()
+    }
+
+    fn breaker(&self) -> MutexGuard<'_, Breaker> {
+        self.breaker.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether a worker must break off in the middle of a study.
+    fn must_stop(&self, number: u16) -> bool {
+        self.capture.must_stop() || number >= self.capture.pace.ceiling()
     }
 
     /// Whether a study is being fetched at this moment.
@@ -119,6 +165,11 @@ impl Fetch {
         loop {
             if queue.done {
                 return Ok(Next::Done);
+            }
+            match self.breaker().ask(self.now()) {
+                Ask::Study => {}
+                Ask::Whether => return Ok(Next::Whether),
+                Ask::Nothing => return Ok(Next::Wait),
             }
             if queue.rest_until.is_some_and(|until| Instant::now() < until) {
                 return Ok(Next::Wait);
@@ -163,7 +214,7 @@ impl Fetch {
     }
 
     /// Asks once for everything that is still missing of a study.
-    fn fetch(&self, study: &PlannedStudy) -> Result<()> {
+    fn fetch(&self, number: u16, study: &PlannedStudy) -> Result<()> {
         // Nothing of it is here yet, so that asking for the whole study brings nothing twice.
         let untouched =
             study.attempts == 0 && self.capture.shared.lock().instances_past_pending(study.id)? == 0;
@@ -173,7 +224,7 @@ impl Fetch {
             let wanted = self.pending(study, after)?;
             let Some(last) = wanted.last().map(|instance| instance.id) else { break };
             let whole = untouched && after == InstanceId::default() && wanted.len() < self.instances_at_once;
-            match self.fetch_part(study, after, &wanted, whole)? {
+            match self.fetch_part(number, study, after, &wanted, whole)? {
                 Part::Whole => {}
                 Part::Short(why) => short.push(why),
                 Part::CutOff => return Ok(()),
@@ -187,6 +238,7 @@ impl Fetch {
     /// Asks for the instances `wanted`, which are the pending ones behind `after`.
     fn fetch_part(
         &self,
+        number: u16,
         study: &PlannedStudy,
         after: InstanceId,
         wanted: &[PendingInstance],
@@ -195,18 +247,23 @@ impl Fetch {
         let intake = Arc::new(StudyIntake::new(self.capture.clone(), study.id));
         let taking: Arc<dyn Intake> = intake.clone();
         let request = Retrieve { study_uid: &study.study.uid, wanted, whole };
-        let end =
-            self.source.retrieve(request, &taking, &|| self.capture.must_stop() || intake.has_refused());
+        let end = self.source.retrieve(request, &taking, &|| self.must_stop(number) || intake.has_refused());
         // Whatever came is kept, however the retrieval ended.
         self.capture.flush()?;
         let last = wanted.last().map(|instance| instance.id).unwrap_or_default();
         let missing = self.pending(study, after)?.iter().filter(|instance| instance.id <= last).count();
-        if self.capture.must_stop() || intake.has_refused() {
+        if self.must_stop(number) || intake.has_refused() {
             return Ok(Part::CutOff);
         }
         if missing < wanted.len() || end.is_ok() {
-            self.queue().outages = 0;
+            self.breaker().worked();
         }
+        if let Some(governor) = &self.governor
+            && let Some(loss) = loss(&end, missing, intake.has_begun())
+        {
+            governor.lost(loss, Some(study.id));
+        }
+        intake.settle();
         Ok(match end {
             Ok(_) if missing == 0 => Part::Whole,
             Ok(end) => {
@@ -240,29 +297,45 @@ impl Fetch {
         Ok(self.capture.shared.event(Level::Warning, "fetch", message)?)
     }
 
-    /// The source is not to be reached: that is no study's fault. All workers wait, longer each time, then the run is
-    /// given up. A source that answers all the same breaks off over this study, perhaps each time: that counts against
+    /// The source is not to be reached: that is no study's fault. All workers wait while one asks now and then whether it
+    /// is back; in the end the run is given up. A source that answers all the same breaks off over this study, perhaps each time: that counts against
     /// the study, or one such study would keep the plan from ever being done.
     fn outage(&self, study: &PlannedStudy, source: archive::Error) -> Result<()> {
         if source.outlook() == Outlook::Transient && self.source.answers() {
             self.attempt_failed(study, &source.to_string())?;
         }
-        let outages = {
-            let mut queue = self.queue();
-            // What other workers meet before the pause has begun to be kept is the same outage.
-            if queue.rest_until.is_some_and(|until| Instant::now() < until) {
-                return Ok(());
-            }
-            queue.outages += 1;
-            queue.rest_until = Some(Instant::now() + self.pause(queue.outages));
-            queue.outages
-        };
-        self.capture.monitor.finding(&source.to_string());
-        self.capture.shared.event(Level::Warning, "source-down", source.to_string())?;
-        if outages >= self.retry.attempts {
-            return Err(Error::SourceDown { attempts: outages, source });
+        self.source_failed(source)
+    }
+
+    /// Asks the source whether it is back.
+    fn find_out(&self) -> Result<()> {
+        if !self.source.answers() {
+            return self.source_failed(archive::Error::NoAnswer(self.source.describe()));
         }
-        Ok(())
+        self.breaker().answered();
+        let message = "the source answers again";
+        self.capture.monitor.finding(message);
+        Ok(self.capture.shared.event(Level::Info, SOURCE_UP, message)?)
+    }
+
+    fn source_failed(&self, source: archive::Error) -> Result<()> {
+        let failed = self.breaker().failed(self.now());
+        match failed {
+            Failed::Known => Ok(()),
+            Failed::Open { failures: 1 } => {
+                self.capture.monitor.finding(&source.to_string());
+                Ok(self.capture.shared.event(Level::Warning, SOURCE_DOWN, source.to_string())?)
+            }
+            Failed::Open { failures } => {
+                tracing::warn!(failures, error = %source, "the source is still down");
+                Ok(())
+            }
+            Failed::GiveUp { failures } => Err(Error::SourceDown { attempts: failures, source }),
+        }
+    }
+
+    fn now(&self) -> Duration {
+        self.capture.pace.clock().monotonic()
     }
 
     /// The configured delay, doubled with every attempt, up to five minutes.
@@ -279,6 +352,16 @@ impl Fetch {
             std::thread::sleep(nap);
             left -= nap;
         }
+    }
+}
+
+/// What the end of a retrieval says about the load of the source.
+fn loss(end: &Result<archive::RetrieveEnd, archive::Error>, missing: usize, begun: bool) -> Option<Loss> {
+    match end {
+        Ok(end) if end.refused => Some(Loss::Refused),
+        Ok(end) if missing > 0 && end.remarks.is_empty() => Some(Loss::Short),
+        Ok(_) => None,
+        Err(error) => error.loss(begun),
     }
 }
 

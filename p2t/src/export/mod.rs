@@ -6,12 +6,15 @@
 //! Each stage takes its work from the catalogue and leaves its result there, so that any of them may die at any
 //! moment and the next run goes on where it stopped.
 
+mod canary;
 mod capture;
 mod describe;
-mod fetch;
+pub mod fetch;
+pub mod governor;
 mod index;
 mod object;
 mod pack;
+mod pause;
 mod spool;
 mod watch;
 mod write;
@@ -27,18 +30,21 @@ use std::thread;
 use std::time::Duration;
 
 use archive::Source;
-use catalogue::Catalogue;
 use catalogue::balance::Stage;
 use catalogue::volumes::VolumeRow;
+use catalogue::{Catalogue, PlanPosition};
 use job::config::Verify;
 use job::{ByteSize, Counter, Journal, P2tConfig, Stop};
 use medium::Settings;
-use pace::{Pace, SystemClock};
+use pace::{Pace, Pause, SystemClock};
 use volume::SegmentOptions;
 
+use self::canary::Watchman;
 use self::capture::Capture;
 use self::fetch::Fetch;
+use self::governor::{Governor, SOURCE};
 use self::pack::Pack;
+use self::pause::PauseWatch;
 use self::spool::Spool;
 use self::watch::Watch;
 use self::write::{CommitInterval, Handout, Pacing, Write, Written};
@@ -95,6 +101,17 @@ fn run_stages(
         shared,
     )?);
     let pace = Arc::new(pace(context, shared));
+    let pause = PauseWatch {
+        job: context.job.clone(),
+        pace: pace.clone(),
+        shared: shared.clone(),
+        monitor: context.monitor.clone(),
+    };
+    let adaptive = config.pace.adaptive.unwrap_or_default();
+    let canary = source.canary().filter(|_| adaptive.enabled);
+    let governor =
+        canary.is_some().then(|| Governor::new(adaptive, pace.clone(), shared.clone())).transpose()?;
+    let governor = governor.map(Arc::new);
     announce(context, shared)?;
     let capture = Arc::new(Capture::new(
         shared.clone(),
@@ -103,7 +120,11 @@ fn run_stages(
         context.monitor.clone(),
         stop.clone(),
     ));
-    let fetch = Fetch::new(source, capture, config.retry);
+    let outage = Duration::from_secs(3600 * u64::from(config.source.outage_hours));
+    let fetch = Fetch::new(source, capture, config.retry).waiting(outage).governed(governor.clone());
+    let watchman = governor.as_deref().zip(canary).map(|(governor, canary)| -> Result<_> {
+        Ok(Watchman::new(governor, &fetch, canary, some_studies(shared)?, adaptive.interval()))
+    });
     let pack = Pack {
         shared: shared.clone(),
         spool: spool.clone(),
@@ -137,8 +158,8 @@ fn run_stages(
         down: Mutex::default(),
     };
     let workers = most_associations(context);
-    let running = Running { fetch: &fetch, pack: &pack, write: &write, stop: &stop };
-    running.all(workers, shared)
+    let running = Running { fetch: &fetch, pack: &pack, write: &write, stop: &stop, pause: &pause };
+    running.all(workers, shared, watchman.transpose()?)
 }
 
 struct Running<'a> {
@@ -146,13 +167,16 @@ struct Running<'a> {
     pack: &'a Pack,
     write: &'a Write,
     stop: &'a Stop,
+    pause: &'a PauseWatch,
 }
 
 impl Running<'_> {
     /// Runs every stage on threads of its own. The first error stops the others and is returned.
-    fn all(&self, workers: u16, shared: &Journal) -> Result<Written> {
+    fn all(&self, workers: u16, shared: &Journal, watchman: Option<Watchman<'_>>) -> Result<Written> {
         let legs = self.write.legs()?;
         let watch = Watch::new(shared, self.fetch, self.write)?;
+        // Before any worker asks for anything.
+        let paused = self.pause.look(None)?;
         thread::scope(|scope| {
             let writing = scope.spawn(move || {
                 let _guard = self.stop.on_panic();
@@ -166,7 +190,7 @@ impl Running<'_> {
             let fetching = scope.spawn(|| {
                 let _guard = self.stop.on_panic();
                 let _over = Over(&self.pack.fetched);
-                self.guard(self.fetch_all(workers))
+                self.guard(self.fetch_all(workers, paused, watchman))
             });
             let watched = self.guard(watch.until(&|| writing.is_finished()));
             let fetched = joined(fetching, "fetch");
@@ -176,7 +200,7 @@ impl Running<'_> {
         })
     }
 
-    fn fetch_all(&self, workers: u16) -> Result<()> {
+    fn fetch_all(&self, workers: u16, paused: Option<Pause>, watchman: Option<Watchman<'_>>) -> Result<()> {
         let capture = &self.fetch.capture;
         let over = AtomicBool::new(false);
         let fetched = thread::scope(|scope| {
@@ -184,6 +208,17 @@ impl Running<'_> {
                 let _guard = self.stop.on_panic();
                 capture.keep_up(&over);
                 Ok(())
+            });
+            let is_over = || over.load(Ordering::Acquire) || self.stop.requested();
+            let pausing = scope.spawn(move || {
+                let _guard = self.stop.on_panic();
+                self.guard(self.pause.watch(paused, &is_over))
+            });
+            let watching = watchman.map(|mut watchman| {
+                scope.spawn(move || {
+                    let _guard = self.stop.on_panic();
+                    self.guard(watchman.watch(&is_over))
+                })
             });
             let fetchers: Vec<_> = (0..workers)
                 .map(|number| {
@@ -195,7 +230,10 @@ impl Running<'_> {
                 .collect();
             let fetched = fetchers.into_iter().map(|worker| joined(worker, "fetch")).collect::<Vec<_>>();
             over.store(true, Ordering::Release);
-            fetched.into_iter().collect::<Result<Vec<()>>>().and(joined(keeping, "capture"))
+            let watched = watching.map_or(Ok(()), |watching| joined(watching, "canary"));
+            let paused = joined(pausing, "pause");
+            let fetched = fetched.into_iter().collect::<Result<Vec<()>>>();
+            fetched.and(joined(keeping, "capture")).and(watched).and(paused)
         });
         let closed = capture.close();
         fetched.and(capture.take_failure().map_or(Ok(()), Err)).and(closed)
@@ -228,11 +266,18 @@ fn pace(context: &Context, shared: &Arc<Journal>) -> Pace {
     let shared = shared.clone();
     let log = Box::new(move |change: pace::PaceChange| {
         tracing::info!(signal = change.signal, "pace");
-        if let Err(error) = shared.pace("source", &change) {
+        if let Err(error) = shared.pace(SOURCE, &change) {
             tracing::error!(%error, "a change of pace could not be recorded");
         }
     });
     Pace::new(config.limits, config.calendar(), Arc::new(SystemClock::new()), log)
+}
+
+/// Studies for the canary to ask for.
+fn some_studies(shared: &Journal) -> Result<Vec<String>> {
+    const SOME: usize = 500;
+    let studies = shared.lock().studies(PlanPosition::default(), SOME)?;
+    Ok(studies.into_iter().map(|planned| planned.study.uid).filter(|uid| !uid.is_empty()).collect())
 }
 
 /// How many bytes of objects go into a segment: as configured, but several must fit on a volume, or much of each

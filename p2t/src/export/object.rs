@@ -2,32 +2,70 @@
 
 use std::io;
 use std::os::unix::fs::FileExt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use archive::{Intake, IntakeError, IntakeObject, ObjectIdentity};
 use catalogue::capture::{CaptureKey, Captured};
 use catalogue::{Dataset, StudyId};
 use job::Counter;
 use manifest::Digester;
-use pace::Admission;
+use pace::{Admission, Respite};
 
 use super::capture::Capture;
 use super::spool::IntakeFile;
 use crate::error::Error;
 
 const BUFFER_BYTES: usize = 256 << 10;
+/// Rest is granted to the source in pieces of at least this, between the parts of an object, ...
+const LEAST_REST: Duration = Duration::from_millis(50);
+/// ... of at most this before one answer, because a PACS gives up on one that takes 10 s, ...
+const MOST_REST: Duration = Duration::from_secs(2);
+/// ... and of at most this between two studies.
+const MOST_REST_BETWEEN: Duration = Duration::from_secs(10);
 
 /// Takes the objects that one study's retrieval brings.
 pub struct StudyIntake {
     capture: Arc<Capture>,
     study_id: StudyId,
     refused: AtomicBool,
+    begun: AtomicBool,
+    respite: Mutex<Respite>,
 }
 
 impl StudyIntake {
     pub fn new(capture: Arc<Capture>, study_id: StudyId) -> Self {
-        Self { capture, study_id, refused: AtomicBool::new(false) }
+        let respite = Mutex::new(Respite::new(capture.pace.clock().monotonic()));
+        Self { capture, study_id, refused: AtomicBool::new(false), begun: AtomicBool::new(false), respite }
+    }
+
+    /// Whether anything has come.
+    pub fn has_begun(&self) -> bool {
+        self.begun.load(Ordering::Relaxed)
+    }
+
+    /// Grants the source what it still has a right to, when the retrieval has ended.
+    pub fn settle(&self) {
+        self.rest(LEAST_REST, MOST_REST_BETWEEN);
+    }
+
+    /// The source has worked until now, for which it may be granted a rest: its next part or answer comes later
+    /// (receiver-side pacing). It also waits here while the source is left alone.
+    fn rest(&self, least: Duration, most: Duration) {
+        let pace = &self.capture.pace;
+        let due = {
+            let mut respite = self.respite.lock().unwrap_or_else(PoisonError::into_inner);
+            respite.worked(pace.clock().monotonic(), pace.share());
+            respite.due(least, most)
+        };
+        pace.rest(due.unwrap_or_default(), &|| self.capture.stop.requested());
+    }
+
+    /// Whatever time passed since the last part came was ours.
+    fn resume(&self) {
+        let now = self.capture.pace.clock().monotonic();
+        self.respite.lock().unwrap_or_else(PoisonError::into_inner).resume(now);
     }
 
     /// Whether an object was refused for a reason of ours: then it is not the source's fault that it is missing.
@@ -42,7 +80,9 @@ impl StudyIntake {
         }
         match capture.pace.admit_instance(&|| capture.stop.requested()) {
             Admission::Go => capture.take_intake(),
-            Admission::Closed { .. } => Err(IntakeError::NotNow("outside the allowed times")),
+            Admission::Closed { .. } | Admission::Paused { .. } => {
+                Err(IntakeError::NotNow("outside the allowed times"))
+            }
             Admission::Stopped => Err(IntakeError::NotNow("asked to stop")),
         }
     }
@@ -50,10 +90,13 @@ impl StudyIntake {
 
 impl Intake for StudyIntake {
     fn begin(&self, dataset_offset: u64) -> Result<Box<dyn IntakeObject + '_>, IntakeError> {
+        self.begun.store(true, Ordering::Relaxed);
+        self.rest(LEAST_REST, MOST_REST);
         let intake = self.admit().inspect_err(|_| self.refused.store(true, Ordering::Relaxed))?;
+        self.resume();
         Ok(Box::new(Object {
+            study: self,
             capture: &self.capture,
-            study_id: self.study_id,
             start: intake.end,
             intake: Some(intake),
             buffer: Vec::with_capacity(BUFFER_BYTES),
@@ -65,8 +108,8 @@ impl Intake for StudyIntake {
 }
 
 struct Object<'a> {
+    study: &'a StudyIntake,
     capture: &'a Capture,
-    study_id: StudyId,
     /// `None` once the object is finished.
     intake: Option<IntakeFile>,
     start: u64,
@@ -94,6 +137,7 @@ impl Object<'_> {
 impl IntakeObject for Object<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         let capture = self.capture;
+        self.study.rest(LEAST_REST, MOST_REST);
         if capture.pace.take_bytes(bytes.len() as u64, &|| capture.stop.requested()) == Admission::Stopped {
             return Err(io::Error::other("asked to stop"));
         }
@@ -107,14 +151,16 @@ impl IntakeObject for Object<'_> {
             }
             self.buffer.extend_from_slice(part);
         }
+        self.study.resume();
         Ok(())
     }
 
     fn finish(mut self: Box<Self>, identity: ObjectIdentity) -> Result<(), IntakeError> {
+        self.study.rest(LEAST_REST, MOST_REST);
         self.write_out().map_err(|error| IntakeError::Spool(error.into()))?;
         let Some(intake) = self.intake.take() else { return Ok(()) };
         let captured = Captured {
-            key: key(self.study_id, &identity),
+            key: key(self.study.study_id, &identity),
             intake_id: intake.id,
             offset: self.start,
             bytes: self.file.bytes(),
@@ -124,6 +170,7 @@ impl IntakeObject for Object<'_> {
             findings: (!identity.findings.is_empty()).then(|| identity.findings.join("; ")),
         };
         self.capture.arrived(captured, intake);
+        self.study.resume();
         Ok(())
     }
 }

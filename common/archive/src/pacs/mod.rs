@@ -1,5 +1,6 @@
 //! A PACS that speaks DIMSE, as source and as destination.
 
+mod canary;
 mod contexts;
 mod doorkeeper;
 mod get;

@@ -181,6 +181,7 @@ impl Fetch<'_> {
             return;
         }
         self.failures = true;
+        self.end.refused |= end.status.is_out_of_resources();
         let count = |count: Option<u16>| count.map_or_else(|| "?".to_owned(), |count| count.to_string());
         let comment = end.comment.as_deref().map(|comment| format!(" ({comment})")).unwrap_or_default();
         self.note(format!(

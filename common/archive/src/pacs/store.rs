@@ -5,9 +5,10 @@ use std::io::Read;
 use dimse::{Association, Node, Proposal, Remedy, Service, StoreRequest};
 
 use super::Pacs;
+use super::canary::PacsCanary;
 use crate::destination::{Delivery, Destination, Session, StoreAnswer};
 use crate::error::Error;
-use crate::source::{Listing, Retrieve, RetrieveEnd, Source, StudyListing};
+use crate::source::{Canary, Listing, Retrieve, RetrieveEnd, Source, StudyListing};
 
 impl Source for Pacs {
     fn describe(&self) -> String {
@@ -16,6 +17,10 @@ impl Source for Pacs {
 
     fn answers(&self) -> bool {
         self.echo().is_ok()
+    }
+
+    fn canary(&self) -> Option<Box<dyn Canary>> {
+        Some(Box::new(PacsCanary::new(self.settings.clone())))
     }
 
     fn list(

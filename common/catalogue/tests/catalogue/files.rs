@@ -106,6 +106,8 @@ fn what_happened_comes_back_in_order() {
     for (n, level) in [(1, Level::Info), (2, Level::Warning), (3, Level::Error)] {
         lab.catalogue.record_event(&event(n, level)).unwrap();
     }
+    let last = lab.catalogue.last_event_of(["none", "association-lost"]).unwrap();
+    assert_eq!(last, Some(event(3, Level::Error)));
     let grave = lab.catalogue.last_events(Level::Warning, 10).unwrap();
     assert_eq!(grave, [event(3, Level::Error), event(2, Level::Warning)]);
 
@@ -121,6 +123,8 @@ fn what_happened_comes_back_in_order() {
         new: Some(5e6),
     };
     lab.catalogue.record_pace_change(&pace).unwrap();
+    assert_eq!(lab.catalogue.last_pace_change("source", "dow").unwrap(), Some(pace.clone()));
+    assert_eq!(lab.catalogue.last_pace_change("source", "(load)").unwrap(), None);
     let query =
         QueryRow { at: at(3), level: "STUDY".into(), keys: "StudyDate=2020".into(), rows: 4, status: 0 };
     lab.catalogue.record_query(&query).unwrap();

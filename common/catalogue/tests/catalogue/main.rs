@@ -5,6 +5,7 @@
 
 mod balance_export;
 mod balance_ingest;
+mod canary;
 mod capture;
 mod copies;
 mod crash;

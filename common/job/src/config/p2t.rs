@@ -10,7 +10,7 @@ use super::{
     TlsConfig,
     check::{Check, Fault, at_least, in_range},
     page::Page,
-    shared::render_pace,
+    shared::{check_pace, render_adaptive, render_pace},
 };
 use crate::{AeTitle, NodeOrPath, Program};
 
@@ -50,7 +50,7 @@ pub struct P2tConfig {
 }
 
 /// `[source]`.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct SourceConfig {
     /// The archive, without which nothing can be planned.
@@ -58,6 +58,8 @@ pub struct SourceConfig {
     pub node: Option<NodeOrPath>,
     /// How instances are retrieved from a DIMSE node.
     pub retrieve: Retrieve,
+    /// How many hours to wait for a source that is down, from 0 to 720.
+    pub outage_hours: u32,
     /// Speaks TLS with it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tls: Option<TlsConfig>,
@@ -66,8 +68,15 @@ pub struct SourceConfig {
     pub login: Option<LoginConfig>,
 }
 
+impl Default for SourceConfig {
+    fn default() -> Self {
+        Self { node: None, retrieve: Retrieve::default(), outage_hours: 12, tls: None, login: None }
+    }
+}
+
 impl SourceConfig {
     fn check(&self) -> Result<(), Fault> {
+        in_range("source.outage_hours", self.outage_hours, 0..=720)?;
         self.tls.as_ref().map_or(Ok(()), |tls| tls.check("source.tls"))?;
         self.login.as_ref().map_or(Ok(()), |login| login.check("source.login"))
     }
@@ -177,6 +186,7 @@ impl Check for P2tConfig {
     fn check(&self) -> Result<(), Fault> {
         in_range("receiver.port", self.receiver.port, 1..=u16::MAX)?;
         self.source.check()?;
+        check_pace(&self.pace)?;
         self.selection.check()?;
         let frame_bytes = self.segment.frame_bytes;
         in_range("segment.frame_bytes", frame_bytes, ByteSize(4 * KIB)..=MAX_FRAME)?;
@@ -214,7 +224,8 @@ impl P2tConfig {
         self.selection.render(&mut page);
         self.render_volumes(&mut page);
         self.changer.render(&mut page);
-        render_pace(&self.pace, &mut page);
+        render_pace(Program::P2t, &self.pace, &mut page);
+        render_adaptive(self.pace.adaptive.unwrap_or_default(), &mut page);
         self.timeouts.render(&mut page);
         self.retry.render(&mut page);
         page.finish()
@@ -246,6 +257,11 @@ impl P2tConfig {
             "login",
             self.source.login.as_ref(),
             "{ user = \"p2t\", passcode_env = \"P2T_PASSCODE\" }",
+        );
+        page.key(
+            "A source that is down is asked every few minutes whether it is back (C-ECHO). After so many hours the run ends.",
+            "outage_hours",
+            i64::from(self.source.outage_hours),
         );
         page.table(
             "receiver",
@@ -299,6 +315,12 @@ mod tests {
         parse(text, Path::new("p2t.toml")).unwrap()
     }
 
+    /// What is left out is written out where `init` shows it.
+    fn as_written(mut config: P2tConfig) -> P2tConfig {
+        config.pace.adaptive = Some(config.pace.adaptive.unwrap_or_default());
+        config
+    }
+
     fn fault(text: &str) -> String {
         parse::<P2tConfig>(text, Path::new("p2t.toml")).unwrap_err().to_string()
     }
@@ -310,7 +332,7 @@ mod tests {
         assert_eq!((config.aet.as_str(), config.receiver_aet().as_str()), ("P2T", "P2T"));
         assert_eq!((config.segment.bytes.0, config.segment.frame_bytes.0), (1 << 30, 8 << 20));
         assert_eq!((config.media.record_bytes.0, config.segment.zstd_level), (262_144, 1));
-        assert_eq!(read(&config.render()), config);
+        assert_eq!(read(&config.render()), as_written(config));
     }
 
     #[test]
@@ -331,6 +353,8 @@ mod tests {
         assert_eq!(config.pace.limits.bytes_per_second, Some(5_000_000));
         let window = config.pace.window.first().unwrap();
         assert_eq!(window.limits.unwrap().bytes_per_second, Some(40_000_000));
+        assert!(config.pace.window.last().unwrap().days.contains_holidays());
+        assert_eq!((config.pace.holidays.len(), config.pace.limits.studies_per_hour), (2, Some(60.0)));
     }
 
     #[test]
@@ -346,6 +370,7 @@ mod tests {
         config.media.burst_bytes = Some(ByteSize(7 << 30));
         config.media.copies = 2;
         config.retry.delay_seconds = 0;
+        config.pace.adaptive = Some(pace::AdaptiveConfig { enabled: false, ..Default::default() });
         assert_eq!(read(&config.render()), config);
     }
 
@@ -385,6 +410,15 @@ mod tests {
             ("[timeouts]\nidle_seconds = 0", "`timeouts.idle_seconds` is 0, but must be from 1 to 86400"),
             ("[source]\ntls = { key = \"k\" }", "`source.tls` must have certificate and key together"),
             ("[source.login]\npasscode_env = \"P\"", "`source.login` has a passcode and no user"),
+            (
+                "[pace.adaptive]\ntolerance = 1.0",
+                "`pace.adaptive.tolerance` is 1, but must be from 1.05 to 10",
+            ),
+            ("[source]\noutage_hours = 721", "`source.outage_hours` is 721, but must be from 0 to 720"),
+            (
+                "[pace]\nholidays = [\"2026-12-25\"]\n[[pace.window]]\ndays = [\"mon\"]\nfrom = \"19:00\"\nto = \"06:00\"",
+                "`pace.holidays` are listed, but no window names \"holiday\"",
+            ),
             ("[retry]\nattempts = 0", "`retry.attempts` is 0, but must be from 1 to 1000"),
             (
                 "[selection]\nstudy_date_from = \"2024-02-01\"\nstudy_date_to = \"2024-01-31\"",

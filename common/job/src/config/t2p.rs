@@ -7,7 +7,7 @@ use super::{
     LoginConfig, RetryConfig, TimeoutsConfig, TlsConfig,
     check::{Check, Fault, at_least, in_range},
     page::Page,
-    shared::render_pace,
+    shared::{check_pace, render_pace},
 };
 use crate::{AeTitle, NodeOrPath, Program};
 
@@ -114,12 +114,28 @@ impl Check for T2pConfig {
             }
         }
         at_least("spool.limit_bytes", self.spool.limit_bytes, LEAST_SPOOL)?;
+        self.check_pace()?;
         self.timeouts.check()?;
         self.retry.check()
     }
 }
 
 impl T2pConfig {
+    /// What p2t can and t2p cannot do is refused, so that nobody relies on it.
+    fn check_pace(&self) -> Result<(), Fault> {
+        let mut windows = self.pace.window.iter().filter_map(|window| window.limits);
+        let in_windows = windows.find_map(|limits| limits.studies_per_hour);
+        if self.pace.limits.studies_per_hour.or(in_windows).is_some() {
+            let message = "is a ceiling for p2t only: use instances_per_second".to_owned();
+            return Err(Fault { key: "pace.limits.studies_per_hour", message });
+        }
+        if self.pace.adaptive.is_some() {
+            let message = "is for p2t only: remove it, and set ceilings and windows".to_owned();
+            return Err(Fault { key: "pace.adaptive", message });
+        }
+        check_pace(&self.pace)
+    }
+
     /// The configuration as `t2p init` writes it, with comments; reads back as the same.
     #[must_use]
     pub fn render(&self) -> String {
@@ -153,7 +169,7 @@ impl T2pConfig {
         }
         page.table("spool", "Local disk where segments wait until they are delivered.");
         page.key("Loading waits when it is full.", "limit_bytes", self.spool.limit_bytes.to_string());
-        render_pace(&self.pace, &mut page);
+        render_pace(Program::T2p, &self.pace, &mut page);
         self.timeouts.render(&mut page);
         self.retry.render(&mut page);
         page.finish()
@@ -188,7 +204,7 @@ mod tests {
         let destination = config.destination.first().unwrap();
         assert_eq!((destination.label().as_str(), destination.associations), ("archive", Some(4)));
         assert_eq!(destination.login.as_ref().unwrap().user.as_deref(), Some("t2p"));
-        assert_eq!(config.pace.window.len(), 1);
+        assert_eq!(config.pace.window.len(), 2);
     }
 
     #[test]
@@ -205,6 +221,17 @@ mod tests {
         let with = |key: &str| fault(&format!("[[destination]]\nnode = \"A@h:1\"\n{key}"));
         assert!(with("tls = { key = \"k\" }").contains("`destination.tls` must have certificate and key"));
         assert!(with("login = {}").contains("`destination.login` must name a user or a token"));
+    }
+
+    #[test]
+    fn what_only_p2t_can_is_refused() {
+        for text in [
+            "[pace.limits]\nstudies_per_hour = 5",
+            "[pace.adaptive]\nenabled = false",
+            "[[pace.window]]\nfrom = \"01:00\"\nto = \"02:00\"\nlimits = { studies_per_hour = 5 }",
+        ] {
+            assert!(fault(text).contains("for p2t only"), "{}", fault(text));
+        }
     }
 
     #[test]

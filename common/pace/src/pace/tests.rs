@@ -153,6 +153,128 @@ fn a_stop_ends_the_wait_for_a_window() {
     assert_eq!(clock.now(), noon);
 }
 
+#[test]
+fn studies_in_an_hour_are_counted_apart_from_instances() {
+    let clock = clock_at("2026-06-05T09:00:00Z");
+    let limits = Limits { studies_per_hour: Some(120.0), ..Limits::default() };
+    let pace = pace(limits, Calendar::always(), &clock);
+    for _ in 0..5 {
+        assert_eq!(pace.admit_study(&never), Admission::Go);
+        assert_eq!(pace.admit_instance(&never), Admission::Go);
+    }
+    assert_eq!(clock.monotonic(), Duration::from_secs(120));
+}
+
+fn backup(until: Option<&str>) -> Pause {
+    Pause { reason: "backup".to_owned(), until: until.map(|text| text.parse().unwrap()) }
+}
+
+#[test]
+fn a_pause_closes_the_gate_at_once_and_is_logged() {
+    let clock = clock_at("2026-06-05T09:00:00Z");
+    let (pace, changes) = logged(bytes_per_second(MB), Calendar::always(), &clock);
+    pace.set_pause(Some(backup(None)));
+    pace.set_pause(Some(backup(None)));
+    let paused = Admission::Paused { until: None };
+    assert_eq!((pace.admission(), pace.limits()), (paused, None));
+    assert_eq!((pace.admit_instance(&never), pace.take_bytes(1, &never)), (paused, paused));
+    let asked = AtomicU64::new(0);
+    let tenth_time = || asked.fetch_add(1, Ordering::SeqCst) == 10;
+    assert_eq!(pace.wait_until_open(&tenth_time), Admission::Stopped);
+    assert_eq!(clock.monotonic(), 10 * SLICE);
+    pace.set_pause(None);
+    assert_eq!(pace.admission(), Admission::Go);
+    let limits = Some(bytes_per_second(MB));
+    let changes = changes.lock().unwrap();
+    let seen: Vec<_> =
+        changes.iter().map(|change| (change.signal.as_str(), change.old, change.new)).collect();
+    assert_eq!(seen, [("start", None, limits), ("paused: backup", limits, None), ("resumed", None, limits)]);
+}
+
+#[test]
+fn a_pause_with_an_end_ends_by_itself_and_one_that_is_over_is_none() {
+    let clock = clock_at("2026-06-05T09:00:00Z");
+    let (pace, changes) = logged(bytes_per_second(MB), Calendar::always(), &clock);
+    pace.set_pause(Some(backup(Some("2026-06-05T08:59:59Z"))));
+    assert_eq!(pace.admission(), Admission::Go);
+    pace.set_pause(Some(backup(Some("2026-06-05T10:00:00Z"))));
+    assert_eq!(pace.wait_until_open(&never), Admission::Go);
+    assert_eq!(clock.now(), "2026-06-05T10:00:00Z".parse().unwrap());
+    let changes = changes.lock().unwrap();
+    let signals: Vec<_> = changes.iter().map(|change| change.signal.as_str()).collect();
+    assert_eq!(signals, ["start", "paused: backup, until 2026-06-05T10:00:00Z", "pause ended"]);
+}
+
+#[test]
+fn a_pause_that_ends_outside_the_windows_opens_nothing() {
+    let clock = clock_at("2026-06-05T01:00:00Z");
+    let pace = pace(bytes_per_second(MB), nights("UTC"), &clock);
+    pace.set_pause(Some(backup(Some("2026-06-05T12:00:00Z"))));
+    assert_eq!(pace.wait_until_open(&never), Admission::Go);
+    assert_eq!(clock.now(), "2026-06-05T22:30:00Z".parse().unwrap());
+}
+
+fn decision(new: f64) -> Decision {
+    Decision {
+        signal: "C-FIND answered slowly".to_owned(),
+        value: Some(9.0),
+        baseline: Some(4.0),
+        old: 0.0,
+        new,
+    }
+}
+
+#[test]
+fn adaptive_control_stays_below_the_ceiling_and_is_logged() {
+    let clock = clock_at("2026-06-05T09:00:00Z");
+    let limits = Limits { associations: 4, ..Limits::default() };
+    let (pace, changes) = logged(limits, Calendar::always(), &clock);
+    assert_eq!((pace.associations(), pace.load()), (4, None));
+    for (load, associations) in [(0.0, 0), (0.1, 1), (2.0, 2), (2.1, 3), (9.0, 4)] {
+        pace.follow(decision(load));
+        assert_eq!(pace.associations(), associations, "at a load of {load}");
+    }
+    let changes = changes.lock().unwrap();
+    let last = changes.last().unwrap();
+    assert_eq!(
+        (last.old_load, last.new_load, last.value, last.baseline),
+        (Some(2.1), Some(9.0), Some(9.0), Some(4.0))
+    );
+    assert_eq!((last.old, last.new), (Some(limits), Some(limits)));
+}
+
+#[test]
+fn associations_at_work_share_the_load() {
+    let clock = clock_at("2026-06-05T09:00:00Z");
+    let pace = pace(Limits { associations: 4, ..Limits::default() }, Calendar::always(), &clock);
+    let at_work: Vec<_> = (0..4).map(|_| pace.go_to_work()).collect();
+    assert_eq!((pace.at_work(), pace.share().to_bits()), (4, 1.0_f64.to_bits()));
+    pace.follow(decision(1.0));
+    assert_eq!(pace.share().to_bits(), 0.25_f64.to_bits());
+    drop(at_work);
+    assert_eq!((pace.at_work(), pace.share().to_bits()), (0, 1.0_f64.to_bits()));
+    pace.follow(decision(0.0));
+    assert_eq!(pace.share().to_bits(), LEAST_SHARE.to_bits());
+}
+
+#[test]
+fn a_rest_lasts_as_long_as_the_archive_is_left_alone() {
+    let clock = clock_at("2026-06-05T09:00:00Z");
+    let pace = pace(Limits::default(), Calendar::always(), &clock);
+    pace.rest(Duration::from_secs(1), &never);
+    assert_eq!(clock.monotonic(), Duration::from_secs(1));
+    pace.hush(Duration::from_secs(3));
+    pace.wait(Duration::ZERO, &never);
+    assert_eq!((clock.monotonic(), pace.is_hushed()), (Duration::from_secs(1), true));
+    pace.rest(Duration::ZERO, &never);
+    assert_eq!((clock.monotonic(), pace.is_hushed()), (Duration::from_secs(4), false));
+    pace.hush(Duration::from_secs(3));
+    pace.end_hush();
+    pace.rest(Duration::ZERO, &never);
+    pace.rest(Duration::from_secs(9), &|| true);
+    assert_eq!(clock.monotonic(), Duration::from_secs(4));
+}
+
 /// Works through a fortnight, asking again and again, and checks every admission against a wall clock of its own.
 fn a_fortnight(zone: &str, start: &str, openings: usize) {
     let clock = clock_at(start);

@@ -13,8 +13,14 @@ const MOST: usize = 10_000;
 /// The signal of a run's first change, at which nothing is allowed before.
 const START: &str = "start";
 
-const SHUT: Allowance =
-    Allowance { open: false, bytes_per_second: None, instances_per_second: None, associations: None };
+const SHUT: Allowance = Allowance {
+    open: false,
+    bytes_per_second: None,
+    instances_per_second: None,
+    studies_per_hour: None,
+    associations: None,
+    load: None,
+};
 
 /// Changes of the archive that the report is about, the oldest first.
 pub fn rows(reader: &Reader, subject: Subject) -> Result<Vec<PaceRow>, Error> {
@@ -84,6 +90,8 @@ fn set(allowance: &mut Allowance, unit: &str, value: Option<f64>) {
     match unit {
         "bytes/s" => allowance.bytes_per_second = value,
         "instances/s" => allowance.instances_per_second = value,
+        "studies/h" => allowance.studies_per_hour = value,
+        "load" => allowance.load = value,
         "associations" => {
             // A float's cast saturates.
             #[expect(clippy::cast_sign_loss, reason = "saturates at 0, which is closed")]
@@ -96,7 +104,7 @@ fn set(allowance: &mut Allowance, unit: &str, value: Option<f64>) {
 }
 
 fn number(value: Option<f64>) -> String {
-    value.map(|value| value.to_string()).unwrap_or_default()
+    value.map(|value| format!("{value:.1}").trim_end_matches(".0").to_owned()).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -118,8 +126,10 @@ mod tests {
         log.add(&change(1, "start (associations)", Some(0.0), Some(2.0)));
         log.add(&change(9, "window opened: night (18:00-06:00) (bytes/s)", Some(5e6), None));
         log.add(&change(20, "window closed (associations)", Some(2.0), Some(0.0)));
+        log.add(&change(30, "C-FIND answered slowly (load)", Some(1.5), Some(0.75)));
         let rows: Vec<PaceRow> = log.rows.into();
-        assert_eq!(rows.len(), 3);
+        assert_eq!(rows.len(), 4);
+        assert_eq!((rows[3].old.load, rows[3].new.load), (Some(1.5), Some(0.75)));
         let day = Allowance { open: true, bytes_per_second: Some(5e6), associations: Some(2), ..SHUT };
         assert_eq!((rows[0].old, rows[0].new), (SHUT, day));
         let night = Allowance { bytes_per_second: None, ..day };

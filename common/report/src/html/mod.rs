@@ -17,7 +17,7 @@ use crate::files::PendingFile;
 use crate::footing::Footing;
 use crate::human::{byte_rate, bytes, duration, plural, text};
 use crate::model::{Equation, Report};
-use crate::plot::{Plot, plot};
+use crate::plot::{CanaryPlot, Plot, canary_plot, plot};
 use crate::select::{Group, Selection};
 use crate::{InstanceScope, Overall};
 
@@ -57,6 +57,7 @@ struct Page<'a> {
     footing: &'a Footing,
     foots: bool,
     plot: Option<Plot>,
+    canary: Option<CanaryPlot>,
     files: &'a [FileNote],
 }
 
@@ -70,9 +71,10 @@ pub fn render(
 ) -> io::Result<()> {
     let clock = Clock::new(&report.time_zone);
     let plot = plot(&report.rates, &report.pace, clock.zone());
+    let canary = canary_plot(&report.canary, clock.zone());
     let foots = footing.matches(&report.balance);
     let mut out = io::BufWriter::new(out);
-    Page { r: report, clock, studies, footing, foots, plot, files }.write_into(&mut out)?;
+    Page { r: report, clock, studies, footing, foots, plot, canary, files }.write_into(&mut out)?;
     out.flush()
 }
 

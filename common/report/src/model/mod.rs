@@ -10,7 +10,7 @@ mod volume;
 
 pub use balance::{Balance, Equation};
 pub use evidence::{Check, CheckRow, Outcome};
-pub use pace::{Allowance, PaceRow, RateSample, Stage};
+pub use pace::{Allowance, CanaryRow, PaceRow, RateSample, Stage};
 pub use report::{
     EventRow, InstanceScope, Kind, Overall, PlanProof, PlanQuery, Program, Report, Severity, TransferInfo,
 };

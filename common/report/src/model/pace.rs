@@ -80,6 +80,27 @@ pub struct Allowance {
     pub bytes_per_second: Option<f64>,
     /// Instances per second.
     pub instances_per_second: Option<f64>,
+    /// Studies per hour.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub studies_per_hour: Option<f64>,
     /// Associations at a time.
     pub associations: Option<u32>,
+    /// What adaptive control allows of that: associations at work on average.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub load: Option<f64>,
+}
+
+/// What a small request took while work went on, averaged over a span that begins at `at`.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct CanaryRow {
+    /// When.
+    pub at: Timestamp,
+    /// The request: `C-ECHO` or `C-FIND`.
+    pub probe: String,
+    /// How long the answer took.
+    pub milliseconds: f64,
+    /// How long it takes when the archive is left alone, as far as known.
+    pub baseline: Option<f64>,
+    /// Associations at work that were allowed, on average.
+    pub load: f64,
 }

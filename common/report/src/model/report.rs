@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::{
-    Balance, CheckRow, Conflict, DamagedSegment, MissingVolume, PaceRow, RateSample, ReasonGroup,
+    Balance, CanaryRow, CheckRow, Conflict, DamagedSegment, MissingVolume, PaceRow, RateSample, ReasonGroup,
     VerdictCount, VolumeRow,
 };
 
@@ -49,6 +49,9 @@ pub struct Report {
     pub rates: Vec<RateSample>,
     /// The pace log, oldest first.
     pub pace: Vec<PaceRow>,
+    /// What the archive's answers took while work went on, oldest first; thin it out to a few hundred rows.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub canary: Vec<CanaryRow>,
     /// Events that matter to the reader, oldest first.
     pub events: Vec<EventRow>,
     /// Which instances the file of instances lists.

@@ -11,14 +11,14 @@ use crate::human::si;
 use crate::svg::Svg;
 use crate::ticks::{time_ticks, value_label, value_ticks};
 
-const WIDTH: f64 = 760.0;
-const LEFT: f64 = 46.0;
-const PLOT_WIDTH: f64 = WIDTH - LEFT - 8.0;
-const PANEL_HEIGHT: f64 = 116.0;
-const FIRST_PANEL: f64 = 22.0;
-const SECOND_PANEL: f64 = FIRST_PANEL + PANEL_HEIGHT + 34.0;
+pub const WIDTH: f64 = 760.0;
+pub const LEFT: f64 = 46.0;
+pub const PLOT_WIDTH: f64 = WIDTH - LEFT - 8.0;
+pub const PANEL_HEIGHT: f64 = 116.0;
+pub const FIRST_PANEL: f64 = 22.0;
+pub const SECOND_PANEL: f64 = FIRST_PANEL + PANEL_HEIGHT + 34.0;
 const AXIS: f64 = SECOND_PANEL + PANEL_HEIGHT;
-const HEIGHT: f64 = AXIS + 36.0;
+pub const HEIGHT: f64 = AXIS + 36.0;
 
 /// A ceiling further above the peak than this would flatten the lines; it is not drawn.
 const CEILING_IN_VIEW: f64 = 2.5;
@@ -66,7 +66,7 @@ impl Panel {
     }
 }
 
-fn x(share: f64) -> f64 {
+pub fn x(share: f64) -> f64 {
     LEFT + share * PLOT_WIDTH
 }
 
@@ -112,7 +112,7 @@ impl<'a> Drawing<'a> {
             }
             value_axis(&mut svg, panel);
         }
-        self.time_axis(&mut svg, zone);
+        time_axis(&mut svg, self.span, zone, &self.panels.each_ref().map(|panel| panel.top));
         for panel in &self.panels {
             for series in self.series {
                 lines(&mut svg, panel, series);
@@ -130,21 +130,6 @@ impl<'a> Drawing<'a> {
         svg.finish()
     }
 
-    fn time_axis(&self, svg: &mut Svg, zone: &TimeZone) {
-        svg.line("axis", (LEFT, AXIS), (LEFT + PLOT_WIDTH, AXIS));
-        for tick in time_ticks(self.span.from, self.span.to, zone, 9) {
-            let at = x(self.span.share(tick.at));
-            for panel in &self.panels {
-                svg.line("grid", (at, panel.top), (at, panel.bottom()));
-            }
-            svg.line("axis", (at, AXIS), (at, AXIS + 4.0));
-            svg.text("tick mid", (at, AXIS + 15.0), &tick.label);
-            if let Some(date) = &tick.date {
-                svg.text("tick mid date", (at, AXIS + 28.0), date);
-            }
-        }
-    }
-
     /// A small mark above the upper panel for each change of pace, at most one per column of pixels.
     fn marks(&self, svg: &mut Svg) {
         let mut columns: Vec<i64> = self.limits.changes.iter().map(|at| x(*at).round() as i64).collect();
@@ -157,6 +142,22 @@ impl<'a> Drawing<'a> {
             .collect();
         if !marks.is_empty() {
             svg.path("change", &marks, true);
+        }
+    }
+}
+
+/// The axis below two panels, and its lines through them.
+pub fn time_axis(svg: &mut Svg, span: Span, zone: &TimeZone, tops: &[f64]) {
+    svg.line("axis", (LEFT, AXIS), (LEFT + PLOT_WIDTH, AXIS));
+    for tick in time_ticks(span.from, span.to, zone, 9) {
+        let at = x(span.share(tick.at));
+        for top in tops {
+            svg.line("grid", (at, *top), (at, top + PANEL_HEIGHT));
+        }
+        svg.line("axis", (at, AXIS), (at, AXIS + 4.0));
+        svg.text("tick mid", (at, AXIS + 15.0), &tick.label);
+        if let Some(date) = &tick.date {
+            svg.text("tick mid date", (at, AXIS + 28.0), date);
         }
     }
 }

@@ -60,7 +60,14 @@ mod tests {
     use super::*;
 
     fn allowance(open: bool, bytes: Option<f64>) -> Allowance {
-        Allowance { open, bytes_per_second: bytes, instances_per_second: None, associations: None }
+        Allowance {
+            open,
+            bytes_per_second: bytes,
+            instances_per_second: None,
+            studies_per_hour: None,
+            associations: None,
+            load: None,
+        }
     }
 
     fn change(second: i64, old: Allowance, new: Allowance) -> PaceRow {

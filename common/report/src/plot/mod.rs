@@ -1,6 +1,7 @@
 //! The picture of rate over time: bytes/s above, instances/s below, one line per stage, the ceilings dashed,
 //! times outside a window shaded, changes of pace marked. Gaps mean that a stage was idle.
 
+mod canary;
 mod draw;
 mod limits;
 mod series;
@@ -10,6 +11,7 @@ use jiff::tz::TimeZone;
 
 use crate::{PaceRow, RateSample, Stage};
 
+pub use canary::{CanaryPlot, canary_plot};
 use limits::Limits;
 use series::Series;
 

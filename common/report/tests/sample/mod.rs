@@ -58,6 +58,7 @@ pub fn empty() -> Report {
         },
         rates: Vec::new(),
         pace: Vec::new(),
+        canary: Vec::new(),
         events: Vec::new(),
         instance_scope: InstanceScope::NotClean,
     }

@@ -7,13 +7,21 @@ use super::{Rows, at, balance, check, digest, empty, samples, study, uid, volume
 const EVIL: &str = "<script>alert('1')</script>";
 const DAMAGED: &str = "0193542c-8b10-7aa0-b0de-000000000002";
 
-const FREE: Allowance =
-    Allowance { open: true, bytes_per_second: None, instances_per_second: None, associations: None };
+const FREE: Allowance = Allowance {
+    open: true,
+    bytes_per_second: None,
+    instances_per_second: None,
+    studies_per_hour: None,
+    associations: None,
+    load: None,
+};
 const DAY: Allowance = Allowance {
     open: true,
     bytes_per_second: Some(10e6),
     instances_per_second: Some(20.0),
-    associations: Some(1),
+    studies_per_hour: Some(120.0),
+    associations: Some(4),
+    load: Some(2.25),
 };
 const SHUT: Allowance = Allowance { open: false, ..FREE };
 const NIGHT: Allowance = Allowance { open: true, bytes_per_second: Some(60e6), ..FREE };
@@ -156,12 +164,28 @@ fn volumes(report: &mut Report) {
     }];
 }
 
+/// An hour in which C-FIND gets slow, and less is taken until it is not.
+fn canary(minute: i64) -> [CanaryRow; 2] {
+    let at = at("21T18:00:00") + jiff::SignedDuration::from_mins(minute);
+    let slow = (20..30).contains(&minute);
+    let load = if slow { 0.5 } else { 2.25 };
+    let row = |probe: &str, milliseconds, baseline| CanaryRow {
+        at,
+        probe: probe.to_owned(),
+        milliseconds,
+        baseline: (minute > 5).then_some(baseline),
+        load,
+    };
+    [row("C-ECHO", 3.0, 2.5), row("C-FIND", if slow { 95.0 } else { 22.0 }, 20.0)]
+}
+
 fn pace_log(report: &mut Report) {
     report.rates = samples(Stage::Load, "20T06:00:00", 30, 120, 180_000_000);
     report.rates.extend(samples(Stage::Deliver, "20T06:10:00", 140, 300, 40_000_000));
     report.rates.extend(samples(Stage::Load, "21T17:00:00", 40, 120, 170_000_000));
     report.rates.extend(samples(Stage::Deliver, "21T17:10:00", 160, 300, 9_800_000));
     report.rates.extend(samples(Stage::Deliver, "22T17:00:00", 30, 300, 55_000_000));
+    report.canary = (0..60).flat_map(canary).collect();
     report.pace = vec![
         pace("20T06:00:00", "window", "weekdays 07:00-20:00", FREE, NIGHT),
         pace("20T22:00:00", "window", "backup 23:00-18:00", NIGHT, SHUT),

@@ -172,10 +172,12 @@ impl Deliver<'_> {
             match self.pace.admit_instance(&stop) {
                 Admission::Go => return true,
                 Admission::Stopped => return false,
-                Admission::Closed { .. } if self.pace.wait_until_open(&stop) == Admission::Stopped => {
+                Admission::Closed { .. } | Admission::Paused { .. }
+                    if self.pace.wait_until_open(&stop) == Admission::Stopped =>
+                {
                     return false;
                 }
-                Admission::Closed { .. } => {}
+                Admission::Closed { .. } | Admission::Paused { .. } => {}
             }
         }
     }

@@ -1,0 +1,158 @@
+//! The canary: small requests beside the work, every few seconds, and the moments in which the source is left alone.
+
+use std::time::Duration;
+
+use archive::Canary;
+use pace::{Admission, Pace, Probe};
+
+use super::fetch::Fetch;
+use super::governor::Governor;
+use crate::error::Result;
+
+const TICK: Duration = Duration::from_millis(200);
+/// Requests of each kind in a moment in which the source is left alone.
+const IDLE_ROUNDS: usize = 6;
+/// How long such a moment is at most. Receivers hold their answers for so long, and a PACS gives up on one that takes 10 s.
+const HUSH: Duration = Duration::from_secs(3);
+/// How long the source needs until it has nothing more to do for us.
+const SETTLE: Duration = Duration::from_millis(400);
+/// Without work for so long, the source has been left alone.
+const IDLE_AFTER: Duration = Duration::from_secs(2);
+
+/// Sends the canary and tells the governor.
+pub struct Watchman<'a> {
+    pub governor: &'a Governor,
+    pub fetch: &'a Fetch,
+    pub canary: Box<dyn Canary>,
+    /// Studies to ask for, in turn: always the same one would only test the source's cache.
+    pub studies: Vec<String>,
+    pub interval: Duration,
+    asked: usize,
+    idle_since: Option<Duration>,
+}
+
+impl<'a> Watchman<'a> {
+    pub fn new(
+        governor: &'a Governor,
+        fetch: &'a Fetch,
+        canary: Box<dyn Canary>,
+        studies: Vec<String>,
+        interval: Duration,
+    ) -> Self {
+        if studies.is_empty() {
+            // A query for no study in particular would be one for all.
+            governor.without(Probe::Find);
+        }
+        Self { governor, fetch, canary, studies, interval, asked: 0, idle_since: None }
+    }
+
+    /// Watches until `over`.
+    pub fn watch(&mut self, over: &dyn Fn() -> bool) -> Result<()> {
+        let mut rested = Some("start");
+        while !over() {
+            if self.pace().admission() != Admission::Go {
+                rested = Some("allowed again");
+            } else if self.fetch.is_down() {
+                rested = Some("source is back");
+            } else {
+                if let Some(signal) = rested.take() {
+                    self.begin(signal, over)?;
+                }
+                self.round(over)?;
+                self.pace().wait(self.interval, over);
+                continue;
+            }
+            self.canary.rest();
+            self.pace().wait(TICK, over);
+        }
+        Ok(())
+    }
+
+    fn pace(&self) -> &'a Pace {
+        self.governor.pace()
+    }
+
+    /// Learns what this hour's answers take, unless that is known, before work begins.
+    fn begin(&mut self, signal: &str, over: &dyn Fn() -> bool) -> Result<()> {
+        if !self.governor.is_ready() && self.pace().at_work() == 0 {
+            self.listen(over)?;
+        }
+        if self.governor.probes().is_empty() {
+            tracing::warn!(
+                "the source takes neither C-ECHO nor C-FIND from us: only its losses tell how busy it is"
+            );
+        }
+        self.governor.begin(signal);
+        Ok(())
+    }
+
+    fn round(&mut self, over: &dyn Fn() -> bool) -> Result<()> {
+        if self.governor.probes().is_empty() {
+            self.governor.unwatched();
+            return Ok(());
+        }
+        if self.governor.wants_hush() {
+            self.pace().hush(HUSH);
+            self.pace().wait(SETTLE, over);
+            let listened = self.listen(over);
+            self.pace().end_hush();
+            return listened;
+        }
+        let idle = self.is_idle();
+        for probe in self.governor.probes() {
+            let Some(took) = self.ask(probe) else { continue };
+            if idle && self.pace().at_work() == 0 {
+                self.governor.learn(probe, took)?;
+            } else {
+                self.governor.answered(probe, took)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether nothing of ours has been under way for a while.
+    fn is_idle(&mut self) -> bool {
+        let now = self.pace().clock().monotonic();
+        if self.pace().at_work() > 0 {
+            self.idle_since = None;
+            return false;
+        }
+        let since = *self.idle_since.get_or_insert(now);
+        now.saturating_sub(since) >= IDLE_AFTER
+    }
+
+    /// Learns from a few answers of a source that is left alone.
+    fn listen(&mut self, over: &dyn Fn() -> bool) -> Result<()> {
+        self.governor.hushed();
+        let end = self.pace().clock().monotonic().saturating_add(HUSH.saturating_sub(SETTLE));
+        for _ in 0..IDLE_ROUNDS {
+            for probe in self.governor.probes() {
+                let Some(took) = self.ask(probe) else { return Ok(()) };
+                // What came too late came while others were at work again.
+                if over() || self.pace().clock().monotonic() > end {
+                    return Ok(());
+                }
+                self.governor.learn(probe, took)?;
+            }
+            self.pace().wait(TICK, over);
+        }
+        Ok(())
+    }
+
+    /// Sends one request. What goes wrong with it tells something, too.
+    fn ask(&mut self, probe: Probe) -> Option<Duration> {
+        self.asked += 1;
+        let study = self.studies.get(self.asked / 2 % self.studies.len().max(1));
+        match self.canary.ask(probe, study.map_or("", String::as_str)) {
+            Ok(Some(took)) => return Some(took),
+            Ok(None) => self.governor.without(probe),
+            Err(error) => {
+                tracing::info!(%error, %probe, "the canary was not answered");
+                if let Some(loss) = error.loss(true) {
+                    self.governor.lost(loss, None);
+                }
+            }
+        }
+        None
+    }
+}
