@@ -12,13 +12,16 @@ pub const DRIVE: &str = "/dev/nst0";
 /// Instances in the job.
 pub const INSTANCES: u64 = 48;
 
-/// A planned job to [`DRIVE`] with about 27 MB that do not compress, in segments of so many bytes; and its source.
+/// A planned job to [`DRIVE`] with about 27 MB that do not compress, in segments of so many bytes, each written and
+/// committed as soon as it is packed; and its source.
 pub fn new_export(folder: &Path, segment: &str) -> (Program, PathBuf) {
     let source = folder.join("source");
     synthetic::write_many(&source, 12, 4, 560_000);
     let p2t = transfer::new_export(&folder.join("export"), &text(&source), Path::new(DRIVE));
     p2t.configure("segment", "frame_bytes", "1 MiB");
     p2t.configure("segment", "bytes", segment);
+    p2t.configure("media", "burst_bytes", "0 B");
+    p2t.configure("media", "commit_bytes", "1 MiB");
     p2t.run(&["plan"]).expect(Exit::Clean);
     (p2t, source)
 }
