@@ -108,7 +108,11 @@ fn run_stages(
         monitor: context.monitor.clone(),
     };
     let adaptive = config.pace.adaptive.unwrap_or_default();
-    let canary = source.canary().filter(|_| adaptive.enabled);
+    let canary = source.canary();
+    // Only a source that can be asked whether it is back is waited for.
+    let outage_hours = if canary.is_some() { config.source.outage_hours } else { 0 };
+    let outage = Duration::from_secs(3600 * u64::from(outage_hours));
+    let canary = canary.filter(|_| adaptive.enabled);
     let governor =
         canary.is_some().then(|| Governor::new(adaptive, pace.clone(), shared.clone())).transpose()?;
     let governor = governor.map(Arc::new);
@@ -120,7 +124,6 @@ fn run_stages(
         context.monitor.clone(),
         stop.clone(),
     ));
-    let outage = Duration::from_secs(3600 * u64::from(config.source.outage_hours));
     let fetch = Fetch::new(source, capture, config.retry).waiting(outage).governed(governor.clone());
     let watchman = governor.as_deref().zip(canary).map(|(governor, canary)| -> Result<_> {
         Ok(Watchman::new(governor, &fetch, canary, some_studies(shared)?, adaptive.interval()))

@@ -58,7 +58,7 @@ pub struct SourceConfig {
     pub node: Option<NodeOrPath>,
     /// How instances are retrieved from a DIMSE node.
     pub retrieve: Retrieve,
-    /// How many hours to wait for a source that is down, from 0 to 720.
+    /// How many hours to wait for a DIMSE source that is down, from 0 to 720.
     pub outage_hours: u32,
     /// Speaks TLS with it.
     #[serde(skip_serializing_if = "Option::is_none")]
