@@ -89,15 +89,12 @@ pub enum JobError {
     /// A user cannot be named to an archive.
     #[error(transparent)]
     User(#[from] dimse::Error),
-    /// A passcode or token is not where the configuration says.
-    #[error("{place} holds no passcode or token: one line of text is wanted, and nothing but it.")]
+    /// A passcode is not where the configuration says.
+    #[error("{place} holds no passcode: one line of text is wanted, and nothing but it.")]
     NoSecret {
         /// The file, or the environment variable.
         place: String,
     },
-    /// DIMSE knows no bearer tokens of ours.
-    #[error("A token logs in to DICOMweb only: name a `user` for this archive.")]
-    TokenForDimse,
     /// The handlers for Ctrl-C and SIGTERM could not be installed.
     #[error("cannot watch for signals, so the program could not be stopped cleanly")]
     Signals {
@@ -128,8 +125,7 @@ impl JobError {
             | Self::ConfigValue { .. }
             | Self::Tls(_)
             | Self::User(_)
-            | Self::NoSecret { .. }
-            | Self::TokenForDimse => ExitCode::Usage,
+            | Self::NoSecret { .. } => ExitCode::Usage,
             Self::Locked { .. } | Self::Io { .. } | Self::Signals { .. } => ExitCode::Failed,
         }
     }

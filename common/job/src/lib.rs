@@ -21,7 +21,7 @@ mod progress;
 mod rotating;
 mod stop;
 
-pub use access::{Login, Secret, dimse_options};
+pub use access::dimse_options;
 pub use cli::{Common, parse_args};
 pub use config::{P2tConfig, T2pConfig};
 pub use dimse::{AeTitle, Node};

@@ -6,12 +6,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustls::client::{ResolvesClientCert, Resumption};
-use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::pki_types::ServerName;
 use rustls::sign::CertifiedKey;
 use rustls::{ClientConfig, ClientConnection, SignatureScheme};
 
 use crate::session::Session;
-use crate::{Error, Fault, Identity, VERSIONS, files, provider};
+use crate::{Error, Fault, VERSIONS, files, provider};
 
 /// The files of a client.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -30,36 +30,22 @@ pub struct Client {
     config: Arc<ClientConfig>,
     own: Option<Arc<CertifiedKey>>,
     server_name: Option<ServerName<'static>>,
-    roots: Arc<[CertificateDer<'static>]>,
-    identity: Option<Arc<Identity>>,
 }
 
 impl Client {
     /// Reads the files.
     pub fn load(files: &ClientFiles) -> Result<Self, Error> {
         let provider = provider();
-        let roots = files::roots(files.ca.as_ref())?;
-        let store = files::store(&roots, files.ca.as_ref())?;
-        let read = |(certificate, key): &(PathBuf, PathBuf)| Identity::read(certificate, key, &provider);
-        let (identity, own) = files.identity.as_ref().map(read).transpose()?.unzip();
+        let store = files::store(files.ca.as_ref())?;
+        let read = |(certificate, key): &(PathBuf, PathBuf)| files::identity(certificate, key, &provider);
+        let own = files.identity.as_ref().map(read).transpose()?;
         let server_name = files.server_name.as_deref().map(name).transpose()?;
         let mut config = ClientConfig::builder_with_provider(provider)
             .with_protocol_versions(&VERSIONS)?
             .with_root_certificates(store)
             .with_no_client_auth();
         config.resumption = Resumption::disabled();
-        let identity = identity.map(Arc::new);
-        Ok(Self { config: Arc::new(config), own, server_name, roots: roots.into(), identity })
-    }
-
-    /// The CAs that are trusted.
-    pub fn roots(&self) -> &[CertificateDer<'static>] {
-        &self.roots
-    }
-
-    /// What is shown to peers that demand a certificate.
-    pub fn identity(&self) -> Option<&Identity> {
-        self.identity.as_deref()
+        Ok(Self { config: Arc::new(config), own, server_name })
     }
 
     /// Begins a connection to `host`.

@@ -11,58 +11,39 @@ use rustls::sign::CertifiedKey;
 
 use crate::Error;
 
-/// A certificate with those of the CAs between it and the root, and its private key.
-#[derive(Debug)]
-pub struct Identity {
-    /// The own certificate first.
-    pub chain: Vec<CertificateDer<'static>>,
-    /// Its key.
-    pub key: PrivateKeyDer<'static>,
+/// Our certificate, with those of the CAs between it and the root, and its private key; they must belong together.
+pub(crate) fn identity(
+    certificate: &Path,
+    key: &Path,
+    provider: &CryptoProvider,
+) -> Result<Arc<CertifiedKey>, Error> {
+    CertifiedKey::from_der(certificates("certificate", certificate)?, private_key(key)?, provider)
+        .and_then(|pair| pair.keys_match().map(|()| pair))
+        .map(Arc::new)
+        .map_err(|error| Error::Identity {
+            certificate: certificate.to_owned(),
+            key: key.to_owned(),
+            detail: error.to_string(),
+        })
 }
 
-impl Identity {
-    /// Reads both files and sees that they belong together.
-    pub(crate) fn read(
-        certificate: &Path,
-        key: &Path,
-        provider: &CryptoProvider,
-    ) -> Result<(Self, Arc<CertifiedKey>), Error> {
-        let identity = Self { chain: certificates("certificate", certificate)?, key: private_key(key)? };
-        let pair = CertifiedKey::from_der(identity.chain.clone(), identity.key.clone_key(), provider)
-            .and_then(|pair| pair.keys_match().map(|()| pair))
-            .map_err(|error| Error::Identity {
-                certificate: certificate.to_owned(),
-                key: key.to_owned(),
-                detail: error.to_string(),
-            })?;
-        Ok((identity, Arc::new(pair)))
-    }
-}
-
-/// The certificates of CAs in a file, or else those that the system trusts.
-pub(crate) fn roots(file: Option<&PathBuf>) -> Result<Vec<CertificateDer<'static>>, Error> {
-    if let Some(path) = file {
-        return certificates("CA file", path);
-    }
-    let found = rustls_native_certs::load_native_certs().certs;
-    if found.is_empty() { Err(Error::NoSystemRoots) } else { Ok(found) }
-}
-
-/// Takes CAs as roots. One of the operator's that cannot be used is an error; the system has some odd ones.
-pub(crate) fn store(
-    certificates: &[CertificateDer<'static>],
-    file: Option<&PathBuf>,
-) -> Result<RootCertStore, Error> {
+/// The CAs in a file, or else those that the system trusts. One of the operator's that cannot be used is an error; the
+/// system has some odd ones.
+pub(crate) fn store(file: Option<&PathBuf>) -> Result<RootCertStore, Error> {
     let mut store = RootCertStore::empty();
-    for certificate in certificates {
-        if let (Err(error), Some(path)) = (store.add(certificate.clone()), file) {
-            return Err(Error::Untrustworthy { path: path.clone(), detail: error.to_string() });
-        }
+    let Some(path) = file else {
+        store.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        return if store.is_empty() { Err(Error::NoSystemRoots) } else { Ok(store) };
+    };
+    for certificate in certificates("CA file", path)? {
+        store
+            .add(certificate)
+            .map_err(|error| Error::Untrustworthy { path: path.clone(), detail: error.to_string() })?;
     }
     Ok(store)
 }
 
-pub(crate) fn certificates(what: &'static str, path: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
+fn certificates(what: &'static str, path: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
     let refused = |error| refused(what, path, error);
     let found: Vec<_> = CertificateDer::pem_file_iter(path)
         .and_then(Iterator::collect::<Result<Vec<_>, PemError>>)

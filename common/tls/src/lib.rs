@@ -1,4 +1,4 @@
-//! TLS as DIMSE and DICOMweb use it, on rustls: whom we trust and what we show, from files that the operator names, and
+//! TLS as DIMSE uses it, on rustls: whom we trust and what we show, from files that the operator names, and
 //! what goes wrong, in words.
 //!
 //! The profile is BCP 195 (RFC 9325; PS3.15 annex B): TLS 1.2 and 1.3, ephemeral key exchange and authenticated
@@ -16,8 +16,6 @@ pub mod testing;
 pub use client::{Client, ClientFiles};
 pub use error::Error;
 pub use fault::Fault;
-pub use files::Identity;
-pub use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 pub use server::{Server, ServerFiles};
 pub use session::{Progress, Session, fault_in};
 
@@ -30,6 +28,6 @@ use rustls::crypto::CryptoProvider;
 const VERSIONS: [&SupportedProtocolVersion; 2] = [&rustls::version::TLS13, &rustls::version::TLS12];
 
 /// The cryptography: ring. Its cipher suites all have ephemeral key exchange and authenticated encryption.
-pub fn provider() -> Arc<CryptoProvider> {
+pub(crate) fn provider() -> Arc<CryptoProvider> {
     Arc::new(rustls::crypto::ring::default_provider())
 }

@@ -9,7 +9,7 @@ use rustls::sign::SingleCertAndKey;
 use rustls::{ServerConfig, ServerConnection};
 
 use crate::session::Session;
-use crate::{Error, Fault, Identity, VERSIONS, files, provider};
+use crate::{Error, Fault, VERSIONS, files, provider};
 
 /// The files of a server.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,13 +30,13 @@ impl Server {
     /// Reads the files.
     pub fn load(files: &ServerFiles) -> Result<Self, Error> {
         let provider = provider();
-        let (_, own) = Identity::read(&files.certificate, &files.key, &provider)?;
+        let own = files::identity(&files.certificate, &files.key, &provider)?;
         let builder =
             ServerConfig::builder_with_provider(provider.clone()).with_protocol_versions(&VERSIONS)?;
         let builder = match &files.client_ca {
             None => builder.with_no_client_auth(),
             Some(path) => {
-                let roots = files::store(&files::roots(Some(path))?, Some(path))?;
+                let roots = files::store(Some(path))?;
                 let verifier = WebPkiClientVerifier::builder_with_provider(roots.into(), provider)
                     .build()
                     .map_err(|error| Error::Setup(error.to_string()))?;
