@@ -71,6 +71,14 @@ fn ingest_through_a_line(folder: &Path) -> (Orthanc, Proxy, Program) {
     (destination, line, t2p)
 }
 
+/// A destination that is down, and a job for it.
+fn ingest_to_one_that_is_down(folder: &Path) -> (Orthanc, Program) {
+    let mut destination = Orthanc::start("SITE_B", &folder.join("b"));
+    destination.stop();
+    let t2p = ingest_to(folder, &destination.node());
+    (destination, t2p)
+}
+
 fn is_whole(p2t: &Program) {
     assert_eq!(transfer::balance(p2t), Balance::all_done(OBJECTS));
 }
@@ -195,9 +203,7 @@ fn an_object_that_changed_in_the_spool_of_t2p_is_not_delivered_but_loaded_again(
     let folder = scratch();
     let folder = folder.path();
     let volumes = volumes(folder);
-    let mut destination = Orthanc::start("SITE_B", &folder.join("b"));
-    destination.stop();
-    let t2p = ingest_to(folder, &destination.node());
+    let (mut destination, t2p) = ingest_to_one_that_is_down(folder);
     let ingest = transfer::ingest_arguments(&volumes);
     t2p.configure("pace.limits", "associations", i64::from(STUDIES));
     transfer::load_only(&t2p, &volumes, OBJECTS);
@@ -299,9 +305,7 @@ fn a_destination_that_is_down_is_named_and_delivery_resumes_when_it_is_back() {
     let folder = scratch();
     let folder = folder.path();
     let volumes = volumes(folder);
-    let mut destination = Orthanc::start("SITE_B", &folder.join("b"));
-    destination.stop();
-    let t2p = ingest_to(folder, &destination.node());
+    let (mut destination, t2p) = ingest_to_one_that_is_down(folder);
     let ingest = transfer::ingest_arguments(&volumes);
     t2p.run(&ingest).expect(Exit::Incomplete).says(&destination.node());
     assert_eq!(transfer::balance(&t2p).pending, OBJECTS);

@@ -20,6 +20,8 @@ mod watch;
 mod write;
 
 #[cfg(test)]
+mod planned;
+#[cfg(test)]
 mod sweep;
 #[cfg(test)]
 mod tests;

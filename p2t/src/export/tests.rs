@@ -5,12 +5,12 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use archive::{Intake, Listing, ObjectIdentity, Retrieve, RetrieveEnd, Source, StudyListing};
+use archive::{Intake, ObjectIdentity};
 use catalogue::pack::{Budget, Member, ObjectCursor, Readiness};
 use catalogue::plan::InstanceRow;
 use catalogue::segments::NewSegment;
 use catalogue::{Catalogue, InstanceState, PlanPosition, StudyId, StudyRow};
-use job::config::{RetryConfig, SelectionConfig};
+use job::config::RetryConfig;
 use job::{Journal, Stop, Void};
 use pace::{Calendar, Limits, Pace, SystemClock};
 use tempfile::TempDir;
@@ -18,6 +18,7 @@ use tempfile::TempDir;
 use super::capture::Capture;
 use super::fetch::Fetch;
 use super::object::StudyIntake;
+use super::planned::Planned;
 use super::spool::{INTAKE_BYTES, Spool};
 use crate::error::Error;
 
@@ -195,50 +196,9 @@ fn an_object_that_breaks_off_leaves_nothing_behind() {
     assert_eq!(lab.capture.shared.lock().intakes().unwrap()[0].end, 8);
 }
 
-/// A source that is made up.
-struct Made {
-    answers: bool,
-    /// Whether it sends what it is asked for by name; else it breaks off.
-    sends: bool,
-}
-
-impl Source for Made {
-    fn describe(&self) -> String {
-        "MADE".to_owned()
-    }
-
-    fn answers(&self) -> bool {
-        self.answers
-    }
-
-    fn list(
-        &self,
-        _: &SelectionConfig,
-        _: &mut dyn Listing,
-        _: &dyn Fn() -> bool,
-    ) -> Result<(), archive::Error> {
-        Ok(())
-    }
-
-    fn list_study(&self, _: &str) -> Result<StudyListing, archive::Error> {
-        Ok(StudyListing::default())
-    }
-
-    fn retrieve(
-        &self,
-        request: Retrieve<'_>,
-        intake: &Arc<dyn Intake>,
-        _: &dyn Fn() -> bool,
-    ) -> Result<RetrieveEnd, archive::Error> {
-        if !self.sends {
-            return Err(archive::Error::Stopped);
-        }
-        for wanted in request.wanted {
-            let number = wanted.sop_instance.rsplit('.').next().unwrap().parse().unwrap();
-            arrive(intake.as_ref(), number);
-        }
-        Ok(RetrieveEnd::default())
-    }
+/// A source that breaks off whatever it is asked for.
+fn broken(answers: bool) -> Arc<Planned> {
+    Planned::new(answers, |_, _| Err(archive::Error::Stopped))
 }
 
 #[test]
@@ -249,7 +209,7 @@ fn a_source_that_is_down_is_given_up_after_the_pauses_however_many_workers_find_
         plan(&mut catalogue, &format!("1.{study}"), [instance(study)]);
     }
     let retry = RetryConfig { attempts: 2, delay_seconds: 1 };
-    let fetch = Fetch::new(Arc::new(Made { answers: false, sends: false }), lab.capture.clone(), retry);
+    let fetch = Fetch::new(broken(false), lab.capture.clone(), retry);
     let started = Instant::now();
     let ends: Vec<_> = thread::scope(|scope| {
         let work = |number| {
@@ -269,8 +229,7 @@ fn a_source_that_is_down_is_given_up_after_the_pauses_however_many_workers_find_
 fn a_study_over_which_the_source_breaks_off_each_time_fails_in_the_end() {
     let lab = Lab::new(3);
     let retry = RetryConfig { attempts: 2, delay_seconds: 0 };
-    let run =
-        || Fetch::new(Arc::new(Made { answers: true, sends: false }), lab.capture.clone(), retry).work(0);
+    let run = || Fetch::new(broken(true), lab.capture.clone(), retry).work(0);
     assert!(matches!(run(), Err(Error::SourceDown { .. })));
     run().unwrap();
     assert_eq!(lab.in_state(InstanceState::Failed), 3);
@@ -282,8 +241,13 @@ fn a_study_with_more_instances_than_are_asked_for_at_once_comes_whole_in_one_att
     let lab = Lab::new(COUNT);
     lab.capture.give_back(lab.capture.spool.open_intake(&mut lab.capture.shared.lock()).unwrap());
     let retry = RetryConfig { attempts: 1, delay_seconds: 0 };
-    let fetch =
-        Fetch::new(Arc::new(Made { answers: true, sends: true }), lab.capture.clone(), retry).in_parts_of(7);
+    let source = Planned::new(true, |request, intake| {
+        for wanted in request.wanted {
+            arrive(intake, wanted.sop_instance.rsplit('.').next().unwrap().parse().unwrap());
+        }
+        Ok(())
+    });
+    let fetch = Fetch::new(source, lab.capture.clone(), retry).in_parts_of(7);
     fetch.work(0).unwrap();
     assert_eq!(lab.in_state(InstanceState::Captured), COUNT as u64);
     let studies = lab.capture.shared.lock().studies(PlanPosition::default(), 1).unwrap();

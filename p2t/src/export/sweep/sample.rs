@@ -5,10 +5,10 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-use archive::{Intake, Listing, ObjectIdentity, Retrieve, RetrieveEnd, Source, StudyListing};
+use archive::{ObjectIdentity, Source};
 use catalogue::plan::InstanceRow;
 use catalogue::{Catalogue, PlanPosition, StudyRow};
-use job::config::{RetryConfig, SelectionConfig};
+use job::config::RetryConfig;
 use job::{ByteSize, JobDir, Journal, P2tConfig, Program, Stop, Void};
 use pace::{Calendar, Limits, Pace, SystemClock};
 use tempfile::TempDir;
@@ -17,6 +17,7 @@ use volume::SegmentOptions;
 use super::super::capture::Capture;
 use super::super::fetch::Fetch;
 use super::super::pack::Pack;
+use super::super::planned::Planned;
 use super::super::segment_bytes;
 use super::super::spool::Spool;
 use crate::context::Ids;
@@ -59,7 +60,7 @@ impl Sample {
         let capture =
             Capture::new(journal.clone(), spool.clone(), Arc::new(pace), Arc::new(Void), Stop::new());
         capture.give_back(spool.open_intake(&mut journal.lock()).unwrap());
-        let fetch = Fetch::new(Arc::new(Given(objects.clone())), Arc::new(capture), RetryConfig::default());
+        let fetch = Fetch::new(given(objects.clone()), Arc::new(capture), RetryConfig::default());
         fetch.work(0).unwrap();
         fetch.capture.close().unwrap();
         let options = SegmentOptions {
@@ -83,7 +84,7 @@ impl Sample {
 
     /// The source of the job.
     pub fn source(&self) -> Arc<dyn Source> {
-        Arc::new(Given(self.objects.clone()))
+        given(self.objects.clone())
     }
 }
 
@@ -144,39 +145,11 @@ fn content(number: usize) -> Vec<u8> {
 }
 
 /// A source that has these objects.
-struct Given(Objects);
-
-impl Source for Given {
-    fn describe(&self) -> String {
-        "GIVEN".to_owned()
-    }
-
-    fn answers(&self) -> bool {
-        true
-    }
-
-    fn list(
-        &self,
-        _: &SelectionConfig,
-        _: &mut dyn Listing,
-        _: &dyn Fn() -> bool,
-    ) -> Result<(), archive::Error> {
-        Ok(())
-    }
-
-    fn list_study(&self, _: &str) -> Result<StudyListing, archive::Error> {
-        Ok(StudyListing::default())
-    }
-
-    fn retrieve(
-        &self,
-        request: Retrieve<'_>,
-        intake: &Arc<dyn Intake>,
-        _: &dyn Fn() -> bool,
-    ) -> Result<RetrieveEnd, archive::Error> {
+fn given(objects: Objects) -> Arc<dyn Source> {
+    Planned::new(true, move |request, intake| {
         for wanted in request.wanted {
             let mut object = intake.begin(4).unwrap();
-            object.write(&self.0[&wanted.sop_instance]).unwrap();
+            object.write(&objects[&wanted.sop_instance]).unwrap();
             let identity = ObjectIdentity {
                 series_uid: Some("1.2.3".into()),
                 sop_instance: Some(wanted.sop_instance.clone()),
@@ -184,6 +157,6 @@ impl Source for Given {
             };
             object.finish(identity).unwrap();
         }
-        Ok(RetrieveEnd::default())
-    }
+        Ok(())
+    })
 }

@@ -1,0 +1,53 @@
+//! A source for the tests of the stages behind the plan: everything is listed already, and it sends what the test says.
+
+use std::sync::Arc;
+
+use archive::{Error, Intake, Listing, Retrieve, RetrieveEnd, Source, StudyListing};
+use job::config::SelectionConfig;
+
+/// Puts what is asked for into the intake.
+type Sends = dyn Fn(&Retrieve<'_>, &dyn Intake) -> Result<(), Error> + Send + Sync;
+
+/// A source that lists nothing.
+pub struct Planned {
+    answers: bool,
+    sends: Box<Sends>,
+}
+
+impl Planned {
+    /// `answers`: whether it can be reached; `sends`: what it does when it is asked for instances.
+    pub fn new(
+        answers: bool,
+        sends: impl Fn(&Retrieve<'_>, &dyn Intake) -> Result<(), Error> + Send + Sync + 'static,
+    ) -> Arc<Self> {
+        Arc::new(Self { answers, sends: Box::new(sends) })
+    }
+}
+
+impl Source for Planned {
+    fn describe(&self) -> String {
+        "PLANNED".to_owned()
+    }
+
+    fn answers(&self) -> bool {
+        self.answers
+    }
+
+    fn list(&self, _: &SelectionConfig, _: &mut dyn Listing, _: &dyn Fn() -> bool) -> Result<(), Error> {
+        Ok(())
+    }
+
+    fn list_study(&self, _: &str) -> Result<StudyListing, Error> {
+        Ok(StudyListing::default())
+    }
+
+    fn retrieve(
+        &self,
+        request: Retrieve<'_>,
+        intake: &Arc<dyn Intake>,
+        _: &dyn Fn() -> bool,
+    ) -> Result<RetrieveEnd, Error> {
+        (self.sends)(&request, intake.as_ref())?;
+        Ok(RetrieveEnd::default())
+    }
+}
