@@ -15,6 +15,12 @@ mod streaming;
 
 use std::process::ExitCode;
 
+use mimalloc::MiMalloc;
+
+/// It gives memory back that a stage's threads have left; the system's keeps it for other threads to come.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
+
 fn main() -> ExitCode {
     match job::parse_args::<cli::Cli>() {
         Ok(cli) => commands::run(cli).into(),
