@@ -31,8 +31,11 @@ fn only_what_is_named_can_be_written() {
     let (kept, other) = (scratch(), scratch());
     let lab = Lab { writable: vec![kept.path().to_owned()], ..Lab::default() };
     // What is not named is either forgotten (/tmp) or cannot be written at all (the rest).
-    let script =
-        format!("echo kept >{}/file && (echo lost >{}/file || true)", kept.path().display(), other.path().display());
+    let script = format!(
+        "echo kept >{}/file && (echo lost >{}/file || true)",
+        kept.path().display(),
+        other.path().display()
+    );
     let output = run(&lab, &script);
     assert!(output.status.success(), "{output:?}");
     assert_eq!(std::fs::read_to_string(kept.path().join("file")).expect("it was kept"), "kept\n");

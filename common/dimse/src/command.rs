@@ -6,7 +6,7 @@ use dataset::{Encoding, FlatSet, Tag, read_flat};
 
 use crate::elements::put;
 use crate::negotiation::uid;
-use crate::{Error, Status};
+use crate::{Error, Status, SubOperations};
 
 const GROUP_LENGTH: Tag = Tag(0x0000, 0x0000);
 const AFFECTED_SOP_CLASS: Tag = Tag(0x0000, 0x0002);
@@ -125,22 +125,39 @@ impl CommandWriter {
     }
 
     /// The response to `request`.
-    pub fn response(request: &Command, status: Status, comment: Option<&str>) -> Vec<u8> {
+    pub fn response(request: &Command, response: &Response<'_>) -> Vec<u8> {
         let class = request.sop_class.as_str();
         let writer = Self::new(request.field | field::RESPONSE, (!class.is_empty()).then_some(class))
             .number(RESPONDED_TO, request.message_id)
-            .data_set(false)
-            .number(STATUS, status.0);
-        let writer = match comment.map(clean_comment) {
+            .data_set(response.data_set)
+            .number(STATUS, response.status.0);
+        let writer = match response.comment.map(clean_comment) {
             Some(text) if !text.is_empty() => writer.text(ERROR_COMMENT, &text, b' '),
             _ => writer,
         };
-        match request.sop_instance.as_str() {
+        let writer = match request.sop_instance.as_str() {
             "" => writer,
             instance => writer.text(AFFECTED_SOP_INSTANCE, instance, 0),
+        };
+        match response.counts {
+            None => writer,
+            Some(counts) => writer
+                .number(REMAINING, counts.remaining)
+                .number(COMPLETED, counts.completed)
+                .number(FAILED, counts.failed)
+                .number(WARNING, counts.warning),
         }
         .finish()
     }
+}
+
+/// What a response says besides whom it answers.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Response<'a> {
+    pub status: Status,
+    pub comment: Option<&'a str>,
+    pub data_set: bool,
+    pub counts: Option<SubOperations>,
 }
 
 /// A command set as it came. Texts are the peer's: not validated, only bounded.
@@ -228,13 +245,16 @@ mod tests {
     #[test]
     fn a_response_answers_its_request() {
         let request = Command::parse(&CommandWriter::store(9, "1.2.3", "1.2.3.4")).unwrap();
-        let bytes = CommandWriter::response(&request, Status::OUT_OF_RESOURCES, Some("disk\r\n full"));
-        let response = Command::parse(&bytes).unwrap();
+        let (status, comment) = (Status::OUT_OF_RESOURCES, Some("disk\r\n full"));
+        let counts = Some(SubOperations { remaining: 3, ..SubOperations::default() });
+        let answer = Response { status, comment, counts, data_set: false };
+        let response = Command::parse(&CommandWriter::response(&request, &answer)).unwrap();
         assert_eq!(response.name(), "C-STORE-RSP");
         assert_eq!(response.responded_to, Some(9));
         assert_eq!(response.status, Some(Status::OUT_OF_RESOURCES));
         assert_eq!(response.comment.as_deref(), Some("disk full"));
         assert_eq!(response.sop_instance, "1.2.3.4");
+        assert_eq!((response.remaining, response.failed), (Some(3), Some(0)));
     }
 
     #[test]

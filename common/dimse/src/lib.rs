@@ -1,4 +1,5 @@
-//! DIMSE services over TCP: C-ECHO, C-FIND, C-GET, C-MOVE and C-STORE as user, storage as provider.
+//! DIMSE services over TCP: C-ECHO, C-FIND, C-GET, C-MOVE and C-STORE as user, storage as provider, and
+//! what a provider of Query/Retrieve stands on.
 //!
 //! Objects stream through in pieces, verbatim; whatever a peer sends, memory stays bounded and nothing is parsed
 //! recursively. dicom-ul is the codec of the association PDUs; sockets, the association and P-DATA are our own.
@@ -17,6 +18,7 @@ mod negotiation;
 mod node;
 mod operation;
 mod options;
+mod provide;
 mod query;
 mod reason;
 mod repair;
@@ -37,6 +39,7 @@ pub use intake::{Incoming, Intake, Receiver, Refusal};
 pub use node::{AeTitle, Node};
 pub use operation::Watch;
 pub use options::{Options, Timeouts};
+pub use provide::{QueryRetrieve, Request, SubOperations};
 pub use query::{Key, Level};
 pub use reason::{AbortCause, Rejection};
 pub use retrieve::{MoveRequest, RetrieveEnd};

@@ -4,7 +4,7 @@ use dicom_ul::pdu::Pdu;
 
 use crate::association::{Association, unexpected};
 use crate::channel::{Arrival, Fragment};
-use crate::command::{Command, CommandWriter};
+use crate::command::{Command, CommandWriter, Response};
 use crate::{Error, Status};
 
 /// No command set comes near this: the longest have a list of a few elements.
@@ -36,7 +36,8 @@ impl Association {
         status: Status,
         comment: Option<&str>,
     ) -> Result<(), Error> {
-        self.send(message.context, &CommandWriter::response(&message.command, status, comment), None)
+        let response = Response { status, comment, ..Response::default() };
+        self.send(message.context, &CommandWriter::response(&message.command, &response), None)
     }
 
     /// The next command set; None if the peer has released the association (which is answered).

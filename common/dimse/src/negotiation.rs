@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use dataset::{IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME};
-use dicom_dictionary_std::uids::EXPLICIT_VR_LITTLE_ENDIAN;
+use dicom_dictionary_std::uids::{EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN};
 use dicom_ul::pdu::{
     AssociationAC, AssociationRQ, PresentationContextProposed, PresentationContextResult,
     PresentationContextResultReason as Reason, RequestorRoles, UserVariableItem,
@@ -15,6 +15,9 @@ use crate::{AeTitle, Error, Options, UserIdentity};
 
 /// PS3.7 annex A.2.1.
 const APPLICATION_CONTEXT: &str = "1.2.840.10008.3.1.1.1";
+
+/// How the SOP classes of Query/Retrieve begin (PS3.4 section C.6).
+const QUERY_RETRIEVE: &str = "1.2.840.10008.5.1.4.1.2.";
 
 /// Longest content of an item, whose length has 16 bits; leaves room for the other items beside it.
 pub(crate) const MAX_ITEM: usize = 32 * 1024;
@@ -100,7 +103,7 @@ fn judge(
 }
 
 /// Our answer to a request, as a storage provider that takes every SOP class and transfer syntax: Explicit VR Little
-/// Endian if it is among the proposed ones, else the first.
+/// Endian if it is among the proposed ones, else the first. Identifiers of Query/Retrieve are in Implicit VR Little Endian.
 pub(crate) fn accept(
     request: &AssociationRQ,
     options: &Options,
@@ -109,7 +112,11 @@ pub(crate) fn accept(
     let mut presentation_contexts = Vec::new();
     for proposed in &request.presentation_contexts {
         let offered = || proposed.transfer_syntaxes.iter().map(|ts| uid(ts));
-        let chosen = offered().find(|ts| *ts == EXPLICIT_VR_LITTLE_ENDIAN).or_else(|| offered().next());
+        let chosen = if uid(&proposed.abstract_syntax).starts_with(QUERY_RETRIEVE) {
+            offered().find(|ts| *ts == IMPLICIT_VR_LITTLE_ENDIAN)
+        } else {
+            offered().find(|ts| *ts == EXPLICIT_VR_LITTLE_ENDIAN).or_else(|| offered().next())
+        };
         let refusal = chosen.is_none().then_some(ContextRefusal::TransferSyntaxesNotSupported);
         let reason = chosen.map_or(Reason::TransferSyntaxesNotSupported, |_| Reason::Acceptance);
         let transfer_syntax = chosen.unwrap_or_default().to_owned();

@@ -11,7 +11,7 @@ use rustix::net::sockopt::{Timeout, set_socket_timeout};
 
 use crate::command::next_message_id;
 use crate::serve::serve;
-use crate::{AeTitle, Error, Options, Receiver};
+use crate::{AeTitle, Error, Options, QueryRetrieve, Receiver};
 
 /// How often the listener looks up from waiting.
 const TICK: Duration = Duration::from_millis(100);
@@ -57,6 +57,7 @@ pub(crate) struct Shared {
     pub serving: AtomicUsize,
     stop: AtomicBool,
     fallback: SharedReceiver,
+    pub query_retrieve: Option<Arc<dyn QueryRetrieve>>,
     routes: Mutex<HashMap<u16, Destination>>,
     connections: Mutex<HashMap<u64, TcpStream>>,
 }
@@ -71,6 +72,23 @@ pub(crate) struct Destination {
 impl StorageScp {
     /// Starts listening. Objects that belong to no [`Route`] go to `fallback`.
     pub fn start(config: ScpConfig, fallback: SharedReceiver) -> Result<Self, Error> {
+        Self::listen(config, fallback, None)
+    }
+
+    /// The same, for a provider of Query/Retrieve too.
+    pub fn start_with(
+        config: ScpConfig,
+        fallback: SharedReceiver,
+        query_retrieve: Arc<dyn QueryRetrieve>,
+    ) -> Result<Self, Error> {
+        Self::listen(config, fallback, Some(query_retrieve))
+    }
+
+    fn listen(
+        config: ScpConfig,
+        fallback: SharedReceiver,
+        query_retrieve: Option<Arc<dyn QueryRetrieve>>,
+    ) -> Result<Self, Error> {
         let wanted = config.address;
         let (listener, address) =
             listen(wanted).map_err(|source| Error::Listen { address: wanted.to_string(), source })?;
@@ -79,6 +97,7 @@ impl StorageScp {
             serving: AtomicUsize::new(0),
             stop: AtomicBool::new(false),
             fallback,
+            query_retrieve,
             routes: Mutex::default(),
             connections: Mutex::default(),
         });

@@ -15,7 +15,7 @@ use crate::negotiation::{self, uid};
 use crate::reason::Rejection;
 use crate::scp::{ScpConfig, Shared};
 use crate::stream::Stream;
-use crate::{AeTitle, Error, Status};
+use crate::{AeTitle, Error, Request, Status};
 
 /// Counts itself among the running associations.
 struct Slot<'a> {
@@ -129,7 +129,18 @@ fn answer(association: &mut Association, message: &Message, shared: &Shared) -> 
         }
         field::ECHO => association.respond(message, Status::SUCCESS, None),
         field::CANCEL => Ok(()),
+        field::FIND | field::GET | field::MOVE if shared.query_retrieve.is_some() => {
+            provide(association, message, shared)
+        }
         _ if message.command.is_response() => Err(unexpected(message.command.name(), "a request")),
         _ => association.decline(message),
+    }
+}
+
+fn provide(association: &mut Association, message: &Message, shared: &Shared) -> Result<(), Error> {
+    let request = Request::read(association, message)?;
+    match (&shared.query_retrieve, request) {
+        (Some(provider), Some(request)) => provider.answer(request),
+        _ => Ok(()),
     }
 }

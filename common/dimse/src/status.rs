@@ -47,12 +47,14 @@ pub enum StatusClass {
 }
 
 /// Status (0000,0900) of a DIMSE response. It is the peer's claim, not evidence.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct Status(pub u16);
 
 impl Status {
     /// 0000.
     pub const SUCCESS: Self = Self(0x0000);
+    /// FF00: more responses follow.
+    pub const PENDING: Self = Self(0xFF00);
     /// A700: the receiver has no room.
     pub const OUT_OF_RESOURCES: Self = Self(0xA700);
     /// C000: the receiver cannot process the object.

@@ -1,0 +1,112 @@
+//! C-FIND at the three levels of Study Root.
+
+use dataset::{FlatSet, Tag, tags};
+use dimse::{Error, Level, Request, Status};
+
+use crate::archive::Archive;
+use crate::lies::Lies;
+use crate::matching::{Wanted, fits};
+
+/// A row: the values that the PACS has, in the order of the request's keys.
+type Row = Vec<(Tag, String)>;
+
+/// How a C-FIND is to end.
+pub(crate) struct Answer {
+    pub rows: Vec<Row>,
+    pub status: Status,
+}
+
+/// What the archive answers, lies included. `query` is the number of the query.
+pub(crate) fn answer(archive: &Archive, lies: &Lies, level: Level, keys: &FlatSet, query: u64) -> Answer {
+    let rows = match level {
+        Level::Study => studies(archive, lies, keys, query),
+        Level::Series => series(archive, keys),
+        Level::Image => images(archive, keys),
+    };
+    if level == Level::Study {
+        return cut(rows, lies);
+    }
+    Answer { rows, status: Status::SUCCESS }
+}
+
+/// Sends it.
+pub(crate) fn send(mut request: Request<'_>, level: Level, answer: &Answer) -> Result<(), Error> {
+    for row in &answer.rows {
+        let values: Vec<(Tag, &str)> = row.iter().map(|(tag, value)| (*tag, value.as_str())).collect();
+        request.row(level, &values)?;
+    }
+    request.finish(answer.status, None, None)
+}
+
+fn cut(mut rows: Vec<Row>, lies: &Lies) -> Answer {
+    let count = rows.len() as u64;
+    if lies.refuse_above.is_some_and(|most| count > most) {
+        return Answer { rows: Vec::new(), status: Status::OUT_OF_RESOURCES };
+    }
+    match lies.cap {
+        Some(cap) if count > cap => {
+            rows.truncate(cap as usize);
+            Answer { rows, status: lies.cap_status }
+        }
+        _ => Answer { rows, status: Status::SUCCESS },
+    }
+}
+
+fn studies(archive: &Archive, lies: &Lies, keys: &FlatSet, query: u64) -> Vec<Row> {
+    let wanted = Wanted::of(keys, &|tag| lies.ignores(tag));
+    let times = lies.rows_per_study.unwrap_or(1).max(1) as usize;
+    archive
+        .find(&wanted, lies.order, query)
+        .into_iter()
+        .map(|study| {
+            row(keys, |tag| match tag {
+                tags::MODALITIES_IN_STUDY if lies.hide_modalities => None,
+                _ => study.value(tag),
+            })
+        })
+        .flat_map(|row| std::iter::repeat_n(row, times))
+        .collect()
+}
+
+fn series(archive: &Archive, keys: &FlatSet) -> Vec<Row> {
+    let study_uid = keys.uid(tags::STUDY_INSTANCE_UID).unwrap_or_default();
+    let found = archive.study(&study_uid).into_iter().flat_map(|study| &study.series);
+    found
+        .map(|series| {
+            row(keys, |tag| match tag {
+                tags::STUDY_INSTANCE_UID => Some(study_uid.clone()),
+                _ => series.value(tag),
+            })
+        })
+        .collect()
+}
+
+fn images(archive: &Archive, keys: &FlatSet) -> Vec<Row> {
+    let study_uid = keys.uid(tags::STUDY_INSTANCE_UID).unwrap_or_default();
+    let series_uid = keys.uid(tags::SERIES_INSTANCE_UID).unwrap_or_default();
+    let wanted = keys.text(tags::SOP_INSTANCE_UID).filter(|uids| !uids.is_empty());
+    let series = archive.study(&study_uid).into_iter().flat_map(|study| &study.series);
+    let found = series.filter(|series| series.uid == series_uid);
+    found
+        .flat_map(|series| (1..=series.instances).map(move |number| (series, number)))
+        .filter(|(series, number)| {
+            let uid = series.instance_uid(*number);
+            wanted.as_ref().is_none_or(|wanted| fits(tags::SOP_INSTANCE_UID, wanted, &uid))
+        })
+        .map(|(series, number)| {
+            row(keys, |tag| match tag {
+                tags::STUDY_INSTANCE_UID => Some(study_uid.clone()),
+                tags::SERIES_INSTANCE_UID => Some(series_uid.clone()),
+                _ => series.instance_value(number, tag),
+            })
+        })
+        .collect()
+}
+
+/// The values of the keys asked for; what the archive does not know comes back empty.
+fn row(keys: &FlatSet, value: impl Fn(Tag) -> Option<String>) -> Row {
+    keys.tags()
+        .filter(|tag| *tag != tags::QUERY_RETRIEVE_LEVEL && *tag != tags::SPECIFIC_CHARACTER_SET)
+        .map(|tag| (tag, value(tag).unwrap_or_default()))
+        .collect()
+}
