@@ -85,7 +85,7 @@ pub struct Ingest {
     /// /dev/nst0, FILE.tap or a directory; in any order
     #[arg(required = true)]
     pub media: Vec<Address>,
-    /// Send again what the destination refused in earlier runs, however often
+    /// Send again what the destination refused in earlier runs, from the volumes that are named
     #[arg(long)]
     pub retry_failed: bool,
 }

@@ -9,6 +9,8 @@ use crate::random::Random;
 const EXPLICIT_LITTLE: &str = "1.2.840.10008.1.2.1";
 const CT_IMAGE: &str = "1.2.840.10008.5.1.4.1.1.2";
 const MULTI_FRAME_CAPTURE: &str = "1.2.840.10008.5.1.4.1.1.7.2";
+/// Of the same length, and nobody's.
+const UNKNOWN_CLASS: &str = "1.2.826.0.1.3680043.9.9.9";
 const ROOT: &str = "1.2.826.0.1.3680043.10.1234.8";
 /// Pixels of one frame: 256 x 256 of one byte.
 pub const FRAME: u64 = 65_536;
@@ -46,6 +48,15 @@ impl Instance {
             .fill(&mut noise);
         let mut file = self.header(CT_IMAGE, "CT", 1, (1, noise.len() as u64));
         file.extend_from_slice(&noise);
+        file
+    }
+
+    /// The same as an object of a SOP class that no PACS knows.
+    pub fn unknown(self, pixels: u32) -> Vec<u8> {
+        let mut file = self.small(pixels);
+        while let Some(at) = file.windows(CT_IMAGE.len()).position(|found| found == CT_IMAGE.as_bytes()) {
+            file[at..at + CT_IMAGE.len()].copy_from_slice(UNKNOWN_CLASS.as_bytes());
+        }
         file
     }
 

@@ -62,6 +62,13 @@ impl Catalogue {
         self.settle(destination, instances, DeliveryState::Pending)
     }
 
+    /// Makes all that a destination refused pending again; returns how many deliveries. Their number of attempts stays.
+    pub fn retry_refused(&mut self, destination: DestinationId) -> Result<u64> {
+        const SQL: &str =
+            "UPDATE delivery SET state = ?, comment = NULL WHERE destination_id = ? AND state = 3";
+        self.durable(|tx| change(tx, SQL, params![DeliveryState::Pending, destination]))
+    }
+
     /// Records that a segment's spool file is deleted.
     pub fn segment_done(&mut self, id: SegmentId) -> Result<()> {
         self.quick(|tx| advance(tx, id.0, SegmentState::Done, &[]))

@@ -22,16 +22,7 @@ pub struct DestinationRow {
     pub node: String,
 }
 
-/// Which failed deliveries to take up again besides what was never sent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Retry {
-    /// None: one try each.
-    Nothing,
-    /// Those with fewer attempts than this.
-    FewerThan(u32),
-}
-
-/// What must be known of a delivery before the spool lets the object go.
+/// What must be known of a delivery before the spool lets the object go, unless the destination refused it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Settled {
     /// The destination accepted it.
@@ -52,20 +43,15 @@ impl Reader {
     pub fn studies_to_deliver(
         &self,
         destination: DestinationId,
-        retry: Retry,
         after: PlanPosition,
         limit: usize,
     ) -> Result<Vec<PlannedStudy>> {
-        // A study whose failures have no attempts left may show up with nothing to deliver.
-        let settled = match retry {
-            Retry::Nothing => "state <> 0",
-            Retry::FewerThan(_) => "state IN (1, 2)",
-        };
         let condition = format!(
             "ifnull((SELECT instances FROM tally WHERE study_id = study.id AND state = {loaded}), 0) >
              ifnull((SELECT sum(instances) FROM delivery_tally WHERE destination_id = :destination
-                     AND study_id = study.id AND instance_state = {loaded} AND {settled}), 0)",
-            loaded = InstanceState::Loaded as i64
+                     AND study_id = study.id AND instance_state = {loaded} AND state <> {pending}), 0)",
+            loaded = InstanceState::Loaded as i64,
+            pending = DeliveryState::Pending as i64
         );
         study::page(&self.conn, &condition, &[(":destination", &destination)], after, limit)
     }
@@ -75,24 +61,18 @@ impl Reader {
         &self,
         destination: DestinationId,
         study_id: StudyId,
-        retry: Retry,
         after: InstanceId,
         limit: usize,
     ) -> Result<Vec<PackedObject>> {
-        let attempts = match retry {
-            Retry::Nothing => 0,
-            Retry::FewerThan(attempts) => attempts,
-        };
         let sql = select_object(
             &[],
             "LEFT JOIN delivery d ON d.instance_id = i.id AND d.destination_id = ?1
              WHERE i.study_id = ?2 AND i.state = ?3 AND i.id > ?4
-               AND (d.state IS NULL OR d.state = ?5 OR d.state = ?6 AND d.attempts < ?7)
-             ORDER BY i.id LIMIT ?8",
+               AND ifnull(d.state = ?5, 1)
+             ORDER BY i.id LIMIT ?6",
         );
-        let (pending, failed) = (DeliveryState::Pending, DeliveryState::Failed);
         let values =
-            params![destination, study_id, InstanceState::Loaded, after, pending, failed, attempts, limit];
+            params![destination, study_id, InstanceState::Loaded, after, DeliveryState::Pending, limit];
         all(&self.conn, &sql, values, packed_object)
     }
 
@@ -112,8 +92,8 @@ impl Reader {
         )
     }
 
-    /// Segments in the spool of which every loaded object is settled at every destination: their spool files may go.
-    /// None while there is no destination.
+    /// Segments in the spool of which every loaded object is settled at every destination, or was refused by it: their
+    /// spool files may go. None while there is no destination.
     pub fn segments_to_free(&self, settled: Settled) -> Result<Vec<SegmentRow>> {
         let least = match settled {
             Settled::Accepted => DeliveryState::Sent,
@@ -124,20 +104,21 @@ impl Reader {
             "WHERE s.state IN (?1, ?2) AND EXISTS (SELECT 1 FROM destination)
              AND NOT EXISTS (SELECT 1 FROM instance i JOIN destination t
                 LEFT JOIN delivery d ON d.instance_id = i.id AND d.destination_id = t.id
-                WHERE i.segment_id = s.id AND i.state = ?3 AND ifnull(d.state NOT IN (?4, ?5), 1))
+                WHERE i.segment_id = s.id AND i.state = ?3 AND ifnull(d.state NOT IN (?4, ?5, ?6), 1))
              ORDER BY s.number",
             params![
                 SegmentState::Loaded,
                 SegmentState::Damaged,
                 InstanceState::Loaded,
                 least,
-                DeliveryState::Delivered
+                DeliveryState::Delivered,
+                DeliveryState::Failed
             ],
         )
     }
 
-    /// Segments that are done with and hold objects that a destination still needs: an audit missed them, or the
-    /// destination is new. They must be loaded again.
+    /// Segments that are done with and hold objects that a destination still needs: an audit missed them, they are to be
+    /// offered again, or the destination is new. They must be loaded again.
     pub fn segments_to_reload(&self) -> Result<Vec<SegmentRow>> {
         segments::select(
             &self.conn,

@@ -40,7 +40,8 @@ pub struct Ingested {
     pub unsound: usize,
 }
 
-/// Loads `media` one after the other and delivers to every target until all is offered or the run is stopped.
+/// Loads `media` one after the other and delivers to every target until all is offered or the run is stopped. `again` takes
+/// up what was refused in earlier runs.
 pub fn run(
     context: &Context,
     mut catalogue: Catalogue,
@@ -48,11 +49,16 @@ pub fn run(
     media: &[Address],
     again: bool,
 ) -> Result<(Catalogue, Ingested)> {
+    if again {
+        for target in targets {
+            catalogue.retry_refused(target.id)?;
+        }
+    }
     let limit_bytes = context.config.spool.limit_bytes.bytes();
     let spool = Arc::new(Spool::recover(context.job.spool(), limit_bytes, &mut catalogue)?);
     announce(context, &catalogue, targets)?;
     let journal = Arc::new(Journal::new(catalogue));
-    let ingested = run_stages(context, &journal, &spool, targets, media, again)?;
+    let ingested = run_stages(context, &journal, &spool, targets, media)?;
     let catalogue = Arc::into_inner(journal).ok_or(Error::Crashed("a stage has not ended"))?;
     Ok((catalogue.into_inner(), ingested))
 }
@@ -63,7 +69,6 @@ fn run_stages(
     spool: &Arc<Spool>,
     targets: &[Target],
     media: &[Address],
-    again: bool,
 ) -> Result<Ingested> {
     // Ends the other stages when one fails, or when the operator asks for it.
     let stop = context.stop.child();
@@ -88,7 +93,6 @@ fn run_stages(
                 context.config.retry,
                 stop.clone(),
                 &loaded,
-                again,
             )
         })
         .collect();
@@ -169,7 +173,7 @@ impl Running<'_> {
         Ok(ingested)
     }
 
-    /// While the stages work: frees the spool of what every destination has taken, and notes how far they are.
+    /// While the stages work: frees the spool of what every destination has taken or refused, and notes how far they are.
     fn keep_house(&self, done: &dyn Fn() -> bool) -> Result<()> {
         let before = self.journal.last_sample("deliver")?;
         let sample = || -> Result<()> {
@@ -185,10 +189,10 @@ impl Running<'_> {
         while !done() {
             thread::sleep(Duration::from_millis(50));
             if last.elapsed() >= SAMPLE_EVERY {
-                self.guard(self.free().and_then(|()| sample()))?;
+                let freed = self.guard(self.free().and_then(|freed| sample().map(|()| freed)))?;
                 last = Instant::now();
-                // Twice in a row, because what was just freed lets the next segment in.
-                let stuck = self.is_stuck();
+                // Twice in a row, because what was answered since is freed the next time.
+                let stuck = freed == 0 && self.is_stuck();
                 if stuck && was_stuck {
                     return self.guard(Err(Error::SpoolStuck));
                 }
@@ -206,10 +210,10 @@ impl Running<'_> {
     }
 
     /// Deletes spool files that nobody needs any more; the catalogue learns it afterwards, so that a crash between the
-    /// two leads to nothing worse than looking for a file that is gone.
-    fn free(&self) -> Result<()> {
+    /// two leads to nothing worse than looking for a file that is gone. Returns how many.
+    fn free(&self) -> Result<usize> {
         let free = self.journal.lock().segments_to_free(Settled::Accepted)?;
-        for row in free {
+        for row in &free {
             self.spool.delete(row.segment.number)?;
             self.journal.lock().segment_done(row.id)?;
         }
@@ -220,7 +224,7 @@ impl Running<'_> {
                 catalogue.volume_done(row.id)?;
             }
         }
-        Ok(())
+        Ok(free.len())
     }
 }
 

@@ -21,6 +21,7 @@ enum Step {
     Deliver { object: usize, destination: usize },
     Again { object: usize, destination: usize },
     RetryFailed,
+    RetryRefused { destination: usize },
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -34,6 +35,7 @@ fn step() -> impl Strategy<Value = Step> {
         2 => (object.clone(), 0..2_usize).prop_map(|(object, destination)| Step::Deliver { object, destination }),
         1 => (object, 0..2_usize).prop_map(|(object, destination)| Step::Again { object, destination }),
         1 => Just(Step::RetryFailed),
+        1 => (0..2_usize).prop_map(|destination| Step::RetryRefused { destination }),
     ]
 }
 
@@ -114,6 +116,15 @@ impl Run {
                 catalogue.retry_failed().unwrap();
                 for segment in self.segments.clone() {
                     self.move_rows(segment, &[InstanceState::Failed], InstanceState::Pending);
+                }
+            }
+            Step::RetryRefused { destination } => {
+                catalogue.retry_refused(self.destinations[destination]).unwrap();
+                for row in &mut self.rows {
+                    let delivery = &mut row.delivery[destination];
+                    if *delivery == Some(DeliveryState::Failed) {
+                        *delivery = Some(DeliveryState::Pending);
+                    }
                 }
             }
         }

@@ -3,7 +3,7 @@
 use catalogue::answers::StoreResult;
 use catalogue::audit::VerdictRow;
 use catalogue::balance::{Stage, Tally};
-use catalogue::deliver::{Retry, Settled};
+use catalogue::deliver::Settled;
 use catalogue::load::LoadedSegment;
 use catalogue::{DestinationId, Error, InstanceId, SegmentState, StudyId, Verdict, VolumeState};
 
@@ -25,11 +25,10 @@ fn answer(instance_id: InstanceId, accepted: bool) -> StoreResult {
     }
 }
 
-fn to_deliver(lab: &Lab, destination: DestinationId, retry: Retry) -> Vec<i64> {
+fn to_deliver(lab: &Lab, destination: DestinationId) -> Vec<i64> {
     let mut found = Vec::new();
     for study in 1..=2 {
-        let page =
-            lab.catalogue.objects_to_deliver(destination, StudyId(study), retry, InstanceId(0), 100).unwrap();
+        let page = lab.catalogue.objects_to_deliver(destination, StudyId(study), InstanceId(0), 100).unwrap();
         found.extend(page.into_iter().map(|packed| packed.object.id.0));
     }
     found
@@ -118,16 +117,15 @@ fn each_destination_gets_what_it_lacks() {
     let two = lab.catalogue.add_destination("two", "TWO@b:104").unwrap();
     assert_eq!(lab.catalogue.add_destination("one", "ONE@a:105").unwrap(), one);
     lab.catalogue.record_store_results(one, &[answer(ids[0], true), answer(ids[1], true)]).unwrap();
-    assert_eq!(to_deliver(&lab, one, Retry::Nothing), [3, 4]);
-    assert_eq!(to_deliver(&lab, two, Retry::Nothing), [1, 2, 3, 4]);
-    let studies =
-        |destination| uids(|after| lab.catalogue.studies_to_deliver(destination, Retry::Nothing, after, 1));
+    assert_eq!(to_deliver(&lab, one), [3, 4]);
+    assert_eq!(to_deliver(&lab, two), [1, 2, 3, 4]);
+    let studies = |destination| uids(|after| lab.catalogue.studies_to_deliver(destination, after, 1));
     assert_eq!(studies(one), [study_uid(1)]);
     assert_eq!(studies(two), [study_uid(0), study_uid(1)]);
 }
 
 #[test]
-fn refusals_are_tried_again_a_given_number_of_times() {
+fn refusals_are_offered_again_when_asked_for() {
     let mut lab = Lab::new();
     let ids = two_studies(&mut lab);
     let destination = lab.catalogue.add_destination("one", "ONE@a:104").unwrap();
@@ -137,15 +135,16 @@ fn refusals_are_tried_again_a_given_number_of_times() {
     for _ in 0..2 {
         lab.catalogue.record_store_results(destination, &[answer(ids[0], false)]).unwrap();
     }
-    assert!(to_deliver(&lab, destination, Retry::Nothing).is_empty());
-    assert!(to_deliver(&lab, destination, Retry::FewerThan(2)).is_empty());
-    assert_eq!(to_deliver(&lab, destination, Retry::FewerThan(3)), [1]);
-    let studies = |retry| uids(|after| lab.catalogue.studies_to_deliver(destination, retry, after, 9));
-    assert!(studies(Retry::Nothing).is_empty());
-    assert_eq!(studies(Retry::FewerThan(3)), [study_uid(0)]);
+    let studies = |lab: &Lab| uids(|after| lab.catalogue.studies_to_deliver(destination, after, 9));
+    assert!(to_deliver(&lab, destination).is_empty() && studies(&lab).is_empty());
     let reasons = lab.catalogue.delivery_reasons(destination, 5).unwrap();
     assert_eq!((&*reasons[0].reason, reasons[0].count), ("out of resources", 1));
     assert_eq!(lab.catalogue.balance(Stage::Deliver(destination)).unwrap().instances.failed, 1);
+    assert_eq!(lab.catalogue.retry_refused(destination).unwrap(), 1);
+    assert_eq!((to_deliver(&lab, destination), studies(&lab)), (vec![1], vec![study_uid(0)]));
+    let instances = lab.catalogue.balance(Stage::Deliver(destination)).unwrap().instances;
+    assert_eq!((instances.failed, instances.pending), (0, 1));
+    assert_eq!(lab.catalogue.recount().unwrap(), 0);
 }
 
 #[test]
@@ -178,7 +177,7 @@ fn what_is_delivered_is_sent_again_only_when_reopened() {
         "{resent:?}"
     );
     lab.catalogue.deliver_again(destination, &ids[..1]).unwrap();
-    assert_eq!(to_deliver(&lab, destination, Retry::Nothing), [1]);
+    assert_eq!(to_deliver(&lab, destination), [1]);
     lab.catalogue.record_store_results(destination, &[answer(ids[0], true)]).unwrap();
     let unknown = lab.catalogue.record_delivered(destination, &[InstanceId(4_711)]);
     assert!(matches!(unknown, Err(Error::Unknown { what: "instance", .. })), "{unknown:?}");
@@ -211,6 +210,24 @@ fn a_spool_file_goes_when_every_destination_has_all_of_it() {
     let delivered = lab.catalogue.balance(Stage::Audit(one)).unwrap().instances;
     assert_eq!(delivered.done, 4, "what is delivered stays delivered");
     assert_eq!(lab.catalogue.recount().unwrap(), 0);
+}
+
+#[test]
+fn what_was_refused_keeps_no_segment_in_the_spool_and_is_loaded_again_to_be_offered_again() {
+    let mut lab = Lab::new();
+    let ids = two_studies(&mut lab);
+    let one = lab.catalogue.add_destination("one", "ONE@a:104").unwrap();
+    let answers: Vec<_> = ids.iter().map(|id| answer(*id, *id != ids[2])).collect();
+    lab.catalogue.record_store_results(one, &answers).unwrap();
+    let segment = lab.catalogue.segments_to_free(Settled::Accepted).unwrap().remove(0).id;
+    lab.catalogue.segment_done(segment).unwrap();
+    assert!(lab.catalogue.segments_to_reload().unwrap().is_empty());
+    lab.catalogue.retry_refused(one).unwrap();
+    assert_eq!(lab.catalogue.segments_to_reload().unwrap().len(), 1);
+    lab.catalogue.reload_segment(segment).unwrap();
+    lab.load(segment);
+    assert_eq!(to_deliver(&lab, one), [ids[2].0]);
+    assert!(lab.catalogue.segments_to_free(Settled::Accepted).unwrap().is_empty());
 }
 
 #[test]

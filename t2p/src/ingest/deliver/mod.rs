@@ -12,7 +12,6 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use catalogue::answers::StoreResult;
-use catalogue::deliver::Retry;
 use catalogue::{InstanceId, PlanPosition, PlannedStudy};
 use crossbeam_channel::{Sender, bounded};
 use job::config::RetryConfig;
@@ -41,8 +40,6 @@ pub struct Deliver<'a> {
     pub stop: Stop,
     /// Set when nothing more will be loaded in this run.
     pub loaded: &'a AtomicBool,
-    /// Take up what was refused however often.
-    pub again: bool,
     pub instances: AtomicU64,
     pub bytes: AtomicU64,
     /// Whether there is nothing to offer at the moment.
@@ -74,7 +71,6 @@ impl<'a> Deliver<'a> {
         retry: RetryConfig,
         stop: Stop,
         loaded: &'a AtomicBool,
-        again: bool,
     ) -> Self {
         let (instances, bytes, idle, outages, pending, produced) = Default::default();
         let trouble = Trouble::new(retry.attempts);
@@ -87,7 +83,6 @@ impl<'a> Deliver<'a> {
             retry,
             stop,
             loaded,
-            again,
             instances,
             bytes,
             idle,
@@ -126,14 +121,12 @@ impl<'a> Deliver<'a> {
 
     /// Hands out batches, round after round.
     fn produce(&self, batches: &Sender<Batch>) -> Result<()> {
-        let mut retry = if self.again { Retry::FewerThan(u32::MAX) } else { Retry::Nothing };
         while !self.stop.requested() {
             // In this order: what was loaded before the end of loading is seen by the round behind it.
             let last = self.loaded.load(Ordering::Acquire);
-            let offered = self.round(batches, retry)?;
+            let offered = self.round(batches)?;
             self.wait_for_answers(batches);
             self.idle.store(offered == 0, Ordering::Relaxed);
-            retry = Retry::Nothing;
             if offered > 0 {
                 continue;
             }
@@ -154,26 +147,25 @@ impl<'a> Deliver<'a> {
     }
 
     /// Goes once through everything that the destination still has to get; returns how many objects were offered.
-    fn round(&self, batches: &Sender<Batch>, retry: Retry) -> Result<usize> {
+    fn round(&self, batches: &Sender<Batch>) -> Result<usize> {
         let mut offered = 0;
         let mut after = PlanPosition::default();
         while !self.stop.requested() {
-            let page = self.journal.lock().studies_to_deliver(self.target.id, retry, after, STUDIES)?;
+            let page = self.journal.lock().studies_to_deliver(self.target.id, after, STUDIES)?;
             let Some(last) = page.last() else { break };
             after = last.position;
             for study in page {
-                offered += self.study(&study, retry, batches)?;
+                offered += self.study(&study, batches)?;
             }
         }
         Ok(offered)
     }
 
-    fn study(&self, study: &PlannedStudy, retry: Retry, batches: &Sender<Batch>) -> Result<usize> {
+    fn study(&self, study: &PlannedStudy, batches: &Sender<Batch>) -> Result<usize> {
         let mut offered = 0;
         let mut after = InstanceId::default();
         while !self.stop.requested() {
-            let page =
-                self.journal.lock().objects_to_deliver(self.target.id, study.id, retry, after, OBJECTS)?;
+            let page = self.journal.lock().objects_to_deliver(self.target.id, study.id, after, OBJECTS)?;
             let Some(last) = page.last() else { break };
             after = last.object.id;
             let mut page = page;
