@@ -9,6 +9,7 @@ mod commands;
 mod context;
 mod error;
 mod export;
+mod forecast;
 mod media;
 mod source;
 mod streaming;

@@ -3,6 +3,7 @@
 //! are written in bursts make one stop of many.
 
 use job::DecimalBytes;
+use medium::scsi::Format;
 use serde::Serialize;
 
 /// At 400 MB/s, four minutes without a stop.
@@ -14,7 +15,8 @@ const TERABYTE: f64 = 1e12;
 /// How fast a drive may be fed, by its maker's tables of speed matching.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Drive {
-    pub name: &'static str,
+    /// Its format; none if nobody tells.
+    pub format: Option<&'static str>,
     /// Bytes a second below which it stops and starts.
     pub lowest: f64,
     /// Bytes a second that it takes at most.
@@ -23,8 +25,22 @@ pub struct Drive {
     pub buffer: f64,
 }
 
-/// The drive that is hardest to feed of those in wide use. Others tolerate what it tolerates.
-pub const LTO_9: Drive = Drive { name: "LTO-9", lowest: 177e6, highest: 400e6, buffer: 2e9 };
+/// The drive that is hardest to feed of those in wide use, LTO-9: it stands for drives of which nobody tells.
+const HARDEST: Drive = Drive { format: None, lowest: 177e6, highest: 400e6, buffer: 2e9 };
+
+impl Drive {
+    /// A drive that writes cartridges of this format. Where no lowest speed was published, the highest that is known stands for it.
+    /// Of buffers, the largest in use is taken for all: a smaller one stops oftener.
+    pub fn of(format: Option<Format>) -> Self {
+        let Some(format) = format else { return HARDEST };
+        Self {
+            format: Some(format.name),
+            lowest: format.lowest_rate.map_or(HARDEST.lowest, |rate| rate as f64),
+            highest: format.highest_rate as f64,
+            buffer: HARDEST.buffer,
+        }
+    }
+}
 
 /// How much gathers for a tape if nothing else is configured, in a spool of this size.
 pub fn usual_burst(spool_bytes: u64) -> u64 {
@@ -34,6 +50,8 @@ pub fn usual_burst(spool_bytes: u64) -> u64 {
 /// What comes of a source that is slower than a drive.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Outlook {
+    /// The format of the drive's cartridges; none if nobody tells, and LTO-9 is supposed.
+    pub drive: Option<&'static str>,
     /// Bytes of sealed segments a second.
     pub sealed_bytes_per_second: u64,
     /// What the drive can slow down to.
@@ -58,6 +76,7 @@ pub fn outlook(drive: Drive, sealed: f64, burst_bytes: u64) -> Option<Outlook> {
     // What is written in a burst comes from the spool, but for what arrives meanwhile.
     let enough = TERABYTE / TOLERABLE_STOPS * (drive.highest - sealed) / drive.highest;
     Some(Outlook {
+        drive: drive.format,
         sealed_bytes_per_second: whole(sealed),
         drive_lowest_bytes_per_second: whole(drive.lowest),
         stops_per_terabyte_without_bursts: whole(without),
@@ -90,7 +109,7 @@ impl Outlook {
              they come, {} times per TB; in bursts of {}, {} times",
             DecimalBytes(self.sealed_bytes_per_second),
             DecimalBytes(self.drive_lowest_bytes_per_second),
-            LTO_9.name,
+            self.drive.unwrap_or("supposed to be LTO-9; `cartridge` under [media] says what it is"),
             self.stops_per_terabyte_without_bursts,
             DecimalBytes(self.burst_bytes),
             self.stops_per_terabyte,
@@ -113,15 +132,15 @@ mod tests {
 
     #[test]
     fn a_source_that_the_drive_can_follow_needs_no_bursts() {
-        assert_eq!(outlook(LTO_9, 177e6, 0), None);
-        assert_eq!(outlook(LTO_9, 500e6, 0), None);
-        assert_eq!(outlook(LTO_9, 0.0, 0), None, "nothing comes, nothing is said");
+        assert_eq!(outlook(HARDEST, 177e6, 0), None);
+        assert_eq!(outlook(HARDEST, 500e6, 0), None);
+        assert_eq!(outlook(HARDEST, 0.0, 0), None, "nothing comes, nothing is said");
     }
 
     #[test]
     fn stops_are_one_for_each_time_that_buffer_or_spool_run_empty() {
         // 2 GB at 177 MB/s against 77 MB/s: 20 s and 3.54 GB in one go.
-        let slow = outlook(LTO_9, 77e6, 50 * GB).unwrap();
+        let slow = outlook(HARDEST, 77e6, 50 * GB).unwrap();
         assert_eq!(slow.stops_per_terabyte_without_bursts, 283);
         // 50 GB at 400 MB/s against 77 MB/s: 61.9 GB in one go.
         assert_eq!(slow.stops_per_terabyte, 17);
@@ -129,13 +148,28 @@ mod tests {
     }
 
     #[test]
+    fn a_drive_is_what_its_cartridges_are() {
+        let of = |name| Drive::of(Format::named(name));
+        assert_eq!((of("LTO-8").lowest, of("LTO-8").highest), (112e6, 360e6));
+        assert_eq!(
+            (of("LTO-10").lowest, of("LTO-10").highest),
+            (177e6, 400e6),
+            "no lowest speed was published"
+        );
+        let slow = outlook(of("LTO-6"), 50e6, 0).unwrap();
+        assert!(slow.text().contains("below 54.00 MB/s (LTO-6)"), "{}", slow.text());
+        let unknown = outlook(of("DDS-4"), 50e6, 0).unwrap();
+        assert!(unknown.text().contains("below 177.00 MB/s (supposed to be LTO-9;"), "{}", unknown.text());
+    }
+
+    #[test]
     fn a_burst_that_is_too_small_is_told_with_one_that_is_not() {
-        let slow = outlook(LTO_9, 29e6, 10 * GB).unwrap();
+        let slow = outlook(HARDEST, 29e6, 10 * GB).unwrap();
         assert_eq!((slow.stops_per_terabyte, slow.enough_burst_bytes), (93, 46_375_000_000));
         assert!(slow.text().contains("set `burst_bytes` to 46.38 GB"), "{}", slow.text());
-        let enough = outlook(LTO_9, 29e6, slow.enough_burst_bytes).unwrap();
+        let enough = outlook(HARDEST, 29e6, slow.enough_burst_bytes).unwrap();
         assert_eq!(enough.stops_per_terabyte, 20);
-        let none = outlook(LTO_9, 29e6, 0).unwrap();
+        let none = outlook(HARDEST, 29e6, 0).unwrap();
         assert_eq!(none.stops_per_terabyte, none.stops_per_terabyte_without_bursts);
     }
 

@@ -99,3 +99,22 @@ fn an_error_of_the_drive_ends_the_run_and_the_next_one_goes_on() {
         transfer::without_job(folder.path()).run(&["verify", DRIVES[0]]).expect(Exit::Clean);
     });
 }
+
+#[test]
+fn the_plan_counts_cartridges_like_the_one_in_the_drive() {
+    lab::in_guest("the_plan_counts_cartridges_like_the_one_in_the_drive", &Lab::default(), || {
+        let folder = scratch();
+        let (p2t, _) = tape_job::new_export(folder.path(), SEGMENT);
+        p2t.configure("media", "cartridge", "LTO-5");
+        let copy = || p2t.run(&["plan"]).json()["forecast"]["copies"][0].clone();
+        let loaded = copy();
+        assert_eq!((&loaded["cartridge"], &loaded["loaded"]), (&"LTO-8".into(), &true.into()), "{loaded}");
+        assert_eq!(
+            (&loaded["volume_bytes"], &loaded["volumes"]),
+            (&11_640_000_000_000_u64.into(), &1.into())
+        );
+        ctl("drive 0 eject");
+        let configured = copy();
+        assert_eq!((&configured["cartridge"], &configured["loaded"]), (&"LTO-5".into(), &false.into()));
+    });
+}

@@ -5,6 +5,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use crate::scsi::Format;
 use crate::{
     Error, Medium, MediumReader, MediumWriter, Reopened, Settings, directory, st, system, tap, tape,
 };
@@ -26,6 +27,13 @@ impl Address {
         match self {
             Self::Tape(path) | Self::VirtualTape(path) | Self::Directory(path) => path,
         }
+    }
+
+    /// The LTO format of the cartridge in a tape drive, if one is in and its format is known. None for a drive that a program
+    /// has open.
+    pub fn loaded_format(&self) -> Option<Format> {
+        let Self::Tape(path) = self else { return None };
+        st::loaded_density(path).ok().flatten().and_then(Format::of_density)
     }
 
     /// What is there already of a disk medium's path: the medium, or the directory that it will be made in.

@@ -5,23 +5,19 @@ use catalogue::balance::Stage;
 use catalogue::plan::{InstanceRow, QueryRow};
 use catalogue::{Catalogue, Level, OddityState, PlanPosition, PlannedStudy, StudyRow};
 use job::config::SelectionConfig;
-use job::{ByteSize, Counter, DecimalBytes, ExitCode, Outcome, P2tConfig};
-use serde::Serialize;
+use job::{Counter, ExitCode, Outcome};
+use medium::Address;
 use serde_json::{Value, json};
 
 use crate::cli::Plan;
 use crate::context::{Context, Ids};
 use crate::error::{Error, Result};
-use crate::streaming::{self, Outlook};
-use crate::{media, source};
+use crate::forecast::{Cartridges, Forecast};
+use crate::source;
 
 /// Files are recorded in groups of this many.
 const GROUP: usize = 500;
 const PAGE: usize = 100;
-/// What zstd makes of typical archives at level 1, in per cent (docs/BENCHMARKS.md); only the forecast rests on it.
-const EXPECTED_PER_CENT: u64 = 60;
-/// The average of migrations on record; for sources that tell no sizes.
-const BYTES_PER_STUDY: u64 = 35_000_000;
 
 pub fn run(context: &Context, arguments: Plan) -> Result<Outcome<Value>> {
     let mut configured = context.config.selection.clone();
@@ -42,7 +38,7 @@ pub fn run(context: &Context, arguments: Plan) -> Result<Outcome<Value>> {
     if let Some(problem) = &problem {
         note(&mut catalogue, "list-cut-short", problem.clone())?;
     }
-    summary(context, &catalogue, problem.as_deref())
+    summary(context, &mut catalogue, problem.as_deref())
 }
 
 fn note(catalogue: &mut Catalogue, kind: &str, message: String) -> Result<()> {
@@ -211,10 +207,13 @@ impl Unlisted {
     }
 }
 
-fn summary(context: &Context, catalogue: &Catalogue, problem: Option<&str>) -> Result<Outcome<Value>> {
+fn summary(context: &Context, catalogue: &mut Catalogue, problem: Option<&str>) -> Result<Outcome<Value>> {
     let balance = catalogue.balance(Stage::Export)?;
     let (studies, instances) = (balance.studies, balance.instances);
-    let forecast = Forecast::of(&context.config, studies.listed, catalogue.planned_bytes()?);
+    let loaded = |spec: &str| spec.parse().ok().and_then(|address: Address| address.loaded_format());
+    let cartridges = Cartridges::look(&context.config, &loaded);
+    cartridges.remember(catalogue)?;
+    let forecast = Forecast::of(&context.config, &cartridges, studies.listed, catalogue.planned_bytes()?);
     let oddities = catalogue.oddity_reasons(50)?;
     let mut lines = vec![
         format!(
@@ -242,59 +241,4 @@ fn summary(context: &Context, catalogue: &Catalogue, problem: Option<&str>) -> R
         ExitCode::Clean
     };
     Ok(Outcome::clean(document, lines.join("\n")).with_exit_code(code))
-}
-
-/// What the export will take.
-#[derive(Serialize)]
-struct Forecast {
-    bytes: u64,
-    /// Whether the source told no sizes, so that `bytes` is a guess by the number of studies.
-    guessed: bool,
-    /// Where volumes have a limit.
-    volumes: Option<u64>,
-    /// Where there is a ceiling on bytes a second.
-    days: Option<f64>,
-    /// Where tape is written, and the source at its ceiling is slower than a drive.
-    streaming: Option<Outlook>,
-}
-
-impl Forecast {
-    fn of(config: &P2tConfig, studies: u64, told: Option<u64>) -> Self {
-        let bytes = told.unwrap_or(studies.saturating_mul(BYTES_PER_STUDY));
-        let on_volumes = bytes / 100 * EXPECTED_PER_CENT;
-        let volumes =
-            config.media.volume_bytes.map(|volume| on_volumes.div_ceil(volume.bytes().max(1)).max(1));
-        let days = config.pace.limits.bytes_per_second.map(|rate| bytes as f64 / rate as f64 / 86_400.0);
-        let ceiling = config.pace.limits.bytes_per_second;
-        let streaming = ceiling.and_then(|rate| streaming_outlook(config, rate as f64));
-        Self { bytes, guessed: told.is_none(), volumes, days, streaming }
-    }
-
-    fn text(&self) -> String {
-        let mut text = format!("about {}", DecimalBytes(self.bytes));
-        if self.guessed {
-            text = format!("{text} (a guess, at 35 MB a study: the source tells no sizes)");
-        }
-        if let Some(volumes) = self.volumes {
-            text = format!("{text}, about {volumes} volumes");
-        }
-        if let Some(days) = self.days {
-            text = format!("{text}, {days:.1} days at the ceiling");
-        }
-        if let Some(streaming) = &self.streaming {
-            text = format!("{text}\n{}", streaming.text());
-        }
-        text
-    }
-}
-
-/// What a drive will make of a source that gives so many bytes a second; none where no tape is written.
-pub fn streaming_outlook(config: &P2tConfig, source_rate: f64) -> Option<Outlook> {
-    if !config.media.to.iter().any(|spec| media::is_tape(spec)) {
-        return None;
-    }
-    let usual = || streaming::usual_burst(config.spool.limit_bytes.bytes());
-    let burst_bytes = config.media.burst_bytes.map_or_else(usual, ByteSize::bytes);
-    let sealed = source_rate * EXPECTED_PER_CENT as f64 / 100.0;
-    streaming::outlook(streaming::LTO_9, sealed, burst_bytes)
 }

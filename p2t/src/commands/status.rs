@@ -9,9 +9,9 @@ use serde_json::{Value, json};
 
 use super::export::known_copies;
 use super::pace;
-use super::plan::streaming_outlook;
 use crate::context::Context;
 use crate::error::{Error, Result};
+use crate::forecast::Cartridges;
 
 pub fn run(context: &Context) -> Result<Outcome<Value>> {
     let reader = context.reader()?;
@@ -20,7 +20,8 @@ pub fn run(context: &Context) -> Result<Outcome<Value>> {
     let (segments, segment_bytes) = reader.segments_total(SegmentState::Sealed)?;
     let rate = recent_rates(&reader, "write")?.map(|rates| rates.instances);
     let intake = recent_rates(&reader, "fetch")?.map(|rates| rates.bytes);
-    let streaming = intake.and_then(|rate| streaming_outlook(&context.config, rate));
+    let cartridges = Cartridges::remembered(&context.config, &reader)?;
+    let streaming = intake.and_then(|rate| cartridges.outlook(&context.config, rate));
     let volumes = reader.volumes()?;
     let (studies, instances) = (balance.studies, balance.instances);
     let mut lines = vec![format!(

@@ -12,7 +12,7 @@ use volume::SegmentFile;
 use crate::error::{Error, Result};
 use assign::NUMBER;
 
-pub use assign::split;
+pub use assign::{assign, split};
 
 /// Finds a medium by its name: by what the operator gave, or by what the catalogue keeps of a volume's medium.
 type Find = dyn Fn(&str) -> Result<Box<dyn Medium>> + Send + Sync;
@@ -27,7 +27,7 @@ impl Media {
     /// The media of each of `copies`, given on the command line or else those of the configuration: addresses, relative
     /// ones below the job directory.
     pub fn new(given: &[String], configured: &[String], copies: u32, job: &JobDir) -> Result<Self> {
-        let assigned = assign::assign(given, configured, copies)?;
+        let assigned = assign(given, configured, copies)?;
         let resolved = |specs: Vec<String>| {
             specs.iter().map(|spec| Ok(address(spec, job)?.to_string())).collect::<Result<Vec<_>>>()
         };

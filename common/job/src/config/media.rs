@@ -1,7 +1,8 @@
 //! What `p2t` writes to, and how: `[media]`.
 
+use medium::scsi::{FORMATS, Format};
 use pace::ByteSize;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use super::{
     check::{Fault, at_least, in_range},
@@ -22,6 +23,13 @@ pub struct MediaConfig {
     /// How much a volume may hold, for media that do not know their own end.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub volume_bytes: Option<ByteSize>,
+    /// What cartridges there will be, for the forecast.
+    #[serde(
+        serialize_with = "format_name",
+        deserialize_with = "named_format",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub cartridge: Option<Format>,
     /// The size of a tape record, in whole pages of 4 KiB up to 4 MiB.
     pub record_bytes: ByteSize,
     /// At most so much is written between two commits, if segments are not larger; at least 1 MiB.
@@ -61,12 +69,25 @@ impl Verify {
     }
 }
 
+#[allow(clippy::ref_option, reason = "serde hands the field over so")]
+fn format_name<S: Serializer>(format: &Option<Format>, serializer: S) -> Result<S::Ok, S::Error> {
+    format.map(|format| format.name).serialize(serializer)
+}
+
+fn named_format<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Format>, D::Error> {
+    let name = String::deserialize(deserializer)?;
+    let known = || FORMATS.map(|format| format.name).join(", ");
+    let unknown = || de::Error::custom(format!("`{name}` is no LTO format that is known: {}", known()));
+    Format::named(&name).map(Some).ok_or_else(unknown)
+}
+
 impl Default for MediaConfig {
     fn default() -> Self {
         Self {
             to: Vec::new(),
             copies: 1,
             volume_bytes: None,
+            cartridge: None,
             record_bytes: ByteSize(256 * KIB),
             commit_bytes: ByteSize(32_000_000_000),
             commit_seconds: 120,
@@ -111,6 +132,13 @@ impl MediaConfig {
         );
         let volume_bytes = self.volume_bytes.map(|size| size.to_string());
         page.optional("How much one volume may hold.", "volume_bytes", volume_bytes, "\"2 TB\"");
+        page.optional(
+            "The cartridges, for the forecast, if none is in the drive when the plan is made: LTO-5 to LTO-10, or the ending of\n\
+             their barcodes, such as L8.",
+            "cartridge",
+            self.cartridge.map(|format| format.name),
+            "\"LTO-8\"",
+        );
         page.key("The size of a tape record.", "record_bytes", self.record_bytes.to_string());
         page.key(
             "What is written is made durable, and the spool freed of it, at the latest after so many bytes or seconds.",

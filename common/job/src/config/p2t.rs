@@ -348,6 +348,7 @@ mod tests {
         assert_eq!(config.selection.csv.as_deref(), Some(Path::new("studies.csv")));
         assert_eq!(config.media.to, ["vol-{seq}.tap"]);
         assert_eq!(config.media.volume_bytes, Some(ByteSize(2_000_000_000_000)));
+        assert_eq!(config.media.cartridge.unwrap().name, "LTO-8");
         assert_eq!(config.changer.device.as_deref(), Some(Path::new("/dev/sg3")));
         assert_eq!(config.changer.drives, [Path::new("/dev/nst0"), Path::new("/dev/nst1")]);
         assert_eq!(config.pace.limits.bytes_per_second, Some(5_000_000));
@@ -401,6 +402,7 @@ mod tests {
                 "[media]\nrecord_bytes = \"8 MiB\"",
                 "`media.record_bytes` is 8 MiB, but must be from 4 KiB to 4 MiB",
             ),
+            ("[media]\ncartridge = \"DDS-4\"", "`DDS-4` is no LTO format that is known: LTO-5, LTO-6"),
             ("[media]\ncopies = 5", "`media.copies` is 5, but must be from 1 to 4"),
             ("[media]\ncommit_seconds = 0", "`media.commit_seconds` is 0, but must be from 1 to 3600"),
             (

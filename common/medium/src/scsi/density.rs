@@ -86,6 +86,13 @@ impl Format {
         })
     }
 
+    /// The format that a person calls so: by its name, or by the ending of its data cartridges' barcodes.
+    pub fn named(name: &str) -> Option<Self> {
+        let mut both = FORMATS.into_iter().zip(ENDINGS);
+        let is_it = |called: &str| called.eq_ignore_ascii_case(name.trim());
+        both.find_map(|(format, (data, _))| (is_it(format.name) || is_it(data)).then_some(format))
+    }
+
     /// Bytes to plan with for a cartridge: 97 % of its native capacity.
     pub fn dependable_bytes(&self) -> u64 {
         self.native_bytes / 100 * DEPENDABLE_PERCENT
@@ -124,6 +131,16 @@ mod tests {
         for none in ["P2T001", "P2T001L4", "P2T001L8X", "", "ÄÖÜL8"] {
             assert_eq!(of(none), None, "{none}");
         }
+    }
+
+    #[test]
+    fn formats_are_known_by_what_people_call_them() {
+        let named = |name| Format::named(name).map(|format| format.density);
+        assert_eq!((named("LTO-8"), named(" lto-9 "), named("m8")), (Some(0x5e), Some(0x60), Some(0x5d)));
+        for format in FORMATS {
+            assert_eq!(Format::named(format.name), Some(format));
+        }
+        assert_eq!((named("LTO-4"), named("LY"), named("")), (None, None, None));
     }
 
     #[test]

@@ -15,7 +15,7 @@ use nix::sys::stat::{major, minor};
 use crate::buffer::{RecordBuffer, is_page_aligned};
 use crate::tape::{DriveStatus, Filemark, OPEN, TapeDevice, device_error};
 use crate::{Error, system};
-use ioctl::MtOp;
+use ioctl::{MtGet, MtOp};
 
 /// Major device number of SCSI tapes (Documentation/admin-guide/devices.txt).
 const SCSI_TAPE_MAJOR: u64 = 9;
@@ -87,6 +87,18 @@ pub(crate) fn claim(path: &Path) -> Result<File, Error> {
     let mut options = OpenOptions::new();
     options.read(true).custom_flags(OFlag::O_NONBLOCK.bits());
     options.open(path).map_err(|error| open_error(path, error))
+}
+
+/// The density code of the cartridge in a drive, as st learnt it when the drive was opened for this; none without a cartridge.
+/// Nothing moves, and no privilege is needed.
+pub(crate) fn loaded_density(path: &Path) -> Result<Option<u8>, Error> {
+    let found = ioctl::status(&claim(path)?).map_err(|error| device_error(path, "look at", error))?;
+    Ok(density(&found))
+}
+
+fn density(found: &MtGet) -> Option<u8> {
+    let is_ready = found.general_status & (gmt::NO_CARTRIDGE | gmt::ONLINE) == gmt::ONLINE;
+    u8::try_from((found.density_and_block_size >> 24) & 0xff).ok().filter(|_| is_ready)
 }
 
 /// Winds back, unloads and ejects the cartridge (MTOFFL), if no program has the drive open. Nothing to do if none is loaded:
@@ -235,6 +247,15 @@ mod tests {
             assert!(matches!(open(Path::new(path), false), Err(Error::NotAMedium { .. })), "{path}");
         }
         assert!(matches!(open(Path::new("/dev/nst-none"), false), Err(Error::Missing { .. })));
+    }
+
+    #[test]
+    fn the_density_is_in_the_upper_byte_of_what_st_tells() {
+        let found =
+            MtGet { density_and_block_size: 0x5e04_0000, general_status: gmt::ONLINE, ..MtGet::default() };
+        assert_eq!(density(&found), Some(0x5e));
+        assert_eq!(density(&MtGet { general_status: gmt::NO_CARTRIDGE | gmt::ONLINE, ..found }), None);
+        assert_eq!(density(&MtGet { general_status: 0, ..found }), None);
     }
 
     #[test]
