@@ -50,7 +50,7 @@ Examples:
     /// Read a volume back and check every digest against the catalogue
     #[command(after_help = "Example:\n  p2t verify vol-0001.tap")]
     Verify(Verify),
-    /// Tell how tape drives and the cartridges in them are
+    /// Tell how tape drives and the cartridges in them are, or try a drive that is new
     Drive {
         /// What to do
         #[command(subcommand)]
@@ -169,6 +169,32 @@ Examples:
         #[arg(value_name = "DRIVE")]
         drives: Vec<PathBuf>,
     },
+    /// Try a drive with a scratch cartridge, which is overwritten: records, filemarks, positions, speed
+    ///
+    /// A cartridge with anything on it is refused, and what is on it told. Needs no job directory.
+    #[command(after_help = "\
+Exit code 3: the drive does something wrong.
+
+Examples:
+  p2t drive test /dev/nst0
+  p2t drive test /dev/nst0 --speed '50 GB'
+  p2t drive test /dev/nst0 --to-end          (hours: fills the cartridge)")]
+    Test(DriveTest),
+}
+
+#[derive(Args)]
+pub struct DriveTest {
+    /// The drive's node that does not rewind, such as /dev/nst0
+    pub drive: medium::Address,
+    /// How much is written and read for the speed; 0 for nothing
+    #[arg(long, value_name = "SIZE", default_value = "8 GB")]
+    pub speed: job::ByteSize,
+    /// Fill the cartridge, and see how its end is told
+    #[arg(long)]
+    pub to_end: bool,
+    /// Overwrite whatever is on the cartridge
+    #[arg(long)]
+    pub force: bool,
 }
 
 #[derive(Args)]

@@ -49,6 +49,15 @@ pub enum Error {
     )]
     MediaFull { of_copy: String, used: String, to: String },
     #[error(
+        "{medium} is not blank, and nothing was written to it: on it is {found}; put another one in, or give --force to \
+         overwrite it"
+    )]
+    NotOverwritten { medium: String, found: volume::Found },
+    #[error("{0} is no tape drive; name its node that does not rewind, such as /dev/nst0")]
+    NotADrive(String),
+    #[error("the cartridge in {0} can be written only once (WORM); put another one in")]
+    Worm(String),
+    #[error(
         "the disk of the spool {path} is full: free some room there, or move the job to a larger disk, and run the \
          same command again"
     )]
@@ -110,6 +119,7 @@ impl Error {
             | Self::NoMedium
             | Self::MediaUnclear { .. }
             | Self::OtherCopies { .. }
+            | Self::NotADrive(_)
             | Self::Until(_) => ExitCode::Usage,
             Self::PlanUnfinished { .. }
             | Self::MediaFull { .. }

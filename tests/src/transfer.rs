@@ -84,6 +84,11 @@ pub fn new_ingest(dir: &Path, destination: &str) -> Program {
     t2p
 }
 
+/// `p2t` for what needs no job: drive.
+pub fn p2t_without_job(dir: &Path) -> Program {
+    Program::p2t(&dir.join("no-job"))
+}
+
 /// `t2p` for what needs no job: inspect, verify, extract.
 pub fn without_job(dir: &Path) -> Program {
     Program::t2p(&dir.join("no-job"))

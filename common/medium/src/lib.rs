@@ -20,6 +20,7 @@ mod stream;
 mod system;
 mod tap;
 mod tape;
+pub mod trial;
 
 use std::fmt;
 

@@ -8,6 +8,7 @@
 
 mod check;
 mod error;
+mod found;
 mod frame;
 mod index;
 mod label;
@@ -23,6 +24,7 @@ mod testing;
 
 pub use check::{Extent, HarmedObject, SegmentSummary, Summary, check};
 pub use error::Error;
+pub use found::Found;
 pub use index::{IndexReader, IndexWriter, IndexedSegment};
 pub use reader::{Identity, Listed, SegmentCheck, SegmentHealth, SegmentPlan, Volume};
 pub use resume::{is_sampled, lost_segments};

@@ -34,7 +34,7 @@ fn outcome(cli: Cli) -> Result<Outcome<Value>> {
     match command {
         // These need no job.
         Command::Init(arguments) => init::run(arguments),
-        Command::Drive { command } => Ok(drive::run(command)),
+        Command::Drive { command } => drive::run(&common, command),
         Command::Changer(arguments) => changer::run(&common, &arguments),
         Command::Plan(arguments) => plan::run(&context()?, arguments),
         Command::Export(arguments) => export::run(&context()?, &arguments),

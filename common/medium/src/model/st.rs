@@ -184,6 +184,11 @@ impl TapeDevice for Handle {
     fn filemark(&mut self, filemark: Filemark) -> Result<(), Errno> {
         match filemark {
             Filemark::Buffered => self.begin(Operation::Filemark)?.write(Block::Filemark),
+            Filemark::Synchronous => {
+                let mut state = self.begin(Operation::Filemark)?;
+                state.write(Block::Filemark)?;
+                if state.flush() { Ok(()) } else { Err(Errno::EIO) }
+            }
             Filemark::FlushOnly => {
                 let mut state = self.begin(Operation::Flush)?;
                 if !state.flush() {

@@ -185,6 +185,7 @@ impl TapeDevice for StDevice {
     fn filemark(&mut self, filemark: Filemark) -> Result<(), Errno> {
         match filemark {
             Filemark::Buffered => self.operate(op::WRITE_FILEMARKS_IMMEDIATE, 1),
+            Filemark::Synchronous => self.operate(op::WRITE_FILEMARKS, 1),
             Filemark::FlushOnly => self.operate(op::WRITE_FILEMARKS, 0),
         }
     }

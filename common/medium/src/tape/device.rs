@@ -11,6 +11,8 @@ use crate::Error;
 pub(crate) enum Filemark {
     /// Into the drive's buffer, without waiting (MTWEOFI): the drive does not stop for it.
     Buffered,
+    /// Onto the medium, with all that came before (MTWEOF).
+    Synchronous,
     /// None is written, but all that came before is on the medium when the call has succeeded (MTWEOF 0, IMMED = 0).
     FlushOnly,
 }

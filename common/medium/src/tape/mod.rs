@@ -34,7 +34,7 @@ pub(crate) fn is_blank(device: &mut dyn TapeDevice) -> Result<bool, Error> {
 /// Whether the data end at block `at`. st answers a read there with 0 bytes or with EIO, as it does for a filemark and
 /// for a record that cannot be read; only where the drive goes when it is sent to the end of data tells them apart. It
 /// stays there.
-fn ends_at(device: &mut dyn TapeDevice, at: u64) -> Result<bool, Error> {
+pub(crate) fn ends_at(device: &mut dyn TapeDevice, at: u64) -> Result<bool, Error> {
     match device.to_end_of_data() {
         Ok(()) => Ok(step(device, "locate in", |device| device.block())? == at),
         // BLANK CHECK (SSC-4): nothing was ever recorded from here on.

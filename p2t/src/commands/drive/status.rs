@@ -1,4 +1,4 @@
-//! `p2t drive`: how tape drives and their cartridges are.
+//! `p2t drive status`: how tape drives and their cartridges are.
 
 use std::path::PathBuf;
 
@@ -8,10 +8,7 @@ use medium::scsi::{
 };
 use serde_json::{Value, json};
 
-use crate::cli::Drive;
-
-pub fn run(command: Drive) -> Outcome<Value> {
-    let Drive::Status { drives } = command;
+pub fn run(drives: Vec<PathBuf>) -> Outcome<Value> {
     let drives: Vec<PathBuf> =
         if drives.is_empty() { tape_drives().into_iter().map(|drive| drive.path).collect() } else { drives };
     let health: Vec<_> = drives.iter().map(|drive| Health::of_idle(drive)).collect();
@@ -42,7 +39,7 @@ fn describe(health: &Health) -> String {
     lines.join("\n")
 }
 
-fn drive_line(drive: &DriveHealth) -> String {
+pub fn drive_line(drive: &DriveHealth) -> String {
     let name = match &drive.identity {
         Reading::Known(told) => {
             let serial = told.serial.as_deref().unwrap_or("not told");
@@ -76,7 +73,7 @@ fn cartridge_line(cartridge: &CartridgeHealth) -> String {
     parts.join(", ")
 }
 
-fn finding_line(finding: &HealthFinding) -> String {
+pub fn finding_line(finding: &HealthFinding) -> String {
     let severity = match finding.severity {
         Severity::Information => "note",
         Severity::Warning => "warning",
