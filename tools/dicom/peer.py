@@ -16,7 +16,7 @@ from pynetdicom.sop_class import (StudyRootQueryRetrieveInformationModelFind, St
 
 warnings.simplefilter("ignore")
 
-SUCCESS, PENDING, UNABLE_TO_PROCESS = 0x0000, 0xFF00, 0xC001
+SUCCESS, PENDING, UNABLE_TO_PROCESS, OUT_OF_RESOURCES = 0x0000, 0xFF00, 0xC001, 0xA700
 UNIQUE_KEY = {"STUDY": "StudyInstanceUID", "SERIES": "SeriesInstanceUID", "IMAGE": "SOPInstanceUID"}
 
 
@@ -86,6 +86,11 @@ class Peer:
         uid = event.request.AffectedSOPInstanceUID
         log("STORE", uid)
         time.sleep(self.options.stall)
+        if uid == self.options.abort_over:
+            event.assoc.abort()
+            return UNABLE_TO_PROCESS
+        if self.options.busy_with and event.dataset.StudyInstanceUID in self.options.busy_with:
+            return OUT_OF_RESOURCES
         if self.options.store_status and self.spoils():
             return self.options.store_status
         if not (self.options.forget and self.spoils()):
@@ -112,6 +117,9 @@ def arguments():
     parser.add_argument("--keep-back", type=int, default=0, help="answer a retrieve with Success, but N objects too few")
     parser.add_argument("--store-status", type=lambda text: int(text, 16), default=0, help="answer a C-STORE with this")
     parser.add_argument("--find-fails", metavar="UID", help="fail every C-FIND that names this study")
+    parser.add_argument("--abort-over", metavar="UID", help="abort the association over this instance's C-STORE")
+    parser.add_argument("--busy-with", metavar="UID", action="append",
+                        help="answer a C-STORE for this study with 'out of resources'")
     parser.add_argument("--forget", action="store_true", help="answer a C-STORE with Success and keep nothing")
     parser.add_argument("--stall", type=float, default=0, help="seconds before a C-STORE is answered")
     parser.add_argument("--times", type=int, default=0, help="spoil only the first N requests (0: all)")

@@ -72,7 +72,7 @@ impl Deliver<'_> {
     /// Sends a batch; returns the session if it is still good.
     fn send(&self, batch: Batch, mut open: Option<Open>) -> Result<Option<Open>> {
         let mut source = Source { spool: &self.spool, open: None };
-        let (mut breaks, mut tries) = (0, 0);
+        let mut tries = 0;
         let mut objects = batch.objects.into_iter().peekable();
         while let Some(object) = objects.peek() {
             // No association is held open while none may be used.
@@ -112,22 +112,12 @@ impl Deliver<'_> {
                     objects.next();
                     continue;
                 }
-                Err(Error::Archive(error)) if is_silence(&error) => Said::NotNow(error.to_string()),
-                Err(Error::Archive(error)) => {
-                    tracing::info!(%error, "an association broke");
-                    breaks += 1;
-                    // When the same object breaks every association, it is the object, or what the peer makes of it.
-                    if breaks >= self.retry.attempts {
-                        self.record(object.id, false, None, Some(format!("no answer came: {error}")))?;
-                        breaks = 0;
-                        objects.next();
-                    }
-                    continue;
-                }
+                // No answer in time, or an association that broke.
+                Err(Error::Archive(error)) => Said::NotNow(error.to_string()),
                 Err(error) => return Err(error),
             };
             let Said::NotNow(why) = said else {
-                (breaks, tries) = (0, 0);
+                tries = 0;
                 objects.next();
                 continue;
             };
@@ -263,11 +253,6 @@ impl Deliver<'_> {
         self.rest(pause);
         Ok(())
     }
-}
-
-/// Whether the destination did not answer in time. One that breaks the connection makes itself heard at least.
-fn is_silence(error: &archive::Error) -> bool {
-    matches!(error, archive::Error::Dimse { source: dimse::Error::TimedOut { .. }, .. })
 }
 
 /// Whether it was our own disk that failed, not the destination.

@@ -1,6 +1,6 @@
-//! Objects to which the destination gave no usable answer: silence, or "out of resources". Whether the object or the
-//! destination is the cause shows only when others are tried, so nothing is held against an object before another of
-//! its study was taken.
+//! Objects to which the destination gave no usable answer: silence, a broken association, or "out of resources". Whether
+//! the object or the destination is the cause shows only when others are tried, so nothing is held against an object
+//! before another was taken.
 
 use std::collections::BTreeSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
