@@ -1,7 +1,7 @@
 //! Takes the objects that a segment gives and makes files of those that are intact.
 
 use std::fs::{self, File};
-use std::io::{self, BufWriter, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use job::{Counter, Monitor, private};
@@ -13,12 +13,11 @@ use super::settle::{Settling, Unsettled};
 use crate::error::Result;
 
 const UNFINISHED: &str = ".part";
-const BUFFER_BYTES: usize = 1024 * 1024;
 
 /// Writes each object beside its final name; it gets that when its digest is right and its bytes are on the disk.
 pub(super) struct FileSink<'a> {
     out: &'a Path,
-    current: Option<(BufWriter<File>, PathBuf)>,
+    current: Option<(File, PathBuf)>,
     settling: Settling,
     /// Files written.
     pub files: u64,
@@ -48,12 +47,11 @@ impl<'a> FileSink<'a> {
         }
         self.settling.make_folder(path.parent().unwrap_or(self.out))?;
         let file = private::replace_file(&path).map_err(file_error("make", &path))?;
-        self.current = Some((BufWriter::with_capacity(BUFFER_BYTES, file), path));
+        self.current = Some((file, path));
         Ok(())
     }
 
-    fn keep(&mut self, entry: &Entry, unfinished: PathBuf, file: BufWriter<File>) -> Result<()> {
-        let file = file.into_inner().map_err(|error| file_error("write", &unfinished)(error.into_error()))?;
+    fn keep(&mut self, entry: &Entry, unfinished: PathBuf, file: File) -> Result<()> {
         let Some(path) = self.free_name(entry)? else {
             self.kept += 1;
             return fs::remove_file(&unfinished).map_err(file_error("delete", unfinished));
@@ -108,6 +106,7 @@ impl ObjectSink for FileSink<'_> {
 
     fn data(&mut self, bytes: &[u8]) -> Result<(), volume::Error> {
         self.monitor.count(Counter::Bytes, bytes.len() as u64);
+        // Pieces are as large as frames: a buffer would only be made and copied for each object.
         let Some((file, path)) = &mut self.current else { return Ok(()) };
         file.write_all(bytes).map_err(|error| volume::Error::Sink(file_error("write", &*path)(error).into()))
     }
