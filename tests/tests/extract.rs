@@ -21,14 +21,20 @@ fn volume(folder: &Path) -> PathBuf {
     transfer::volumes(&medium).remove(0)
 }
 
+/// An extraction that has ended: the program, its command, and where the files are.
+fn extracted(folder: &Path) -> (Program, [String; 4], PathBuf) {
+    let out = folder.join("out");
+    let t2p = transfer::without_job(folder);
+    let extract = ["extract".to_owned(), text(&volume(folder)), "--out".to_owned(), text(&out)];
+    t2p.run(&extract).expect(Exit::Clean);
+    (t2p, extract, out)
+}
+
 #[test]
 fn what_is_extracted_is_for_its_owner_alone() {
     let folder = scratch();
     let folder = folder.path();
-    let (volume, out) = (volume(folder), folder.join("out"));
-    let t2p = transfer::without_job(folder);
-    let extract = ["extract", &text(&volume), "--out", &text(&out)];
-    t2p.run(&extract).expect(Exit::Clean);
+    let (t2p, extract, out) = extracted(folder);
     // What an extraction that was cut off leaves behind is not what the next one writes to, whatever its mode.
     let file = tree::files(&out).remove(0);
     let unfinished = file.with_extension("dcm.part");
@@ -110,4 +116,23 @@ fn what_is_extracted_outlives_a_power_cut() {
     files.sort();
     assert_eq!(files, tree::files(&out));
     assert_eq!(files.len(), 200);
+}
+
+#[test]
+fn an_object_whose_names_are_taken_by_other_files_is_named_and_not_counted_as_there() {
+    let folder = scratch();
+    let folder = folder.path();
+    let (t2p, extract, out) = extracted(folder);
+    let before = tree::files(&out);
+    std::fs::write(&before[0], "something else").expect("a file can be written");
+    t2p.run(&extract).expect(Exit::Clean);
+    let second = tree::files(&out).into_iter().find(|path| !before.contains(path));
+    let second = second.expect("the object goes to a name with its digest");
+    std::fs::write(&second, "something else, too").expect("a file can be written");
+    let ended = t2p.run(&extract);
+    ended.expect(Exit::Discrepancies).says(&text(&second));
+    let document = ended.json();
+    let counted = ["files", "present_before", "left_out"].map(|key| document[key].as_u64());
+    assert_eq!(counted, [Some(0), Some(199), Some(1)]);
+    t2p.run_for_people(&extract).expect(Exit::Discrepancies).says("1 NOT WRITTEN");
 }

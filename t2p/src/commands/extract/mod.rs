@@ -33,16 +33,22 @@ pub fn run(common: &Common, arguments: &Extract) -> Result<Outcome<Value>> {
         }
     }
     volume.finish()?;
-    let (files, kept) = (sink.files, sink.kept);
+    let (files, kept, left_out) = (sink.files, sink.kept, sink.left_out);
     drop(progress);
     let summary = Summary::new(&volume, segments);
-    let code = if summary.intact { ExitCode::Clean } else { ExitCode::Discrepancies };
+    let whole = summary.intact && left_out == 0;
+    let code = if whole { ExitCode::Clean } else { ExitCode::Discrepancies };
+    let not_written = match left_out {
+        0 => String::new(),
+        left_out => format!(", {left_out} NOT WRITTEN because other files have their names"),
+    };
     let text = format!(
-        "{}\n{files} files written below {}, {kept} were there already",
+        "{}\n{files} files written below {}, {kept} were there already{not_written}",
         summary.text(),
         arguments.out.display()
     );
-    let document = json!({ "out": arguments.out, "files": files, "present_before": kept, "volume": summary });
+    let document = json!({ "out": arguments.out, "files": files, "present_before": kept, "left_out": left_out,
+                           "volume": summary });
     Ok(Outcome::clean(document, text).with_exit_code(code))
 }
 

@@ -23,6 +23,8 @@ pub(super) struct FileSink<'a> {
     pub files: u64,
     /// Objects that were there already.
     pub kept: u64,
+    /// Objects that were not written, because other files have their names.
+    pub left_out: u64,
     monitor: &'a dyn Monitor,
 }
 
@@ -31,7 +33,7 @@ impl<'a> FileSink<'a> {
     pub fn new(out: &'a Path, monitor: &'a dyn Monitor) -> Result<Self> {
         let mut settling = Settling::default();
         settling.make_folder(out)?;
-        Ok(Self { out, current: None, settling, files: 0, kept: 0, monitor })
+        Ok(Self { out, current: None, settling, files: 0, kept: 0, left_out: 0, monitor })
     }
 
     /// Makes everything so far durable.
@@ -52,36 +54,56 @@ impl<'a> FileSink<'a> {
     }
 
     fn keep(&mut self, entry: &Entry, unfinished: PathBuf, file: File) -> Result<()> {
-        let Some(path) = self.free_name(entry)? else {
-            self.kept += 1;
-            return fs::remove_file(&unfinished).map_err(file_error("delete", unfinished));
-        };
-        self.settling.add(Unsettled { file, unfinished, path })?;
-        self.files += 1;
-        self.monitor.count(Counter::Done, 1);
-        Ok(())
+        match self.place(entry)? {
+            Place::Free(path) => {
+                self.settling.add(Unsettled { file, unfinished, path })?;
+                self.files += 1;
+                self.monitor.count(Counter::Done, 1);
+                return Ok(());
+            }
+            Place::Kept => self.kept += 1,
+            Place::Taken(path) => {
+                self.left_out += 1;
+                self.monitor.count(Counter::Failed, 1);
+                self.monitor.finding(&format!(
+                    "{} was not written: {} is there and holds something else; extract to an empty folder",
+                    entry.object.member,
+                    path.display()
+                ));
+            }
+        }
+        fs::remove_file(&unfinished).map_err(file_error("delete", unfinished))
     }
 
-    /// Where the object goes: its own name, or one with its digest when another object has that; `None` when the very
-    /// same object is there.
-    fn free_name(&mut self, entry: &Entry) -> Result<Option<PathBuf>> {
+    /// Where the object goes: its own name, or one with its digest when another object has that.
+    fn place(&mut self, entry: &Entry) -> Result<Place> {
         let object = &entry.object;
         let plain = self.out.join(&object.member);
         let (study, series) = (entry.study.uid.as_deref(), entry.series.uid.as_deref());
         let sop = object.sop_instance.as_deref();
         let other = self.out.join(manifest::Member::clashing_name(study, series, sop, &object.blake3));
-        for path in [plain, other] {
-            if self.settling.claims(&path) {
+        for path in [&plain, &other] {
+            if self.settling.claims(path) {
                 self.settling.files()?;
             }
-            match digest(&path)? {
-                None => return Ok(Some(path)),
-                Some(found) if found == object.blake3 => return Ok(None),
+            match digest(path)? {
+                None => return Ok(Place::Free(path.clone())),
+                Some(found) if found == object.blake3 => return Ok(Place::Kept),
                 Some(_) => {}
             }
         }
-        Ok(None)
+        Ok(Place::Taken(other))
     }
+}
+
+/// What is under an object's names.
+enum Place {
+    /// Nothing under this one.
+    Free(PathBuf),
+    /// The very same object.
+    Kept,
+    /// Something else under each; this is the last.
+    Taken(PathBuf),
 }
 
 /// The digest of a file, which is made durable on the way: we are about to rely on it. `None` when there is none.
