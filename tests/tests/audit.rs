@@ -1,7 +1,7 @@
 //! The audit compares sets both ways: what is gone from the destination and what was never sent are both named.
 #![allow(clippy::expect_used, reason = "helpers of tests fail as tests do")]
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use e2e::disk::scratch;
 use e2e::orthanc::Orthanc;
@@ -87,3 +87,50 @@ fn a_study_that_the_destination_cannot_be_asked_about_keeps_no_other_from_being_
         .says("DELIVERED 15, MISSING 0, EXTRA 0, FAILED 5")
         .says("does not tell");
 }
+
+#[test]
+fn what_the_destination_refuses_because_it_has_it_is_delivered_once_it_lists_it() {
+    let folder = scratch();
+    let folder = folder.path();
+    let files = folder.join("files");
+    synthetic::write_many(&files, 2, 2, 5_000);
+    let medium = folder.join("disk-{seq}");
+    transfer::export(&transfer::new_export(&folder.join("export"), &text(&files), &medium));
+    // 0111: duplicate SOP Instance (PS3.7 section C.5.4).
+    std::fs::remove_file(files.join("000001/000002.dcm")).expect("a file can be deleted");
+    let destination = Peer::start(folder, &files, &["--store-status", "0111"]);
+    let t2p = transfer::new_ingest(&folder.join("ingest"), &destination.node());
+    let ingest = transfer::ingest_arguments(&transfer::volumes(&medium));
+    t2p.run(&ingest).expect(Exit::Discrepancies);
+    let audit = t2p.run_for_people(&["audit"]);
+    audit.expect(Exit::Discrepancies).says("DELIVERED 3, MISSING 0, EXTRA 0, FAILED 1").says("0111");
+    assert_eq!(transfer::balance(&t2p), Balance { done: 3, failed: 1, ..Balance::all_done(4) });
+}
+
+/// Volumes with two objects that differ and share a SOP Instance UID, and a third.
+fn volumes_with_twins(folder: &Path) -> Vec<PathBuf> {
+    let files = folder.join("files");
+    synthetic::write_many(&files, 1, 2, 5_000);
+    let mut twin = std::fs::read(files.join("000001/000001.dcm")).expect("a file can be read");
+    *twin.last_mut().expect("it has pixels") ^= 1;
+    std::fs::write(files.join("000001/twin.dcm"), twin).expect("a file can be written");
+    let medium = folder.join("disk-{seq}");
+    let p2t = transfer::new_export(&folder.join("export"), &text(&files), &medium);
+    p2t.run(&["plan"]).expect(Exit::Clean);
+    p2t.run(&["export"]).expect(Exit::Discrepancies);
+    transfer::volumes(&medium)
+}
+
+#[test]
+fn an_object_that_was_refused_is_not_proved_by_another_under_its_uid() {
+    let folder = scratch();
+    let folder = folder.path();
+    let volumes = volumes_with_twins(folder);
+    std::fs::create_dir(folder.join("empty")).expect("a folder can be made");
+    let destination = Peer::start(folder, &folder.join("empty"), &["--refuse-twins"]);
+    let t2p = transfer::new_ingest(&folder.join("ingest"), &destination.node());
+    t2p.run(&transfer::ingest_arguments(&volumes)).expect(Exit::Discrepancies);
+    let audit = t2p.run_for_people(&["audit"]);
+    audit.expect(Exit::Discrepancies).says("DELIVERED 1, MISSING 0, EXTRA 0, FAILED 1").says("0111");
+}
+

@@ -17,6 +17,7 @@ from pynetdicom.sop_class import (StudyRootQueryRetrieveInformationModelFind, St
 warnings.simplefilter("ignore")
 
 SUCCESS, PENDING, UNABLE_TO_PROCESS, OUT_OF_RESOURCES = 0x0000, 0xFF00, 0xC001, 0xA700
+DUPLICATE_SOP_INSTANCE = 0x0111
 UNIQUE_KEY = {"STUDY": "StudyInstanceUID", "SERIES": "SeriesInstanceUID", "IMAGE": "SOPInstanceUID"}
 
 
@@ -91,6 +92,8 @@ class Peer:
             return UNABLE_TO_PROCESS
         if self.options.busy_with and event.dataset.StudyInstanceUID in self.options.busy_with:
             return OUT_OF_RESOURCES
+        if self.options.refuse_twins and uid in self.objects:
+            return DUPLICATE_SOP_INSTANCE
         if self.options.store_status and self.spoils():
             return self.options.store_status
         if not (self.options.forget and self.spoils()):
@@ -120,6 +123,7 @@ def arguments():
     parser.add_argument("--abort-over", metavar="UID", help="abort the association over this instance's C-STORE")
     parser.add_argument("--busy-with", metavar="UID", action="append",
                         help="answer a C-STORE for this study with 'out of resources'")
+    parser.add_argument("--refuse-twins", action="store_true", help="refuse an instance whose UID is held already")
     parser.add_argument("--forget", action="store_true", help="answer a C-STORE with Success and keep nothing")
     parser.add_argument("--stall", type=float, default=0, help="seconds before a C-STORE is answered")
     parser.add_argument("--times", type=int, default=0, help="spoil only the first N requests (0: all)")

@@ -28,6 +28,8 @@ pub struct Claimed {
     pub id: InstanceId,
     /// SOP Instance UID; several objects may claim the same.
     pub sop_instance: String,
+    /// Whether other objects claim it, too: the destination can list it once only.
+    pub is_shared: bool,
     /// Where it is on its way here.
     pub state: InstanceState,
     /// What is known of it at the destination; none when never tried.
@@ -71,8 +73,9 @@ impl Reader {
     ) -> Result<(), E> {
         each(
             &self.conn,
-            "SELECT i.id, i.sop_instance, i.state, d.state, ifnull(i.reason, d.comment) FROM instance i
-             LEFT JOIN delivery d ON d.instance_id = i.id AND d.destination_id = ?
+            "SELECT i.id, i.sop_instance, i.state, d.state, ifnull(i.reason, d.comment),
+                EXISTS (SELECT 1 FROM instance o WHERE o.sop_instance = i.sop_instance AND o.id <> i.id)
+             FROM instance i LEFT JOIN delivery d ON d.instance_id = i.id AND d.destination_id = ?
              WHERE i.study_id = ? ORDER BY i.sop_instance, i.id",
             params![destination, study_id],
             |row| {
@@ -82,6 +85,7 @@ impl Reader {
                     state: row.get(2)?,
                     delivery: row.get(3)?,
                     reason: row.get(4)?,
+                    is_shared: row.get(5)?,
                 })
             },
             visit,

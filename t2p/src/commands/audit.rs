@@ -67,13 +67,14 @@ fn audit_study(
         let refused = claimed.delivery == Some(DeliveryState::Failed);
         let verdict = if claimed.state == InstanceState::Failed {
             (Verdict::Failed, claimed.reason.or(Some("damaged on its volume".to_owned())))
+        } else if is_there && !(refused && claimed.is_shared) {
+            // A refusal is a claim, too: whoever lists it has it, unless it may be another object under its UID.
+            judged.delivered.push(claimed.id);
+            (Verdict::Delivered, None)
         } else if refused {
             (Verdict::Failed, claimed.reason)
         } else if let Some(why) = &untold {
             (Verdict::Failed, Some(format!("the destination does not tell what it holds: {why}")))
-        } else if is_there {
-            judged.delivered.push(claimed.id);
-            (Verdict::Delivered, None)
         } else if matches!(claimed.delivery, Some(DeliveryState::Sent | DeliveryState::Delivered)) {
             judged.lost.push(claimed.id);
             (Verdict::Missing, Some("the destination accepted it and does not list it".to_owned()))
