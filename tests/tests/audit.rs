@@ -134,3 +134,23 @@ fn an_object_that_was_refused_is_not_proved_by_another_under_its_uid() {
     audit.expect(Exit::Discrepancies).says("DELIVERED 1, MISSING 0, EXTRA 0, FAILED 1").says("0111");
 }
 
+#[test]
+fn an_audit_that_finds_nothing_wrong_but_a_conflict_says_so() {
+    let folder = scratch();
+    let folder = folder.path();
+    let volumes = volumes_with_twins(folder);
+    std::fs::create_dir(folder.join("empty")).expect("a folder can be made");
+    let destination = Peer::start(folder, &folder.join("empty"), &[]);
+    let t2p = transfer::new_ingest(&folder.join("ingest"), &destination.node());
+    t2p.run(&transfer::ingest_arguments(&volumes)).expect(Exit::Clean);
+    for command in ["audit", "report"] {
+        let ended = t2p.run_for_people(&[command]);
+        ended.expect(Exit::Discrepancies).says("1 conflict of SOP Instance UIDs");
+    }
+    let document = t2p.run(&["audit"]).json();
+    assert!(text_of(&document["reports"][0]["summary"]).contains("1 conflict"), "{document}");
+}
+
+fn text_of(value: &serde_json::Value) -> &str {
+    value.as_str().unwrap_or_default()
+}

@@ -21,6 +21,8 @@ pub struct Written {
     pub csv_instances: PathBuf,
     /// The conclusion that the files state: `Clean` only if the balance holds and the study rows add up to it.
     pub verdict: Overall,
+    /// The conclusion in one sentence.
+    pub summary: String,
     /// The study rows added up.
     pub footing: Footing,
 }
@@ -64,6 +66,7 @@ pub fn write_all<S: Into<RowError>, I: Into<RowError>>(
         json: json.commit()?,
         html: page.commit()?,
         verdict: report.verdict,
+        summary: report.summary,
         footing: pass.footing,
     })
 }

@@ -202,7 +202,7 @@ fn summary(context: &Context, catalogue: &Catalogue, targets: &[Target]) -> Resu
     clean &= arrival.is_whole();
     lines.extend(arrival.lines());
     let written = report::write(context, catalogue)?;
-    lines.extend(written.iter().map(|written| format!("report: {}", written.html.display())));
+    lines.extend(written.iter().flat_map(report::lines));
     let code = if clean { report::worst(&written) } else { ExitCode::Discrepancies };
     let document = json!({
         "destinations": documents,

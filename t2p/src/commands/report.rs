@@ -16,17 +16,22 @@ pub fn run(context: &Context) -> Result<Outcome<Value>> {
     if written.is_empty() {
         return Err(Error::NothingIngested);
     }
-    let text =
-        written.iter().map(|written| format!("report: {}", written.html.display())).collect::<Vec<_>>();
+    let text: Vec<String> = written.iter().flat_map(lines).collect();
     let code = worst(&written);
     let document = json!({ "reports": written.iter().map(document).collect::<Vec<_>>() });
     Ok(Outcome::clean(document, text.join("\n")).with_exit_code(code))
 }
 
-/// Where the files of one report are.
+/// What one report comes to, and where it is.
+pub fn lines(written: &Written) -> [String; 2] {
+    [written.summary.clone(), format!("report: {}", written.html.display())]
+}
+
+/// The same for machines, with all its files.
 pub fn document(written: &Written) -> Value {
     json!({
         "verdict": written.verdict,
+        "summary": written.summary,
         "html": written.html,
         "json": written.json,
         "studies_csv": written.csv_studies,
