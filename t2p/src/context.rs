@@ -25,7 +25,7 @@ pub struct Target {
     pub id: DestinationId,
     pub name: String,
     pub archive: Arc<dyn Destination>,
-    /// Associations that may be open to it at once.
+    /// Associations that may ever be open to it at once; the pace may allow fewer.
     pub associations: u16,
 }
 
@@ -68,7 +68,8 @@ impl Context {
         let name = config.label();
         let id = catalogue.add_destination(&name, &node.to_string())?;
         let settings = PacsSettings { node, aet: self.config.aet.clone(), options, service: Retrieve::CGet };
-        let associations = config.associations.unwrap_or(self.config.pace.limits.associations);
+        let most = self.config.pace.most_associations();
+        let associations = config.associations.map_or(most, |wanted| wanted.min(most));
         Ok(Target { id, name, archive: Arc::new(Pacs::new(settings)), associations })
     }
 }

@@ -16,6 +16,9 @@ struct State {
     downstream: AtomicU64,
     upstream: AtomicU64,
     connections: AtomicU64,
+    /// Connections that are open now, and the most that ever were.
+    open: AtomicU64,
+    most_open: AtomicU64,
     /// The line breaks when this many bytes have passed in both directions together; 0 is never.
     break_at: AtomicU64,
     down: AtomicBool,
@@ -64,6 +67,11 @@ impl Proxy {
         self.state.connections.load(Ordering::Relaxed)
     }
 
+    /// The most connections that were open at once.
+    pub fn most_open(&self) -> u64 {
+        self.state.most_open.load(Ordering::Relaxed)
+    }
+
     /// Cuts every connection once `bytes` more have passed, and refuses new ones until `repair`.
     pub fn break_after(&self, bytes: u64) {
         self.state.break_at.store(self.downstream() + self.upstream() + bytes, Ordering::Relaxed);
@@ -106,21 +114,41 @@ fn connect(client: TcpStream, server_port: u16, state: &Arc<State>) {
             .expect("no thread panics here")
             .push(socket.try_clone().expect("a socket can be shared"));
     }
+    let open = Arc::new(Open::new(state));
     let (from_client, from_server) = (client.try_clone(), server.try_clone());
-    pump(from_client.expect("a socket can be shared"), server, state, |state| &state.upstream);
-    pump(from_server.expect("a socket can be shared"), client, state, |state| &state.downstream);
+    pump(from_client.expect("a socket can be shared"), server, &open, |state| &state.upstream);
+    pump(from_server.expect("a socket can be shared"), client, &open, |state| &state.downstream);
 }
 
-fn pump(mut from: TcpStream, mut to: TcpStream, state: &Arc<State>, counter: fn(&State) -> &AtomicU64) {
-    let state = Arc::clone(state);
+/// A connection while either direction is open.
+struct Open {
+    state: Arc<State>,
+}
+
+impl Open {
+    fn new(state: &Arc<State>) -> Self {
+        let open = state.open.fetch_add(1, Ordering::Relaxed) + 1;
+        state.most_open.fetch_max(open, Ordering::Relaxed);
+        Self { state: Arc::clone(state) }
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.state.open.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+fn pump(mut from: TcpStream, mut to: TcpStream, open: &Arc<Open>, counter: fn(&State) -> &AtomicU64) {
+    let open = Arc::clone(open);
     thread::spawn(move || {
         let mut buffer = vec![0; CHUNK];
         while let Ok(length) = from.read(&mut buffer) {
             if length == 0 || to.write_all(&buffer[..length]).is_err() {
                 break;
             }
-            counter(&state).fetch_add(length as u64, Ordering::Relaxed);
-            break_line_when_due(&state);
+            counter(&open.state).fetch_add(length as u64, Ordering::Relaxed);
+            break_line_when_due(&open.state);
         }
         let _ = to.shutdown(Shutdown::Write);
     });

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use e2e::disk::scratch;
 use e2e::orthanc::Orthanc;
+use e2e::peer::Peer;
 use e2e::program::{Exit, Program};
 use e2e::proxy::Proxy;
 use e2e::synthetic;
@@ -149,4 +150,50 @@ fn t2p_delivers_nothing_outside_its_window() {
     within(&t2p, always());
     t2p.run(&ingest).expect(Exit::Clean);
     assert_eq!(destination.uids().len(), 16);
+}
+
+/// The most associations that t2p has open at once to a destination that is slow to answer.
+fn most_associations(folder: &Path, volumes: &[PathBuf], configure: impl FnOnce(&Program, &str)) -> u64 {
+    std::fs::create_dir_all(folder.join("empty")).expect("a folder can be made");
+    let destination = Peer::start(folder, &folder.join("empty"), &["--stall", "0.3"]);
+    let line = Proxy::to(destination.port());
+    let node = format!("PEER@127.0.0.1:{}", line.port());
+    let t2p = transfer::new_ingest(&folder.join("ingest"), &node);
+    configure(&t2p, &node);
+    t2p.run(&transfer::ingest_arguments(volumes)).expect(Exit::Clean);
+    line.most_open()
+}
+
+#[test]
+fn t2p_has_no_more_associations_open_than_the_pace_allows_and_as_many_as_a_window_does() {
+    let folder = scratch();
+    let folder = folder.path();
+    let files = folder.join("files");
+    synthetic::write_many(&files, 12, 1, 1_000);
+    let medium = folder.join("disk-{seq}");
+    transfer::export(&transfer::new_export(&folder.join("export"), &text(&files), &medium));
+    let volumes = transfer::volumes(&medium);
+    let wanted = |associations: i64| {
+        move |t2p: &Program, node: &str| {
+            t2p.redirect_with(node, |destination| {
+                destination.insert("associations".to_owned(), associations.into());
+            });
+        }
+    };
+    assert_eq!(most_associations(&folder.join("more"), &volumes, wanted(6)), 1);
+    let wide = |t2p: &Program, _: &str| {
+        let mut window = always();
+        let limits = toml::Table::from_iter([("associations".to_owned(), 5.into())]);
+        if let Some(window) = window[0].as_table_mut() {
+            window.insert("limits".to_owned(), limits.into());
+        }
+        within(t2p, window);
+    };
+    let most = most_associations(&folder.join("window"), &volumes, wide);
+    assert!((2..=5).contains(&most), "{most} associations were open in a window that allows 5");
+    let both = |t2p: &Program, node: &str| {
+        wide(t2p, node);
+        wanted(2)(t2p, node);
+    };
+    assert_eq!(most_associations(&folder.join("both"), &volumes, both), 2);
 }

@@ -36,6 +36,14 @@ impl PaceConfig {
         Calendar::new(self.time_zone.clone(), self.window.clone())
             .with_holidays(self.holidays.iter().copied())
     }
+
+    /// The most associations that any window allows: so many workers can be of use.
+    #[must_use]
+    pub fn most_associations(&self) -> u16 {
+        let windows =
+            self.window.iter().filter_map(|window| window.limits.and_then(|limits| limits.associations));
+        windows.fold(self.limits.associations, u16::max)
+    }
 }
 
 fn holidays<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Date>, D::Error> {
@@ -86,6 +94,20 @@ mod tests {
     fn an_empty_table_limits_nothing() {
         let config: PaceConfig = serde_json::from_str("{}").unwrap();
         assert_eq!((config.calendar(), config.limits), (Calendar::always(), Limits::default()));
+    }
+
+    #[test]
+    fn the_most_associations_are_those_of_the_widest_window() {
+        let with = |base: u16, window: &str| {
+            let json = format!(
+                r#"{{"limits": {{"associations": {base}}}, "window": [
+                    {{"from": "01:00", "to": "02:00"}}, {{"from": "02:00", "to": "03:00", "limits": {{{window}}}}}]}}"#
+            );
+            serde_json::from_str::<PaceConfig>(&json).unwrap().most_associations()
+        };
+        assert_eq!(with(2, r#""associations": 5"#), 5);
+        assert_eq!(with(6, r#""associations": 5"#), 6);
+        assert_eq!(with(3, ""), 3);
     }
 
     #[test]

@@ -162,7 +162,7 @@ fn run_stages(
         bytes: 0.into(),
         down: Mutex::default(),
     };
-    let workers = most_associations(context);
+    let workers = context.config.pace.most_associations();
     let running = Running { fetch: &fetch, pack: &pack, write: &write, stop: &stop, pause: &pause };
     running.all(workers, shared, watchman.transpose()?)
 }
@@ -308,14 +308,6 @@ fn pacing(config: &P2tConfig, spool: &Spool, media: &Media) -> Pacing {
         },
         burst_bytes: (1..=media.copies()).map(burst_bytes).collect(),
     }
-}
-
-/// The most associations that any window allows: so many workers are started.
-fn most_associations(context: &Context) -> u16 {
-    let config = &context.config.pace;
-    let windows =
-        config.window.iter().filter_map(|window| window.limits.and_then(|limits| limits.associations));
-    windows.chain([config.limits.associations]).max().unwrap_or(1)
 }
 
 fn announce(context: &Context, shared: &Journal) -> Result<()> {

@@ -241,7 +241,7 @@ fn is_of_the_volume(error: &Error) -> bool {
     }
 }
 
-/// The pace of one destination, its changes logged.
+/// The pace of one destination, its changes logged. Each has the ceilings for itself.
 fn pace(context: &Context, journal: &Arc<Journal>, target: &Target) -> Pace {
     let config = &context.config.pace;
     let (journal, side) = (journal.clone(), target.name.clone());
@@ -251,9 +251,7 @@ fn pace(context: &Context, journal: &Arc<Journal>, target: &Target) -> Pace {
             tracing::error!(%error, "a change of pace could not be recorded");
         }
     });
-    let mut limits = config.limits;
-    limits.associations = limits.associations.max(target.associations);
-    Pace::new(limits, config.calendar(), Arc::new(SystemClock::new()), log)
+    Pace::new(config.limits, config.calendar(), Arc::new(SystemClock::new()), log)
 }
 
 /// Shows the operator where the job stands before it goes on, for all destinations together.

@@ -51,7 +51,7 @@ pub struct DestinationConfig {
     /// What reports call it; its node if left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// Associations open to it at the same time, from 1 to 64, within the ceiling of `[pace.limits]` for all.
+    /// Associations open to it at the same time, from 1 to 64, within the ceiling of `[pace.limits]` or of the window.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub associations: Option<u16>,
     /// Speaks TLS with it.
@@ -147,7 +147,7 @@ impl T2pConfig {
         page.bare_key("aet", self.aet.to_string());
         page.note(
             "The archives to fill. node is AETITLE@host:port, or the path of a folder; name is what reports call it;\n\
-             associations is how many to open at the same time, at most as many as [pace.limits] allows. tls and login say how\n\
+             associations is how many to open at the same time, at most as many as [pace] allows. Each has the ceilings of [pace] for itself. tls and login say how\n\
              both sides prove who they are: ca (who issued its certificate; those of the system if left out), certificate and\n\
              key (ours, if it demands one), server_name; user, with passcode_file or passcode_env.",
         );
