@@ -133,6 +133,12 @@ pub struct Export {
     /// Try again what failed in earlier runs
     #[arg(long)]
     pub retry_failed: bool,
+    /// Write again what was in segments that `p2t verify` found damaged
+    #[arg(long)]
+    pub rewrite_damaged: bool,
+    /// A volume that is lost or broken, by its number: write again what was on it; may be repeated
+    #[arg(long = "give-up-volume", value_name = "SEQUENCE[:COPY]")]
+    pub give_up: Vec<crate::commands::lost::Which>,
 }
 
 #[derive(Args)]

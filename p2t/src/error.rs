@@ -43,6 +43,13 @@ pub enum Error {
          `copies = {begun}` under [media]"
     )]
     OtherCopies { begun: u32, asked: u32 },
+    #[error("this job has no volume {sequence} of copy {copy} that is not given up; `p2t status` lists them")]
+    NoSuchVolume { sequence: u32, copy: u32 },
+    #[error(
+        "{volume} is in work, and cannot be gone on with: {source}. If it is lost or was overwritten for good, \
+         `p2t export --give-up-volume {which}` writes what was on it again"
+    )]
+    VolumeInWork { volume: String, which: String, source: Box<Error> },
     #[error(
         "the media{of_copy} are full, or their disks have no room for the next segment or no files of its size (FAT32: 4 GiB): \
          {used}; put a blank one in and run `p2t export --to {to}` to continue"
@@ -118,6 +125,7 @@ impl Error {
             Self::NoSource
             | Self::NoMedium
             | Self::MediaUnclear { .. }
+            | Self::NoSuchVolume { .. }
             | Self::OtherCopies { .. }
             | Self::NotADrive(_)
             | Self::Until(_) => ExitCode::Usage,
@@ -131,6 +139,7 @@ impl Error {
             | Self::Catalogue(catalogue::Error::DiskFull(_))
             | Self::Volume(volume::Error::OtherVolume { .. }) => ExitCode::Incomplete,
             Self::Archive(error) => error.exit_code(),
+            Self::VolumeInWork { source, .. } => source.exit_code(),
             Self::Medium(error) | Self::Volume(volume::Error::Medium(error))
                 if error.concerns_drive() || error.concerns_room() =>
             {
@@ -146,6 +155,7 @@ impl Error {
         use volume::Error::{Medium, OtherVolume, Position, SegmentLost};
         match self {
             Self::Medium(_) | Self::MediaFull { .. } => true,
+            Self::VolumeInWork { source, .. } => source.is_of_medium(),
             Self::Volume(error) => {
                 matches!(error, Medium(_) | OtherVolume { .. } | Position { .. } | SegmentLost { .. })
             }

@@ -59,6 +59,14 @@ pub enum Error {
         "C-MOVE needs our storage listener: set [receiver] in the configuration, and register it at the source"
     )]
     NoReceiver,
+    /// It has no resources for what it is asked for (A7xx).
+    #[error("{archive} has too much to do: {said}")]
+    OutOfResources {
+        /// Its name for reports.
+        archive: String,
+        /// What it said.
+        said: String,
+    },
     /// It does not even answer whether it is there.
     #[error("{0} does not answer")]
     NoAnswer(String),
@@ -95,7 +103,7 @@ impl Error {
                 dimse::Remedy::Transient => Outlook::Transient,
                 dimse::Remedy::NeedsOperator => Outlook::NeedsOperator,
             },
-            Self::Stopped | Self::NoAnswer(_) => Outlook::Transient,
+            Self::Stopped | Self::NoAnswer(_) | Self::OutOfResources { .. } => Outlook::Transient,
             Self::CutShort { .. } => Outlook::Permanent,
             Self::Folder(_) | Self::Taker(_) | Self::Selection(_) | Self::NoReceiver => {
                 Outlook::NeedsOperator
@@ -116,6 +124,7 @@ impl Error {
             Self::Dimse { .. }
             | Self::Folder(folder::Error::RootUnusable { .. })
             | Self::NoAnswer(_)
+            | Self::OutOfResources { .. }
             | Self::Stopped => ExitCode::Incomplete,
             Self::Folder(_) | Self::CutShort { .. } | Self::Taker(_) => ExitCode::Failed,
         }

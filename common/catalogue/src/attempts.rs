@@ -34,6 +34,16 @@ impl Catalogue {
         })
     }
 
+    /// Studies that were given up because their instances could not be listed are to be listed again; says how many. Their
+    /// attempts stay counted: one more in vain, and they are given up again.
+    pub fn list_given_up_again(&mut self) -> Result<u64> {
+        self.durable(|tx| {
+            const SQL: &str = "UPDATE study SET listing = 0 WHERE listing = 1 AND attempts > 0
+                AND NOT EXISTS (SELECT 1 FROM instance i WHERE i.study_id = study.id)";
+            Ok(change(tx, SQL, [])? as u64)
+        })
+    }
+
     /// Counts a failed attempt at a study and keeps its cause.
     pub fn study_attempt_failed(&mut self, study_id: StudyId, error: &str) -> Result<()> {
         self.quick(|tx| {

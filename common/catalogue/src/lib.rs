@@ -6,7 +6,7 @@
 //!
 //! - [`plan`] what the transfer must carry; [`capture`], [`intake`], [`pack`], [`write`](mod@write) its way to a volume
 //! - [`register`], [`load`], [`deliver`], [`answers`], [`audit`] its way from a volume into the destinations
-//! - [`segments`], [`volumes`] what both ends know of them; [`copies`], [`loss`] what of them is on how many volumes
+//! - [`segments`], [`volumes`] what both ends know of them; [`copies`], [`damage`], [`loss`] what of them is on how many volumes
 //! - [`balance`], [`reasons`], [`standing`] what reports tell; [`events`] what happened when, [`canary`] how the archive bore it
 
 pub mod answers;
@@ -18,6 +18,7 @@ pub mod capture;
 mod claims;
 mod connection;
 pub mod copies;
+pub mod damage;
 pub mod deliver;
 mod error;
 pub mod events;

@@ -218,7 +218,7 @@ impl State for VolumeState {
             Self::Labelling | Self::Known => &[],
             Self::Open => &[Self::Labelling],
             Self::Sealed => &[Self::Open],
-            Self::Abandoned => &[Self::Labelling, Self::Open],
+            Self::Abandoned => &[Self::Labelling, Self::Open, Self::Sealed],
             Self::Verified => &[Self::Known, Self::Verified],
             Self::Done => &[Self::Known, Self::Verified, Self::Done],
         }

@@ -8,7 +8,7 @@ use crate::connection::{Catalogue, Reader};
 use crate::error::{Error, Result};
 use crate::ids::VolumeId;
 use crate::object::Digest;
-use crate::rows::{all, first};
+use crate::rows::{all, change, first};
 use crate::states::{InstanceState, SegmentState, VolumeState};
 use crate::time::Millis;
 use crate::transition::advance;
@@ -47,6 +47,8 @@ pub struct VolumeRow {
     pub created_at: Timestamp,
     /// When its trailer was committed.
     pub sealed_at: Option<Timestamp>,
+    /// What is wrong with its label, index or trailer (`p2t`).
+    pub unsound: Option<String>,
     /// When it was last read back and found right.
     pub verified_at: Option<Timestamp>,
     /// How it was verified.
@@ -70,7 +72,7 @@ impl VolumeRow {
 
 const SELECT: &str =
     "SELECT id, uuid, sequence, copy, medium, state, files, index_blake3, bytes, last, created_at,
-    sealed_at, verified_at, verified_how FROM volume ";
+    sealed_at, verified_at, verified_how, unsound FROM volume ";
 
 impl Reader {
     /// All volumes, in order of copy and sequence.
@@ -111,10 +113,15 @@ impl Reader {
 }
 
 impl Catalogue {
-    /// Records that a volume was read back and how. At `t2p` it becomes Verified; at `p2t` it stays Sealed.
+    /// Records that a volume was read back and how, and forgets what was wrong with it unless it was read by sample. At
+    /// `t2p` it becomes Verified; at `p2t` it stays Sealed.
     pub fn volume_verified(&mut self, id: VolumeId, how: &str) -> Result<()> {
         self.durable(|tx| {
             let row = by_id(tx, id)?;
+            if !how.starts_with(SAMPLE) {
+                change(tx, "UPDATE volume SET unsound = NULL WHERE id = ?", [id])?;
+                change(tx, "UPDATE placement SET harmed = 0 WHERE volume_id = ? AND harmed = 1", [id])?;
+            }
             let to = if row.state == VolumeState::Sealed { row.state } else { VolumeState::Verified };
             let columns: [(&str, &dyn rusqlite::ToSql); 2] =
                 [("verified_at = ?", &Millis::now()), ("verified_how = ?", &how)];
@@ -172,6 +179,7 @@ fn volume_row(row: &Row<'_>) -> rusqlite::Result<VolumeRow> {
         sealed_at: time(11)?,
         verified_at: time(12)?,
         verified_how: row.get(13)?,
+        unsound: row.get(14)?,
     })
 }
 

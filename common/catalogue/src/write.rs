@@ -88,7 +88,7 @@ impl Catalogue {
         })
     }
 
-    /// Gives up a volume that cannot be sealed. What was committed on it stays written: segments stand alone.
+    /// Gives up a volume that cannot be sealed, or is damaged or lost. What is placed on it stays written: segments stand alone.
     pub fn abandon_volume(&mut self, id: VolumeId) -> Result<()> {
         self.durable(|tx| advance(tx, id.0, VolumeState::Abandoned, &[]))
     }

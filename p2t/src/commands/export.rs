@@ -13,7 +13,7 @@ use medium::Address;
 use serde_json::{Value, json};
 use volume::Extent;
 
-use super::status;
+use super::{lost, status};
 use crate::cli::Export;
 use crate::context::Context;
 use crate::error::{Error, Result};
@@ -33,15 +33,21 @@ pub fn run(context: &Context, arguments: &Export) -> Result<Outcome<Value>> {
     if arguments.retry_failed {
         catalogue.retry_failed()?;
     }
+    for which in &arguments.give_up {
+        lost::give_up(context, &mut catalogue, *which)?;
+    }
+    if arguments.rewrite_damaged {
+        lost::rewrite_damaged(context, &mut catalogue)?;
+    }
     let door = Arc::new(Doorkeeper::new(context.monitor.clone()));
     let source = source::open(context, Some(&door))?;
     let verify = arguments.verify.unwrap_or(context.config.media.verify);
     let mut exported = export::run(context, catalogue, source, media, verify)?;
     record_turned_away(&mut exported.catalogue, &door)?;
-    let harmed = verify_sealed(context, &mut exported.catalogue, &exported.sealed, verify)?;
+    verify_sealed(context, &mut exported.catalogue, &exported.sealed, verify)?;
     match exported.failure.take() {
         Some(failure) => Err(failure),
-        None => summary(context, &exported, &harmed),
+        None => summary(context, &exported),
     }
 }
 
@@ -99,34 +105,31 @@ fn verify_sealed(
     catalogue: &mut Catalogue,
     sealed: &[VolumeRow],
     verify: Verify,
-) -> Result<Vec<Value>> {
+) -> Result<()> {
     let extent = match verify {
         Verify::Full => Extent::Whole,
         Verify::Sample => Extent::Sample,
-        Verify::None => return Ok(Vec::new()),
+        Verify::None => return Ok(()),
     };
-    let mut harmed = Vec::new();
     for row in sealed {
         if context.stop.requested() {
             break;
         }
         let medium = row.volume.medium.parse::<Address>()?;
-        let outcome = super::verify::verify(context, catalogue, &medium, extent)?;
-        if outcome.exit_code != ExitCode::Clean {
-            harmed.push(outcome.document);
-        }
+        super::verify::verify(context, catalogue, &medium, extent)?;
     }
-    Ok(harmed)
+    Ok(())
 }
 
-fn summary(context: &Context, exported: &Exported, harmed: &[Value]) -> Result<Outcome<Value>> {
+fn summary(context: &Context, exported: &Exported) -> Result<Outcome<Value>> {
     let Exported { catalogue, sealed, wanted_medium, .. } = exported;
     let balance = catalogue.balance(Stage::Export)?;
     let (studies, instances) = (balance.studies, balance.instances);
     let conflicts = conflicts(catalogue)?;
+    let damaged = lost::damaged(catalogue)?;
     let code = if instances.pending > 0 || studies.pending > 0 {
         ExitCode::Incomplete
-    } else if instances.failed > 0 || studies.failed > 0 || !harmed.is_empty() || !conflicts.is_empty() {
+    } else if instances.failed > 0 || studies.failed > 0 || !damaged.is_empty() || !conflicts.is_empty() {
         ExitCode::Discrepancies
     } else {
         ExitCode::Clean
@@ -151,9 +154,7 @@ fn summary(context: &Context, exported: &Exported, harmed: &[Value]) -> Result<O
             "not read back and found right: {names}; run `p2t verify MEDIUM` before they leave"
         ));
     }
-    if !harmed.is_empty() {
-        lines.push("A VOLUME IS DAMAGED: see `p2t verify` for it".to_owned());
-    }
+    lines.extend(damaged.iter().map(lost::Damaged::text));
     let end = match code {
         ExitCode::Incomplete if context.stop.requested() => {
             "stopped as asked; run the same command again to go on"
@@ -164,7 +165,7 @@ fn summary(context: &Context, exported: &Exported, harmed: &[Value]) -> Result<O
     };
     lines.push(wanted_medium.clone().unwrap_or_else(|| end.to_owned()));
     let document = json!({ "studies": studies, "instances": instances, "volumes": status::volumes(&rows),
-                "copies": status::copies(catalogue)?, "damaged_volumes": harmed,
+                "copies": status::copies(catalogue)?, "damaged_volumes": damaged,
                 "conflicts": conflicts, "wanted_medium": wanted_medium });
     Ok(Outcome::clean(document, lines.join("\n")).with_exit_code(code))
 }

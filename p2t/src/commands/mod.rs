@@ -4,6 +4,7 @@ mod changer;
 mod drive;
 mod export;
 mod init;
+pub mod lost;
 mod pace;
 mod pause;
 mod plan;

@@ -25,6 +25,7 @@ pub fn run(context: &Context, arguments: Plan) -> Result<Outcome<Value>> {
     let selection = merge(configured, arguments);
     let (_lock, mut catalogue) = context.writer()?;
     Ids::of(&mut catalogue)?;
+    catalogue.list_given_up_again()?;
     let source = source::open(context, None)?;
     context.monitor.phase("list");
     let listed = list(context, source.as_ref(), &selection, &mut catalogue)

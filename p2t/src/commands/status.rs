@@ -8,7 +8,7 @@ use job::{DecimalBytes, Outcome};
 use serde_json::{Value, json};
 
 use super::export::known_copies;
-use super::pace;
+use super::{lost, pace};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::forecast::Cartridges;
@@ -67,6 +67,8 @@ pub fn run(context: &Context) -> Result<Outcome<Value>> {
     }
     let fewer = on_fewer_copies(&reader)?;
     lines.extend(fewer.text());
+    let damaged = lost::damaged(&reader)?;
+    lines.extend(damaged.iter().map(lost::Damaged::text));
     for row in &volumes {
         lines.push(format!(
             "{:<11} {:?} {} on {}",
@@ -86,6 +88,7 @@ pub fn run(context: &Context) -> Result<Outcome<Value>> {
         "streaming": streaming,
         "copies": copies,
         "segments_on_fewer_copies": fewer.segments,
+        "damaged_volumes": damaged,
         "volumes": self::volumes(&volumes),
     });
     Ok(Outcome::clean(document, lines.join("\n")))

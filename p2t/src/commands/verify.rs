@@ -1,12 +1,12 @@
 //! `p2t verify`: reads a volume back and checks every digest, on the volume and against the catalogue.
 
-use catalogue::Catalogue;
 use catalogue::volumes::{SAMPLE, VolumeRow};
+use catalogue::{Catalogue, VolumeState};
 use job::{Counter, ExitCode, Outcome};
 use manifest::Digest;
 use medium::Medium;
 use serde_json::{Value, json};
-use volume::{Extent, SegmentSummary, Summary, Volume};
+use volume::{Extent, SegmentHealth, SegmentSummary, Summary, Volume};
 
 use crate::cli::Verify;
 use crate::context::{Context, Ids};
@@ -37,15 +37,27 @@ pub fn verify(
         !context.stop.requested()
     })?;
     let Some(mut summary) = summary else { return Err(archive::Error::Stopped.into()) };
-    if known.is_some() {
-        for segment in &summary.segments {
-            problems.extend(compare(catalogue, segment)?);
+    summary.findings.append(&mut problems);
+    let unsound = summary.findings.join("; ");
+    let mut harmed: Vec<u64> = Vec::new();
+    for segment in &summary.segments {
+        let differs = if known.is_some() { compare(catalogue, segment)? } else { None };
+        if differs.is_some() || segment.health != SegmentHealth::Intact {
+            harmed.push(u64::from(segment.number));
         }
+        summary.findings.extend(differs);
     }
-    summary.findings.extend(problems);
+    if let Some(row) = &known {
+        summary.findings.extend(known_damage(catalogue, row, extent)?);
+    }
     summary.intact &= summary.findings.is_empty();
-    if let Some(row) = known.filter(|_| summary.intact) {
-        catalogue.volume_verified(row.id, &how(&summary))?;
+    match known {
+        Some(row) if summary.intact => catalogue.volume_verified(row.id, &how(&summary))?,
+        Some(row) if row.state == VolumeState::Sealed => {
+            let unsound = (!unsound.is_empty()).then_some(unsound.as_str());
+            catalogue.volume_damaged(row.id, unsound, &harmed)?;
+        }
+        _ => {}
     }
     let code = if summary.intact { ExitCode::Clean } else { ExitCode::Discrepancies };
     let text = summary.text();
@@ -89,6 +101,18 @@ fn strangeness(catalogue: &Catalogue, volume: &Volume, known: Option<&VolumeRow>
         (None, _) => Ok(vec!["the volume is not sealed yet; `p2t export` goes on with it".to_owned()]),
         _ => Ok(Vec::new()),
     }
+}
+
+/// A sample that is sound says nothing against damage that was found before.
+fn known_damage(catalogue: &Catalogue, row: &VolumeRow, extent: Extent) -> Result<Option<String>> {
+    if extent == Extent::Whole {
+        return Ok(None);
+    }
+    let harmed = catalogue.harmed_placements()?.iter().filter(|placement| placement.volume == row.id).count();
+    let known = harmed > 0 || row.unsound.is_some();
+    Ok(known.then(|| {
+        format!("an earlier check found damage ({harmed} segments); only a check of the whole volume can take that back")
+    }))
 }
 
 fn compare(catalogue: &Catalogue, segment: &SegmentSummary) -> Result<Option<String>> {

@@ -1,12 +1,12 @@
 //! Fetches the studies of the plan, on as many associations as the pace allows.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use archive::{Intake, Outlook, Retrieve, Source};
 use catalogue::capture::PendingInstance;
-use catalogue::{InstanceId, Level, PlanPosition, PlannedStudy};
+use catalogue::{InstanceId, Level, PlanPosition, PlannedStudy, StudyId};
 use job::config::RetryConfig;
 use pace::{Admission, Ask, Breaker, Failed, Loss, Patience};
 
@@ -43,6 +43,8 @@ struct Queue {
     after: PlanPosition,
     page: VecDeque<PlannedStudy>,
     busy: usize,
+    /// Studies that the source refused for want of resources since the last one came whole, with what it said.
+    refused: BTreeMap<StudyId, (PlannedStudy, String)>,
     /// Whether an attempt failed in this round: only then is there reason to wait before the next.
     attempt_failed: bool,
     /// Nothing is asked for before this.
@@ -64,6 +66,8 @@ enum Part {
     Whole,
     /// Not everything, for this reason, which is the source's.
     Short(String),
+    /// Not everything, for want of resources of the source, as it said.
+    Refused(String),
     /// Asked to stop, or the spool took no more: what is missing is asked for another time.
     CutOff,
     /// Nothing came, because the source could not be talked to.
@@ -227,12 +231,13 @@ impl Fetch {
             match self.fetch_part(number, study, after, &wanted, whole)? {
                 Part::Whole => {}
                 Part::Short(why) => short.push(why),
+                Part::Refused(why) => return self.refused(study, why),
                 Part::CutOff => return Ok(()),
                 Part::Outage(error) => return self.outage(study, error),
             }
             after = last;
         }
-        if short.is_empty() { Ok(()) } else { self.attempt_failed(study, &short.join("; ")) }
+        if short.is_empty() { self.came_whole(study) } else { self.attempt_failed(study, &short.join("; ")) }
     }
 
     /// Asks for the instances `wanted`, which are the pending ones behind `after`.
@@ -255,7 +260,8 @@ impl Fetch {
         if self.must_stop(number) || intake.has_refused() {
             return Ok(Part::CutOff);
         }
-        if missing < wanted.len() || end.is_ok() {
+        let refused = matches!(&end, Ok(end) if end.refused);
+        if missing < wanted.len() || (end.is_ok() && !refused) {
             self.breaker().worked();
         }
         if let Some(governor) = &self.governor
@@ -269,7 +275,8 @@ impl Fetch {
             Ok(end) => {
                 let remarks = end.remarks.join("; ");
                 let remarks = if remarks.is_empty() { "the source said that all is well" } else { &remarks };
-                Part::Short(format!("{missing} of {} instances did not come; {remarks}", wanted.len()))
+                let why = format!("{missing} of {} instances did not come; {remarks}", wanted.len());
+                if refused { Part::Refused(why) } else { Part::Short(why) }
             }
             Err(error) if missing == 0 => {
                 tracing::info!(%error, "the study came whole all the same");
@@ -305,6 +312,29 @@ impl Fetch {
             self.attempt_failed(study, &source.to_string())?;
         }
         self.source_failed(source)
+    }
+
+    /// The source has no resources for us now. That is no study's fault either, unless others come whole meanwhile.
+    fn refused(&self, study: &PlannedStudy, said: String) -> Result<()> {
+        self.queue().refused.insert(study.id, (study.clone(), said.clone()));
+        let tried =
+            self.source_failed(archive::Error::OutOfResources { archive: self.source.describe(), said });
+        if tried.is_err() {
+            // Or a study that is refused for ever would keep every run to come from ending well.
+            self.hold_refusals(None)?;
+        }
+        tried
+    }
+
+    /// A source that gives this study whole has resources: what it refused before, it refused for another reason.
+    fn came_whole(&self, study: &PlannedStudy) -> Result<()> {
+        self.hold_refusals(Some(study.id))
+    }
+
+    fn hold_refusals(&self, but: Option<StudyId>) -> Result<()> {
+        let refused = std::mem::take(&mut self.queue().refused);
+        let held = refused.into_values().filter(|(study, _)| Some(study.id) != but);
+        held.into_iter().try_for_each(|(study, why)| self.attempt_failed(&study, &why))
     }
 
     /// Asks the source whether it is back.

@@ -12,12 +12,15 @@ mod describe;
 pub mod fetch;
 pub mod governor;
 mod index;
+mod lost;
 mod object;
 mod pack;
 mod pause;
 mod spool;
 mod watch;
 mod write;
+
+pub use lost::Lost;
 
 #[cfg(test)]
 mod planned;

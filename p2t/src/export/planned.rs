@@ -6,7 +6,7 @@ use archive::{Error, Intake, Listing, Retrieve, RetrieveEnd, Source, StudyListin
 use job::config::SelectionConfig;
 
 /// Puts what is asked for into the intake.
-type Sends = dyn Fn(&Retrieve<'_>, &dyn Intake) -> Result<(), Error> + Send + Sync;
+type Sends = dyn Fn(&Retrieve<'_>, &dyn Intake) -> Result<RetrieveEnd, Error> + Send + Sync;
 
 /// A source that lists nothing.
 pub struct Planned {
@@ -18,7 +18,7 @@ impl Planned {
     /// `answers`: whether it can be reached; `sends`: what it does when it is asked for instances.
     pub fn new(
         answers: bool,
-        sends: impl Fn(&Retrieve<'_>, &dyn Intake) -> Result<(), Error> + Send + Sync + 'static,
+        sends: impl Fn(&Retrieve<'_>, &dyn Intake) -> Result<RetrieveEnd, Error> + Send + Sync + 'static,
     ) -> Arc<Self> {
         Arc::new(Self { answers, sends: Box::new(sends) })
     }
@@ -47,7 +47,6 @@ impl Source for Planned {
         intake: &Arc<dyn Intake>,
         _: &dyn Fn() -> bool,
     ) -> Result<RetrieveEnd, Error> {
-        (self.sends)(&request, intake.as_ref())?;
-        Ok(RetrieveEnd::default())
+        (self.sends)(&request, intake.as_ref())
     }
 }

@@ -1,11 +1,11 @@
 //! The stages on a spool and a catalogue of their own, with a source that is made up.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use archive::{Intake, ObjectIdentity};
+use archive::{Intake, ObjectIdentity, RetrieveEnd};
 use catalogue::pack::{Budget, Member, ObjectCursor, Readiness};
 use catalogue::plan::InstanceRow;
 use catalogue::segments::NewSegment;
@@ -235,6 +235,58 @@ fn a_study_over_which_the_source_breaks_off_each_time_fails_in_the_end() {
     assert_eq!(lab.in_state(InstanceState::Failed), 3);
 }
 
+/// What a PACS without resources says.
+fn out_of_resources() -> RetrieveEnd {
+    RetrieveEnd { remarks: vec!["status A701".to_owned()], refused: true }
+}
+
+fn attempts(lab: &Lab) -> Vec<u32> {
+    let studies = lab.capture.shared.lock().studies(PlanPosition::default(), 9).unwrap();
+    studies.iter().map(|study| study.attempts).collect()
+}
+
+#[test]
+fn a_source_out_of_resources_is_left_alone_for_a_while_and_no_study_suffers_for_it() {
+    let lab = Lab::new(3);
+    lab.capture.give_back(lab.capture.spool.open_intake(&mut lab.capture.shared.lock()).unwrap());
+    let asked = AtomicU32::new(0);
+    let source = Planned::new(true, move |request, intake| {
+        if asked.fetch_add(1, Ordering::Relaxed) < 5 {
+            return Ok(out_of_resources());
+        }
+        (0..request.wanted.len()).for_each(|number| arrive(intake, number));
+        Ok(RetrieveEnd::default())
+    });
+    let retry = RetryConfig { attempts: 2, delay_seconds: 0 };
+    Fetch::new(source, lab.capture.clone(), retry).waiting(Duration::from_secs(3600)).work(0).unwrap();
+    assert_eq!((lab.in_state(InstanceState::Captured), attempts(&lab)), (3, vec![0]));
+    // The same, when nobody waits so long: what is missing is asked for by the next run.
+    let lab = Lab::new(3);
+    let refusing = || Planned::new(true, |_, _| Ok(out_of_resources()));
+    let run = |retry| Fetch::new(refusing(), lab.capture.clone(), retry).work(0);
+    assert!(matches!(run(retry), Err(Error::SourceDown { attempts: 2, .. })));
+    assert_eq!((lab.in_state(InstanceState::Pending), attempts(&lab)), (3, vec![1]));
+}
+
+#[test]
+fn a_study_that_is_refused_while_others_come_whole_fails_in_the_end() {
+    let lab = Lab::new(1);
+    lab.capture.give_back(lab.capture.spool.open_intake(&mut lab.capture.shared.lock()).unwrap());
+    for study in 3..6 {
+        plan(&mut lab.capture.shared.lock(), &format!("1.{study}"), [instance(study)]);
+    }
+    let source = Planned::new(true, |request, intake| {
+        if request.study_uid == "1.2" {
+            return Ok(out_of_resources());
+        }
+        arrive(intake, request.study_uid[2..].parse().unwrap());
+        Ok(RetrieveEnd::default())
+    });
+    let retry = RetryConfig { attempts: 1, delay_seconds: 0 };
+    Fetch::new(source, lab.capture.clone(), retry).waiting(Duration::from_secs(3600)).work(0).unwrap();
+    assert_eq!((lab.in_state(InstanceState::Captured), lab.in_state(InstanceState::Failed)), (3, 1));
+}
+
 #[test]
 fn a_study_with_more_instances_than_are_asked_for_at_once_comes_whole_in_one_attempt() {
     const COUNT: usize = 100;
@@ -245,7 +297,7 @@ fn a_study_with_more_instances_than_are_asked_for_at_once_comes_whole_in_one_att
         for wanted in request.wanted {
             arrive(intake, wanted.sop_instance.rsplit('.').next().unwrap().parse().unwrap());
         }
-        Ok(())
+        Ok(RetrieveEnd::default())
     });
     let fetch = Fetch::new(source, lab.capture.clone(), retry).in_parts_of(7);
     fetch.work(0).unwrap();

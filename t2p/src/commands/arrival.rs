@@ -86,6 +86,7 @@ mod tests {
             last,
             created_at: jiff::Timestamp::UNIX_EPOCH,
             sealed_at: None,
+            unsound: None,
             verified_at: None,
             verified_how: None,
         }

@@ -37,7 +37,7 @@ impl Fetch<'_> {
         let whole = whole && groups.len() == 1;
         let mut accepted = BTreeSet::new();
         for group in &groups {
-            if (self.stop)() {
+            if self.must_end() {
                 break;
             }
             let association = self.pacs.associate(&group.proposals)?;

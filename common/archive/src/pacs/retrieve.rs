@@ -77,7 +77,7 @@ impl Fetch<'_> {
     /// What the PACS could not send by C-GET may still come by C-MOVE, whose contexts the PACS proposes itself.
     fn move_the_rest(&mut self, receiver: &Receiving, request: Retrieve<'_>) -> Result<(), Error> {
         let missing = self.missing(request.wanted);
-        if missing.is_empty() || !self.failures || (self.stop)() {
+        if missing.is_empty() || !self.failures || self.must_end() {
             return Ok(());
         }
         self.by_move(receiver, Retrieve { wanted: &missing, whole: false, ..request })
@@ -121,7 +121,7 @@ impl Fetch<'_> {
         }
         let mut in_vain = 0;
         for list in lists(&missing) {
-            if (self.stop)() {
+            if self.must_end() {
                 return Ok(());
             }
             self.ask_for(list, request)?;
@@ -130,7 +130,7 @@ impl Fetch<'_> {
                 if self.has(instance) {
                     continue;
                 }
-                if (self.stop)() || (in_vain >= MOST_IN_VAIN && number > 0) {
+                if self.must_end() || (in_vain >= MOST_IN_VAIN && number > 0) {
                     break;
                 }
                 self.ask_for(&[*instance], request)?;
@@ -153,6 +153,11 @@ impl Fetch<'_> {
         let end = request(self, Level::Image, &keys, list)?;
         self.remark(&end, "instances");
         Ok(())
+    }
+
+    /// Whether nothing more may be asked for: a PACS that is out of resources has fewer with every further request.
+    pub(super) fn must_end(&self) -> bool {
+        self.end.refused || (self.stop)()
     }
 
     fn has(&self, instance: &PendingInstance) -> bool {

@@ -154,12 +154,35 @@ fn volumes_go_from_label_to_seal_and_not_back() {
     illegal(lab.catalogue.label_committed(id, &[], 0));
     lab.catalogue.seal_volume(id, &digest(1), &[], 7, true).unwrap();
     illegal(commit(&mut lab, id, &[(segment, 1)]));
-    illegal(lab.catalogue.abandon_volume(id));
     lab.catalogue.volume_verified(id, "read back").unwrap();
     let row = lab.catalogue.volumes().unwrap().remove(0);
     assert_eq!((row.state, row.last, row.index_blake3), (VolumeState::Sealed, true, Some(digest(1))));
     assert_eq!(row.verified_how.as_deref(), Some("read back"));
     assert!(lab.catalogue.volume_in_work(1).unwrap().is_none());
+    lab.catalogue.abandon_volume(id).unwrap();
+    illegal(lab.catalogue.abandon_volume(id));
+}
+
+#[test]
+fn damage_stays_on_record_until_all_of_the_volume_is_found_sound() {
+    let mut lab = Lab::new();
+    let study = lab.study(1, 1);
+    lab.capture_study(study);
+    let segment = lab.seal_all();
+    let id = lab.open_volume();
+    commit(&mut lab, id, &[(segment, 1)]).unwrap();
+    lab.catalogue.seal_volume(id, &digest(1), &[], 7, true).unwrap();
+    let number = lab.catalogue.segment(1).unwrap().unwrap().segment.number;
+    lab.catalogue.volume_damaged(id, Some("its index"), &[number]).unwrap();
+    let known = |lab: &Lab| {
+        let row = lab.catalogue.volumes().unwrap().remove(0);
+        (row.unsound, row.verified_at.is_some(), lab.catalogue.harmed_placements().unwrap().len())
+    };
+    assert_eq!(known(&lab), (Some("its index".to_owned()), false, 1));
+    lab.catalogue.volume_verified(id, "sample: the first segment").unwrap();
+    assert_eq!(known(&lab), (Some("its index".to_owned()), true, 1));
+    lab.catalogue.volume_verified(id, "every digest").unwrap();
+    assert_eq!(known(&lab), (None, true, 0));
 }
 
 #[test]

@@ -124,15 +124,16 @@ fn troubles(known: &Known<'_>) -> Vec<String> {
         troubles.push((failed, format!("no instance found of {}", plural(failed, "study"))));
     }
     if known.subject != Subject::Export {
-        let damaged = volumes.damage.len() as u64;
         let missed: Vec<&MissingVolume> = missing.iter().filter(|row| is_missed(row)).collect();
         let number = missed.len() as u64;
         troubles.push((number, format!("{} missing: {}", plural(number, "volume"), numbers(&missed))));
         let gone = known.source.and_then(|source| source.gone(totals.balance.instances.listed)).unwrap_or(0);
         let did_not = "that the source wrote did not arrive on any volume";
         troubles.push((gone, format!("{} {did_not}", plural(gone, "instance"))));
-        troubles.push((damaged, plural(damaged, "damaged segment")));
     }
+    let (damaged, unsound) = (volumes.damage.len() as u64, volumes.unsound);
+    troubles.push((damaged, plural(damaged, "damaged segment")));
+    troubles.push((unsound, format!("{} with a damaged label, index or trailer", plural(unsound, "volume"))));
     troubles.into_iter().filter(|(count, _)| *count > 0).map(|(_, words)| words).collect()
 }
 

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use catalogue::damage::HarmedPlacement;
 use catalogue::standing::HarmedSegment;
 use catalogue::volumes::{NewVolume, VolumeRow as Known};
 use catalogue::{Error, Reader, VolumeState as State};
@@ -27,6 +28,8 @@ pub struct Volumes {
     pub verified: u64,
     /// Volumes of which a sample was read back and was right.
     pub sampled: u64,
+    /// Volumes whose label, index or trailer was read back and was not right.
+    pub unsound: u64,
 }
 
 /// A volume that an index names and nobody saw.
@@ -39,10 +42,11 @@ pub struct Unseen {
 impl Volumes {
     /// Reads all volumes and counts what is on them.
     pub fn read(reader: &Reader, subject: Subject) -> Result<Self, Error> {
-        let mut volumes = Self::default();
-        if subject.program() == Program::T2p {
-            volumes.damage = reader.harmed_segments(MOST_DAMAGE)?.into_iter().map(damaged).collect();
-        }
+        let damage = match subject.program() {
+            Program::T2p => reader.harmed_segments(MOST_DAMAGE)?.into_iter().map(damaged).collect(),
+            Program::P2t => reader.harmed_placements()?.into_iter().take(MOST_DAMAGE).map(harmed).collect(),
+        };
+        let mut volumes = Self { damage, ..Self::default() };
         for known in reader.volumes()? {
             // Seen volumes have a medium; at the exporting end all have one.
             if known.volume.medium.is_empty() {
@@ -53,6 +57,7 @@ impl Volumes {
             volumes.last_seen |= known.last;
             volumes.verified += u64::from(known.is_verified_whole());
             volumes.sampled += u64::from(known.is_verified_by_sample());
+            volumes.unsound += u64::from(known.unsound.is_some() && known.state != State::Abandoned);
             let row = volumes.row(reader, &known)?;
             volumes.rows.push(row);
         }
@@ -75,7 +80,7 @@ impl Volumes {
             id,
             medium: medium(&known.volume.medium),
             copy: known.volume.copy,
-            state: state(known.state, harmed),
+            state: state(known, harmed),
             segments,
             objects,
             bytes: known.bytes,
@@ -87,9 +92,9 @@ impl Volumes {
     }
 }
 
-fn state(state: State, harmed: u64) -> VolumeState {
-    match state {
-        _ if harmed > 0 => VolumeState::Damaged,
+fn state(known: &Known, harmed: u64) -> VolumeState {
+    match known.state {
+        _ if harmed > 0 || known.unsound.is_some() => VolumeState::Damaged,
         State::Labelling | State::Open => VolumeState::Open,
         State::Sealed => VolumeState::Sealed,
         State::Abandoned => VolumeState::Damaged,
@@ -102,7 +107,9 @@ fn findings(known: &Known, harmed: u64) -> Vec<String> {
     if harmed > 0 {
         findings.push(format!("{} of its segments are damaged, see below", count(harmed)));
     }
+    findings.extend(known.unsound.clone());
     match known.state {
+        State::Abandoned if known.sealed_at.is_some() => findings.push("given up after it was sealed".into()),
         State::Abandoned => findings.push(
             "given up without index and trailer; what was committed on it can be read all the same".into(),
         ),
@@ -123,6 +130,16 @@ fn medium(address: &str) -> String {
         format!("virtual tape {name}")
     } else {
         format!("directory {name}")
+    }
+}
+
+fn harmed(placement: HarmedPlacement) -> DamagedSegment {
+    DamagedSegment {
+        volume: placement.uuid,
+        segment: u32::try_from(placement.number).unwrap_or(u32::MAX),
+        finding: "read back and found not as it was written".to_owned(),
+        objects: placement.objects,
+        examples: Vec::new(),
     }
 }
 

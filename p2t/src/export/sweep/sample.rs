@@ -157,6 +157,6 @@ fn given(objects: Objects) -> Arc<dyn Source> {
             };
             object.finish(identity).unwrap();
         }
-        Ok(())
+        Ok(archive::RetrieveEnd::default())
     })
 }

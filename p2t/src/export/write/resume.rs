@@ -1,6 +1,5 @@
 //! Going on with the volume that an earlier run left open, or giving it up.
 
-use catalogue::loss::Loss;
 use catalogue::volumes::VolumeRow;
 use catalogue::{Level, SegmentId, VolumeState};
 use job::Counter;
@@ -9,6 +8,7 @@ use manifest::{Label, SegmentEntry};
 use medium::Medium;
 use volume::VolumeWriter;
 
+use super::super::lost::Lost;
 use super::Write;
 use super::volume::{Current, give_up, label, labelled, segment_file};
 use crate::error::{Error, Result};
@@ -16,6 +16,17 @@ use crate::error::{Error, Result};
 /// Opens the volume of `copy` that is in work, if there is one that can be gone on with. One that cannot is given up.
 pub fn resume(stage: &Write, copy: u32) -> Result<Option<Current>> {
     let Some(row) = stage.shared.lock().volume_in_work(copy)? else { return Ok(None) };
+    go_on(stage, &row).map_err(|error| {
+        let drive = matches!(&error, Error::Medium(error) | Error::Volume(volume::Error::Medium(error)) if error.concerns_drive());
+        if drive || !error.is_of_medium() {
+            return error;
+        }
+        let (volume, which) = (stage.name_of(&row.volume), format!("{}:{copy}", row.volume.sequence));
+        Error::VolumeInWork { volume, which, source: Box::new(error) }
+    })
+}
+
+fn go_on(stage: &Write, row: &VolumeRow) -> Result<Option<Current>> {
     let medium = stage.media.find(&row.volume.medium)?;
     let label = label(stage, &row.volume, row.created_at);
     if row.state == VolumeState::Labelling {
@@ -52,12 +63,12 @@ pub fn resume(stage: &Write, copy: u32) -> Result<Option<Current>> {
     let entries = committed.segments.iter().map(|(_, entry)| entry.clone()).collect();
     match VolumeWriter::resume(medium.as_ref(), &stage.settings, label.clone(), entries, committed.objects) {
         Ok(writer) => {
-            let mut current = Current::new(row.id, medium, writer, row.files);
+            let mut current = Current::new(row.id, medium, writer, row.files.clone());
             (current.frames, current.empty) = (committed.frames, committed.segments.is_empty());
             Ok(Some(current))
         }
         Err(error) if is_lost(&error) => {
-            give_up_lost(stage, &row, medium.as_ref(), &label, &committed.segments, &error).map(|()| None)
+            give_up_lost(stage, row, medium.as_ref(), &label, &committed.segments, &error).map(|()| None)
         }
         Err(error) => Err(error.into()),
     }
@@ -101,26 +112,19 @@ fn give_up_lost(
         .collect();
     let lost = volume::lost_segments(medium, label, &doubtful, &|| !stage.stop.requested())?;
     let Some(lost) = lost else { return Err(archive::Error::Stopped.into()) };
-    let mut names = Vec::new();
-    let (mut fetched_again, mut on_others, mut in_spool) = (0, 0, 0);
-    for (id, entry) in committed.iter().filter(|(_, entry)| lost.contains(&entry.number)) {
-        names.push(entry.name.as_str());
-        match stage.shared.lock().lose_placement(row.id, *id)? {
-            Loss::Pending(instances) => fetched_again += instances,
-            Loss::FewerCopies(instances) => on_others += instances,
-            Loss::InSpool => in_spool += 1,
-        }
-    }
-    stage.monitor.uncount(Counter::Done, fetched_again);
+    let gone: Vec<_> = committed.iter().filter(|(_, entry)| lost.contains(&entry.number)).collect();
+    let names: Vec<&str> = gone.iter().map(|(_, entry)| entry.name.as_str()).collect();
+    let lost = Lost::record(&mut stage.shared.lock(), row.id, gone.iter().map(|(id, _)| *id))?;
+    stage.monitor.uncount(Counter::Done, lost.fetched_again);
     stage.shared.lock().abandon_volume(row.id)?;
     let message = format!(
-        "{} on {medium} is given up: {why}. Of its {} segments, {} cannot be read back ({}): {fetched_again} instances are \
-         fetched again, {on_others} are left to other copies, {in_spool} segments are still in the spool. Keep the medium: \
-         the other segments are on it",
+        "{} on {medium} is given up: {why}. Of its {} segments, {} cannot be read back ({}): {}. Keep the medium: the \
+         other segments are on it",
         stage.name_of(&row.volume),
         committed.len(),
         names.len(),
         names.join(", "),
+        lost.text(),
     );
     stage.monitor.finding(&message);
     Ok(stage.shared.event(Level::Error, "volume-abandoned", message)?)

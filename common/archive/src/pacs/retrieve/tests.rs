@@ -55,6 +55,11 @@ fn arrive(arrivals: &Arrivals, sop_instance: &str) {
 /// Asks for `count` instances of a PACS that sends what `sends` says of the UIDs in a request. Returns how many came,
 /// and how many requests it took.
 fn asked(count: usize, sends: &dyn Fn(&[&str]) -> Vec<String>) -> (usize, usize) {
+    asked_with(Status::SUCCESS, count, sends)
+}
+
+/// The same, of a PACS that ends each request with `status`.
+fn asked_with(status: Status, count: usize, sends: &dyn Fn(&[&str]) -> Vec<String>) -> (usize, usize) {
     let settings = PacsSettings {
         node: "PACS@127.0.0.1:1".parse().unwrap(),
         aet: "US".parse().unwrap(),
@@ -79,7 +84,7 @@ fn asked(count: usize, sends: &dyn Fn(&[&str]) -> Vec<String>) -> (usize, usize)
             arrive(&fetch.arrivals, &uid);
         }
         let (completed, failed, warning, remaining, comment) = Default::default();
-        let (status, failed_uids, cancelled) = (Status::SUCCESS, Vec::new(), false);
+        let (failed_uids, cancelled) = (Vec::new(), false);
         Ok(Answer { status, completed, failed, warning, remaining, failed_uids, comment, cancelled })
     };
     let mut ask = ask;
@@ -89,6 +94,11 @@ fn asked(count: usize, sends: &dyn Fn(&[&str]) -> Vec<String>) -> (usize, usize)
 
 fn owned(uids: &[&str]) -> Vec<String> {
     uids.iter().map(|uid| (*uid).to_owned()).collect()
+}
+
+#[test]
+fn a_pacs_that_is_out_of_resources_is_asked_once() {
+    assert_eq!(asked_with(Status::OUT_OF_RESOURCES, 150, &|_| Vec::new()), (0, 1));
 }
 
 #[test]

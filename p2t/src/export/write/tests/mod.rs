@@ -236,7 +236,8 @@ fn another_volume_in_the_drive_is_told_and_not_touched() {
     let before = fs::read(&drive[0]).unwrap();
     lab.seal(2..3);
     let failure = run(&lab.stage(&[&drive], &no_faults())).unwrap().failure.unwrap();
-    assert!(matches!(failure, Error::Volume(volume::Error::OtherVolume { sequence: 1, .. })), "{failure}");
+    let Error::VolumeInWork { source, .. } = &failure else { panic!("{failure}") };
+    assert!(matches!(**source, Error::Volume(volume::Error::OtherVolume { sequence: 1, .. })), "{failure}");
     assert_eq!(failure.exit_code(), ExitCode::Incomplete);
     assert!(fs::read(&drive[0]).unwrap() == before, "something was written");
     exchange(&lab.path("drive.tap"), &other.path("other.tap"), Some(&ours));
