@@ -45,6 +45,12 @@ Examples:
   t2p ingest vol-0001.tap vol-0002.tap
   t2p ingest /media/usb1")]
     Ingest(Ingest),
+    /// Put a job's lost catalogue together again
+    Catalogue {
+        /// What to do
+        #[command(subcommand)]
+        command: CatalogueCommand,
+    },
     /// Compare what the destinations hold with what the volumes hold, instance by instance, and write the report
     Audit,
     /// Show how far the job is
@@ -63,6 +69,25 @@ pub struct Init {
     /// Our AE title
     #[arg(long)]
     pub aet: Option<job::AeTitle>,
+}
+
+#[derive(Subcommand)]
+pub enum CatalogueCommand {
+    /// Fill the catalogue from volumes, of any copies, without asking any destination; rerun to resume
+    ///
+    /// In a job directory made anew with `t2p init`, or to add volumes to a catalogue that is there. Afterwards status, report,
+    /// audit and ingest work as if the volumes had been seen before; what was delivered is proved by an audit.
+    #[command(after_help = "\
+Exit code 3: a volume is damaged, or others of the transfer are missing.
+
+Examples:
+  t2p catalogue rebuild vol-0001.tap vol-0002.tap
+  t2p catalogue rebuild /dev/nst0      (cartridge by cartridge)")]
+    Rebuild {
+        /// /dev/nst0, FILE.tap or a directory; in any order
+        #[arg(required = true)]
+        media: Vec<Address>,
+    },
 }
 
 #[derive(Args)]

@@ -205,8 +205,8 @@ impl SegmentHealth {
     }
 }
 
-/// For checks that want no object's bytes.
-struct NoSink;
+/// Takes no object's bytes, where only the reading matters.
+pub struct NoSink;
 
 impl ObjectSink for NoSink {
     fn begin(&mut self, _: &Entry) -> Result<(), Error> {

@@ -22,7 +22,7 @@ mod writer;
 #[cfg(test)]
 mod testing;
 
-pub use check::{Extent, HarmedObject, SegmentSummary, Summary, check};
+pub use check::{Extent, HarmedObject, NoSink, SegmentSummary, Summary, check};
 pub use error::Error;
 pub use found::Found;
 pub use index::{IndexReader, IndexWriter, IndexedSegment};

@@ -215,7 +215,7 @@ fn summary(context: &Context, catalogue: &Catalogue, targets: &[Target]) -> Resu
 }
 
 /// Whether as many instances arrived as the source had written when it was done.
-fn has_everything(catalogue: &Reader) -> Result<bool> {
+pub fn has_everything(catalogue: &Reader) -> Result<bool> {
     let state = catalogue.job("transfer_state")?;
     let state = state.and_then(|text| serde_json::from_str::<TransferState>(&text).ok());
     let known = catalogue.balance(Stage::Load)?.instances.listed;

@@ -2,6 +2,7 @@
 
 mod arrival;
 mod audit;
+mod catalogue;
 mod extract;
 mod ingest;
 mod init;
@@ -35,6 +36,7 @@ fn outcome(cli: Cli) -> Result<Outcome<Value>> {
         Command::Verify(arguments) => verify::run(&common, &arguments),
         Command::Extract(arguments) => extract::run(&common, &arguments),
         Command::Ingest(arguments) => ingest::run(&Context::open(&common)?, &arguments),
+        Command::Catalogue { command } => catalogue::run(&Context::open(&common)?, &command),
         Command::Audit => audit::run(&Context::open(&common)?),
         Command::Status => status::run(&Context::open(&common)?),
         Command::Report => report::run(&Context::open(&common)?),

@@ -7,20 +7,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use catalogue::load::LoadedSegment;
-use catalogue::register::VolumeContents;
-use catalogue::segments::{NewSegment, SegmentRow};
-use catalogue::volumes::NewVolume;
-use catalogue::{InstanceId, Level, SegmentState, VolumeId, VolumeState};
-use job::{Counter, Journal, Monitor, Stop};
-use manifest::{EarlierVolume, TransferState};
+use catalogue::segments::SegmentRow;
+use catalogue::{InstanceId, SegmentState, VolumeId, VolumeState};
+use job::{Counter, Stop};
 use medium::Address;
-use volume::{
-    Entry, IndexReader, IndexedSegment, Listed, ObjectSink, ObjectState, SegmentCheck, SegmentPlan, Volume,
-};
+use volume::{Entry, IndexReader, Listed, ObjectSink, ObjectState, SegmentCheck, SegmentPlan, Volume};
 
-use super::rows;
+use super::register::Register;
 use super::spool::Spool;
-use crate::context::bind;
 use crate::error::{Error, Result};
 
 const TICK: std::time::Duration = std::time::Duration::from_millis(100);
@@ -28,12 +22,9 @@ const BUFFER_BYTES: usize = 1024 * 1024;
 
 /// The loading stage.
 pub struct Load {
-    pub journal: Arc<Journal>,
+    pub register: Register,
     pub spool: Arc<Spool>,
-    pub monitor: Arc<dyn Monitor>,
     pub stop: Stop,
-    /// How many destinations every object goes to.
-    pub destinations: u64,
     /// Whether a segment waits for room in the spool.
     pub waiting: AtomicBool,
 }
@@ -49,31 +40,19 @@ pub struct Loaded {
 impl Load {
     /// Loads what is still needed of one volume.
     pub fn volume(&self, address: &Address) -> Result<Loaded> {
-        let mut volume = Volume::open(address)?;
+        let Register { journal, monitor, .. } = &self.register;
+        let (mut volume, id) = self.register.open(address)?;
         let identity = volume.identity;
-        let id = {
-            let mut catalogue = self.journal.lock();
-            bind(&mut catalogue, &volume.address, identity)?;
-            catalogue.register_volume(&NewVolume {
-                uuid: identity.volume,
-                sequence: identity.sequence,
-                copy: identity.copy,
-                medium: volume.address.clone(),
-            })?
-        };
         let mut remarks = Vec::new();
         let was_done = self.was_done(identity.volume)?;
-        if was_done && self.journal.lock().is_volume_whole(id)? {
+        if was_done && journal.lock().is_volume_whole(id)? {
             remarks
                 .push(format!("{address}: volume {} was ingested before; nothing to do", identity.sequence));
             return Ok(Loaded { remarks, sound: true });
         }
-        self.monitor.note(&format!("volume {} is loaded from {address}", identity.sequence));
-        let mut index = volume.index()?;
-        if let Some(index) = &index {
-            remarks.extend(self.note_earlier(address, identity.copy, &index.earlier)?);
-        }
-        self.describe(id, &volume)?;
+        monitor.note(&format!("volume {} is loaded from {address}", identity.sequence));
+        let (mut index, earlier) = self.register.index(address, id, &mut volume)?;
+        remarks.extend(earlier);
         let segments = self.segments(id, &mut volume, index.as_mut());
         self.spool.discard()?;
         let Segments { read, clean } = segments?;
@@ -83,69 +62,16 @@ impl Load {
         if read == 0 {
             remarks.push(format!("{address}: volume {} is loaded already", identity.sequence));
         }
-        volume.finish()?;
-        if let Some(state) = index.and_then(|index| index.state) {
-            self.note_state(identity.sequence, &state)?;
-        }
-        remarks.extend(volume.findings().iter().map(|finding| format!("{address}: {finding}")));
-        if !volume.is_complete() {
-            remarks.push(format!("{address}: the volume is not complete: it has no sound trailer"));
-        }
-        for remark in &remarks {
-            self.journal.event(Level::Warning, "volume", remark.clone())?;
-        }
+        self.register.finish(address, &mut volume, index, &mut remarks)?;
         let sound = clean && volume.is_complete() && volume.findings().is_empty();
         if sound && !was_done {
-            self.journal.lock().volume_verified(id, "every digest, while it was loaded")?;
+            journal.lock().volume_verified(id, "every digest, while it was loaded")?;
         }
         Ok(Loaded { remarks, sound })
     }
 
     fn was_done(&self, uuid: uuid::Uuid) -> Result<bool> {
-        Ok(self.journal.lock().volume(uuid)?.is_some_and(|row| row.state == VolumeState::Done))
-    }
-
-    /// Volumes that this one's index knows and that were not seen yet are noted, so that they can be missed.
-    fn note_earlier(&self, address: &Address, copy: u32, earlier: &[EarlierVolume]) -> Result<Vec<String>> {
-        let mut remarks = Vec::new();
-        let mut catalogue = self.journal.lock();
-        for EarlierVolume { sequence, volume, .. } in earlier {
-            if catalogue.volume(*volume)?.is_none() {
-                let unseen = NewVolume { uuid: *volume, sequence: *sequence, copy, medium: String::new() };
-                catalogue.register_volume(&unseen)?;
-                remarks.push(format!("{address}: volume {sequence} of the set, {volume}, comes before it and was not ingested yet"));
-            }
-        }
-        Ok(remarks)
-    }
-
-    fn describe(&self, id: VolumeId, volume: &Volume) -> Result<()> {
-        let Some(trailer) = &volume.trailer else { return Ok(()) };
-        let mut files: Vec<String> = vec![manifest::LABEL.to_owned()];
-        files.extend(trailer.segments.iter().map(|segment| segment.name.clone()));
-        files.extend([trailer.index.name.clone(), manifest::TRAILER.to_owned()]);
-        let contents = VolumeContents {
-            files: &files,
-            index_blake3: Some(&trailer.index.blake3.0),
-            bytes: trailer.segments.iter().map(|segment| segment.bytes).sum::<u64>() + trailer.index.bytes,
-            last: trailer.last,
-            sealed_at: Some(trailer.sealed_at),
-        };
-        Ok(self.journal.lock().describe_volume(id, &contents)?)
-    }
-
-    /// Keeps the newest word on how far the whole transfer is: that of the last volume, or else of the one that knows of
-    /// the most; the numbers of volumes mean nothing across copies.
-    fn note_state(&self, sequence: u32, state: &TransferState) -> Result<()> {
-        let rank = |state: &TransferState| (state.last, state.listed - state.pending.min(state.listed));
-        let mut catalogue = self.journal.lock();
-        let known = catalogue.job("transfer_state")?;
-        let known = known.and_then(|text| serde_json::from_str::<TransferState>(&text).ok());
-        if known.is_none_or(|known| rank(state) >= rank(&known)) {
-            catalogue.set_job("transfer_state", &serde_json::to_string(state).unwrap_or_default())?;
-            catalogue.set_job("transfer_state_of_volume", &sequence.to_string())?;
-        }
-        Ok(())
+        Ok(self.register.journal.lock().volume(uuid)?.is_some_and(|row| row.state == VolumeState::Done))
     }
 
     /// Loads every segment that is not here yet.
@@ -163,7 +89,7 @@ impl Load {
             }
             let known = match &plan.listed {
                 // Known before it is loaded, so that a missing segment's objects are missed.
-                Listed::Index(indexed) => Some(self.register(id, &plan, indexed)?),
+                Listed::Index(indexed) => Some(self.register.segment(id, plan.file.number, indexed)?),
                 Listed::Segment(Some(_)) => self.known(plan.number)?,
                 // Only the segment itself says which one it is: a tape without trailer counts its own files.
                 Listed::Segment(None) => None,
@@ -184,12 +110,12 @@ impl Load {
     }
 
     fn known(&self, number: u32) -> Result<Option<SegmentRow>> {
-        Ok(self.journal.lock().segment(u64::from(number))?)
+        Ok(self.register.journal.lock().segment(u64::from(number))?)
     }
 
     /// Whether a segment is to be read. One that was harmed where it came from may be whole here.
     fn is_wanted(&self, row: &SegmentRow) -> Result<bool> {
-        let mut catalogue = self.journal.lock();
+        let mut catalogue = self.register.journal.lock();
         let harmed = match row.state {
             SegmentState::Damaged => true,
             SegmentState::Done => catalogue.has_failures(row.id)?,
@@ -199,38 +125,6 @@ impl Load {
             catalogue.reload_segment(row.id)?;
         }
         Ok(harmed || row.state == SegmentState::Known)
-    }
-
-    /// Registers a segment that the index lists, with its objects.
-    fn register(&self, volume: VolumeId, plan: &SegmentPlan, indexed: &IndexedSegment) -> Result<SegmentRow> {
-        let IndexedSegment { segment, frames, entries } = indexed;
-        let new = rows::segment(segment, frames)?;
-        self.register_row(volume, plan.file.number, &new, entries)
-    }
-
-    /// Registers a segment by what was found in it, since no index lists it. `None` when it could not be made out.
-    fn register_found(
-        &self,
-        volume: VolumeId,
-        file: u32,
-        check: &SegmentCheck,
-    ) -> Result<Option<SegmentRow>> {
-        let Some(new) = rows::found_segment(check) else { return Ok(None) };
-        self.register_row(volume, file, &new, &check.entries).map(Some)
-    }
-
-    fn register_row(
-        &self,
-        volume: VolumeId,
-        file: u32,
-        new: &NewSegment,
-        entries: &[Entry],
-    ) -> Result<SegmentRow> {
-        let mut catalogue = self.journal.lock();
-        let id = catalogue.register_segment(volume, u64::from(file), new)?;
-        let listed = rows::register_objects(&mut catalogue, id, entries)?;
-        self.monitor.count(Counter::Listed, listed.new * self.destinations);
-        catalogue.segment(new.number)?.ok_or(Error::NothingIngested)
     }
 
     /// Waits until the spool has room; `false` when asked to stop.
@@ -260,10 +154,10 @@ impl Load {
         let check = volume.read_segment(plan, &mut sink).map_err(disk_full(path.clone()))?;
         let sound = check.findings.is_empty() && check.harmed.is_empty();
         if !is_indexed {
-            let row = self.register_found(id, file, &check)?;
+            let row = self.register.found(id, file, &check)?;
             let wanted = row.map_or(Ok(false), |row| self.is_wanted(&row))?;
             if !wanted {
-                self.tell(&check)?;
+                self.register.tell(&check)?;
                 return Ok(sound);
             }
         }
@@ -271,13 +165,14 @@ impl Load {
         file.sync_all().map_err(Error::file("sync", &path))?;
         self.spool.keep(u64::from(check.number), sink.end)?;
         self.record(&check, &sink.offsets)?;
-        self.tell(&check)?;
+        self.register.tell(&check)?;
         Ok(sound)
     }
 
     /// Records which objects are in the spool and which are harmed.
     fn record(&self, check: &SegmentCheck, offsets: &[Option<u64>]) -> Result<()> {
-        let mut catalogue = self.journal.lock();
+        let Register { journal, monitor, destinations } = &self.register;
+        let mut catalogue = journal.lock();
         let row = catalogue.segment(u64::from(check.number))?.ok_or(Error::NothingIngested)?;
         let mut ids: Vec<InstanceId> = Vec::with_capacity(check.entries.len());
         catalogue.each_object_of_segment(row.id, |packed| {
@@ -296,25 +191,9 @@ impl Load {
             .collect();
         let found = LoadedSegment { loaded: &loaded, damaged: &damaged };
         let failed_before = catalogue.load_segment(row.id, &found)?;
-        self.monitor.uncount(Counter::Failed, failed_before * self.destinations);
-        self.monitor.count(Counter::Failed, damaged.len() as u64 * self.destinations);
+        monitor.uncount(Counter::Failed, failed_before * destinations);
+        monitor.count(Counter::Failed, damaged.len() as u64 * destinations);
         Ok(())
-    }
-
-    fn tell(&self, check: &SegmentCheck) -> Result<()> {
-        if check.findings.is_empty() && check.harmed.is_empty() {
-            return Ok(());
-        }
-        let harmed = check.harmed.len();
-        let words = check.health.words();
-        let message = format!(
-            "{}: {words}, {harmed} of {} objects harmed; {}",
-            check.name,
-            check.entries.len(),
-            check.findings.join("; ")
-        );
-        self.monitor.finding(&message);
-        Ok(self.journal.event(Level::Error, "segment-damaged", message)?)
     }
 }
 

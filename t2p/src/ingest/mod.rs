@@ -6,6 +6,8 @@
 
 mod deliver;
 mod load;
+pub mod rebuild;
+mod register;
 mod rows;
 mod spool;
 
@@ -16,13 +18,14 @@ use std::time::{Duration, Instant};
 
 use catalogue::balance::{Stage, Tally};
 use catalogue::deliver::Settled;
-use catalogue::{Catalogue, Level, VolumeState};
+use catalogue::{Catalogue, VolumeState};
 use job::{Counter, Journal, Stop};
 use medium::Address;
 use pace::{Pace, SystemClock};
 
 use self::deliver::Deliver;
 use self::load::Load;
+use self::register::Register;
 use self::spool::Spool;
 use crate::context::{Context, Target, joined};
 use crate::error::{Error, Result};
@@ -74,11 +77,13 @@ fn run_stages(
     let stop = context.stop.child();
     let loaded = AtomicBool::new(false);
     let load = Load {
-        journal: journal.clone(),
+        register: Register {
+            journal: journal.clone(),
+            monitor: context.monitor.clone(),
+            destinations: targets.len() as u64,
+        },
         spool: spool.clone(),
-        monitor: context.monitor.clone(),
         stop: stop.clone(),
-        destinations: targets.len() as u64,
         waiting: AtomicBool::new(false),
     };
     let deliveries: Vec<Deliver<'_>> = targets
@@ -159,13 +164,7 @@ impl Running<'_> {
                     ingested.unsound += usize::from(!loaded.sound);
                 }
                 Err(error) if is_of_the_volume(&error) => {
-                    let message = match &error {
-                        Error::OtherTransfer { .. } => error.to_string(),
-                        _ => format!("{address}: {error}"),
-                    };
-                    self.load.monitor.finding(&message);
-                    self.journal.event(Level::Error, "volume-unreadable", message.clone())?;
-                    ingested.unreadable.push(message);
+                    ingested.unreadable.push(self.load.register.unreadable(address, &error)?);
                 }
                 Err(error) => return Err(error),
             }
