@@ -30,6 +30,7 @@ pub enum Command {
     #[command(after_help = "\
 Examples:
   p2t init job --source PACS@10.0.0.5:104 --to 'vol-{seq}.tap'
+  p2t init job --source https://pacs.example.org/dicom-web --to 'vol-{seq}.tap'
   p2t init job --source /mnt/old-archive --to /media/usb1 --to /media/usb2")]
     Init(Init),
     /// List what the source holds, by the selection, into the catalogue
@@ -77,8 +78,7 @@ Examples:
 pub struct Init {
     /// The job directory to make
     pub dir: PathBuf,
-    /// Source archive: AETITLE@host:port, or a folder
-    #[arg(long)]
+    #[arg(long, help = "Source archive: AETITLE@host:port, https://host/dicom-web (DICOMweb), or a folder")]
     pub source: Option<job::NodeOrPath>,
     /// Medium to write to: a tape drive (/dev/nst0), FILE.tap or a directory; `{seq}` stands for the volume's number. May be repeated
     #[arg(long = "to", value_name = "MEDIUM")]

@@ -4,10 +4,11 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use archive::folder::FolderSource;
-use archive::{Doorkeeper, Pacs, PacsSettings, Source};
+use archive::{Doorkeeper, LoginReader, Pacs, PacsSettings, Source, Web, WebSettings};
 use dimse::{Options, ScpConfig, StorageScp};
 use job::config::Retrieve;
-use job::{JobError, NodeOrPath, dimse_options};
+use job::{JobError, Login, NodeOrPath, WebAddress, dimse_options, web_tls};
+use wire::Waits;
 
 use crate::context::Context;
 use crate::error::{Error, Result};
@@ -22,6 +23,7 @@ pub fn open(context: &Context, door: Option<&Arc<Doorkeeper>>) -> Result<Arc<dyn
         NodeOrPath::Path(path) => {
             Ok(Arc::new(FolderSource::open(context.job.resolve(path)).map_err(archive::Error::from)?))
         }
+        NodeOrPath::Web(address) => Ok(Arc::new(Web::new(web(context, address)?)?)),
         NodeOrPath::Node(node) => {
             let settings = PacsSettings {
                 node: node.clone(),
@@ -37,6 +39,19 @@ pub fn open(context: &Context, door: Option<&Arc<Doorkeeper>>) -> Result<Arc<dyn
             }))
         }
     }
+}
+
+/// How requests to a DICOMweb source are made.
+fn web(context: &Context, address: &WebAddress) -> Result<WebSettings, JobError> {
+    let (source, timeouts) = (&context.config.source, &context.config.timeouts);
+    let (job, login) = (context.job.clone(), source.login.clone());
+    Ok(WebSettings {
+        address: address.clone(),
+        tls: web_tls(address, source.tls.as_ref(), &context.job)?,
+        login: login.map(|login| -> LoginReader { Arc::new(move || Login::read(&login, &job)) }),
+        waits: Waits { connect: timeouts.connect(), handshake: timeouts.associate(), idle: timeouts.idle() },
+        stop: context.stop.clone(),
+    })
 }
 
 /// How associations with the source are opened.

@@ -61,6 +61,7 @@ impl Context {
     fn target(&self, config: &DestinationConfig, catalogue: &mut Catalogue) -> Result<Target> {
         let node = match &config.node {
             NodeOrPath::Node(node) => node.clone(),
+            NodeOrPath::Web(address) => return Err(Error::WebDestination(address.to_string())),
             NodeOrPath::Path(path) => return Err(Error::FolderDestination(path.clone())),
         };
         let DestinationConfig { tls, login, .. } = config;

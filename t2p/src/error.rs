@@ -25,6 +25,10 @@ pub enum Error {
     NoDestination,
     #[error("{0} is a folder; this version delivers to PACS only: use `t2p extract` to write files")]
     FolderDestination(PathBuf),
+    #[error(
+        "{0} is DICOMweb; this version delivers by C-STORE only: name the destination as AETITLE@host:port"
+    )]
+    WebDestination(String),
     #[error("nothing was ingested yet; run `t2p ingest MEDIUM` first")]
     NothingIngested,
     #[error(
@@ -88,7 +92,7 @@ impl Error {
     /// The exit code that the program ends with.
     pub fn exit_code(&self) -> ExitCode {
         match self {
-            Self::NoDestination | Self::FolderDestination(_) => ExitCode::Usage,
+            Self::NoDestination | Self::FolderDestination(_) | Self::WebDestination(_) => ExitCode::Usage,
             Self::SpoolFull { .. }
             | Self::OutputFull { .. }
             | Self::SpoolStuck

@@ -23,3 +23,4 @@ pub mod synthetic;
 pub mod tape_job;
 pub mod transfer;
 pub mod tree;
+pub mod web;

@@ -37,6 +37,20 @@ impl Orthanc {
         orthanc
     }
 
+    /// Starts it with its DICOMweb plugin, with some options changed.
+    pub fn start_web(aet: &str, dir: &Path, options: Value) -> Self {
+        let mut web = json!({
+            "Plugins": [
+                "/usr/share/orthanc/plugins/libOrthancGdcm.so",
+                "/usr/share/orthanc/plugins/libOrthancDicomWeb.so",
+            ],
+            "DicomWeb": { "Enable": true, "Root": "/dicom-web/" },
+        });
+        let changes: Map<String, Value> = serde_json::from_value(options).expect("options are a JSON object");
+        web.as_object_mut().expect("it is an object").extend(changes);
+        Self::start_with(aet, dir, web)
+    }
+
     fn configure(&self, options: Value) {
         let mut configuration = json!({
             "Name": self.aet,
@@ -105,9 +119,19 @@ impl Orthanc {
         format!("{}@127.0.0.1:{}", self.aet, self.dicom_port)
     }
 
+    /// The root of its DICOMweb service, by this scheme.
+    pub fn web_node(&self, scheme: &str) -> String {
+        format!("{scheme}://127.0.0.1:{}/dicom-web", self.http_port)
+    }
+
     /// Its AE title.
     pub fn aet(&self) -> &str {
         &self.aet
+    }
+
+    /// The port for HTTP.
+    pub fn http_port(&self) -> u16 {
+        self.http_port
     }
 
     /// The port for DICOM.

@@ -16,6 +16,7 @@ from workload import Workload
 # What is compared, and on which images: what takes the network takes few, or stock programs would need an hour.
 BENCHES = {
     "fetch": (network.fetch, "few"),
+    "web": (network.web, "few"),
     "deliver": (network.deliver, "few"),
     "pack": (archives.pack, "many"),
     "restore": (archives.restore, "many"),

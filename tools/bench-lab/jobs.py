@@ -40,7 +40,9 @@ class Job:
 class Export(Job):
     """A p2t job, planned: what is left to measure is the export to a directory."""
 
-    def __init__(self, program: Path, folder: Path, source, retrieve: str = "auto", segment_bytes: str = "1 GiB"):
+    def __init__(
+        self, program: Path, folder: Path, source, retrieve: str = "auto", segment_bytes: str = "1 GiB", more: str = ""
+    ):
         self.medium = folder.parent / "volume"
         shutil.rmtree(self.medium, ignore_errors=True)
         super().__init__(
@@ -58,6 +60,7 @@ bytes = "{segment_bytes}"
 [media]
 to = ["{self.medium}"]
 verify = "none"
+{more}
 """,
         )
         self.run("plan", "--job", folder)

@@ -1,15 +1,18 @@
-"""Fetching from Orthanc and delivering to it: p2t and t2p against DCMTK's programs."""
+"""Fetching from Orthanc and delivering to it: p2t and t2p against DCMTK's programs, and curl."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 from jobs import Export, Ingest
 from measure import Comparison, Program, Run, measure, together
-from servers import DICOM_PORT, ORTHANC, STOCK, Orthanc, StoreScp
+from servers import DICOM_PORT, HTTP_PORT, ORTHANC, STOCK, Orthanc, StoreScp
 from workload import NODE, Workload
 
 FETCH_GOAL = ">= 10, aim 15"
+WEB_GOAL = ">= 0.9"
 DELIVER_GOAL = ">= 6"
+WEB = f"http://127.0.0.1:{HTTP_PORT}/dicom-web"
+AS_STORED = 'Accept: multipart/related; type="application/dicom"; transfer-syntax=*'
 
 
 def fetch(workload: Workload) -> Iterator[Comparison]:
@@ -28,6 +31,36 @@ def fetch(workload: Workload) -> Iterator[Comparison]:
                 FETCH_GOAL,
                 {name: stock, "p2t export": lambda service=service: fetching.export(service)},
             )
+
+
+def web(workload: Workload) -> Iterator[Comparison]:
+    """WADO-RS against curl, which only writes down what comes."""
+    with Orthanc(workload.work / "source", web=True) as source:
+        source.load(workload.images)
+        workload.require(source.instances(), "instances loaded into Orthanc")
+        yield workload.comparison(
+            "fetch-wado-rs",
+            "fetch from Orthanc by WADO-RS, one connection",
+            WEB_GOAL,
+            {
+                "curl": lambda: curl(workload, source),
+                "p2t export": lambda: Fetching(workload, source).export("auto", WEB),
+            },
+        )
+
+
+def curl(workload: Workload, source: Orthanc) -> Run:
+    """One curl gets study after study on one connection."""
+    folder = workload.folder("stock")
+    command = ["curl", "--silent", "--show-error", "--fail", "--header", AS_STORED]
+    for number, uid in enumerate(source.study_uids()):
+        command += ["--output", folder / f"study-{number}", f"{WEB}/studies/{uid}"]
+    before = source.cpu()
+    run = measure(command, folder)
+    run.peer_cpu = source.cpu() - before
+    parts = sum(path.read_bytes().count(b"Content-Type: application/dicom\r\n") for path in folder.glob("study-*"))
+    workload.require(parts, "objects that curl got")
+    return run
 
 
 class Fetching:
@@ -58,8 +91,10 @@ class Fetching:
         self.workload.require_files(received)
         return run
 
-    def export(self, service: str) -> Run:
-        job = Export(self.workload.p2t, self.workload.folder("ours") / "job", NODE, service)
+    def export(self, service: str, node: str = NODE) -> Run:
+        # What is measured is how fast it can be, not how it yields.
+        adaptive = "[pace.adaptive]\nenabled = false"
+        job = Export(self.workload.p2t, self.workload.folder("ours") / "job", node, service, more=adaptive)
         before = self.source.cpu()
         run = job.export()
         run.peer_cpu = self.source.cpu() - before

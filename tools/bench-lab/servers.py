@@ -39,9 +39,9 @@ class Server:
 
 
 class Orthanc(Server):
-    """Orthanc as Debian ships it; only names, ports, folders and permissions are set."""
+    """Orthanc as Debian ships it; only names, ports, folders and permissions are set, and its DICOMweb plugin loaded if wanted."""
 
-    def __init__(self, folder: Path):
+    def __init__(self, folder: Path, web: bool = False):
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         config = {
@@ -56,6 +56,8 @@ class Orthanc(Server):
             "DicomAlwaysAllowMove": True,
             "DicomModalities": {"stock": [STOCK, "127.0.0.1", STOCK_PORT], "ours": [OURS, "127.0.0.1", OUR_PORT]},
         }
+        if web:
+            config["Plugins"] = ["/usr/share/orthanc/plugins/libOrthancDicomWeb.so"]
         path = folder / "orthanc.json"
         path.write_text(json.dumps(config))
         super().__init__(["Orthanc", path], folder / "log")

@@ -4,6 +4,7 @@ use job::ExitCode;
 use pace::Loss;
 
 use crate::folder;
+use crate::web::WebError;
 
 /// Any error of the program that called us, handed through.
 pub type Cause = Box<dyn std::error::Error + Send + Sync>;
@@ -29,6 +30,14 @@ pub enum Error {
         node: String,
         /// What went wrong with it.
         source: dimse::Error,
+    },
+    /// The DICOMweb server.
+    #[error("{node}: {source}")]
+    Web {
+        /// The root of its service.
+        node: String,
+        /// What went wrong with it.
+        source: WebError,
     },
     /// The folder.
     #[error(transparent)]
@@ -82,7 +91,11 @@ impl Error {
 
     /// Whether an archive that has too much to do ends a retrieval like this. `begun` says whether anything had come.
     pub fn loss(&self, begun: bool) -> Option<Loss> {
-        let Self::Dimse { source, .. } = self else { return None };
+        let source = match self {
+            Self::Dimse { source, .. } => source,
+            Self::Web { source, .. } => return source.loss(begun),
+            _ => return None,
+        };
         match source {
             dimse::Error::Rejected(rejection) if rejection.is_transient() => Some(Loss::Rejected),
             dimse::Error::Aborted(_) | dimse::Error::Lost { .. } | dimse::Error::ReleasedByPeer => {
@@ -95,6 +108,11 @@ impl Error {
         }
     }
 
+    /// Whether the source's list is not whole: what it did list stands.
+    pub fn is_of_list(&self) -> bool {
+        matches!(self, Self::CutShort { .. } | Self::Web { source: WebError::NotWhole { .. }, .. })
+    }
+
     /// What the error means for trying again.
     pub fn outlook(&self) -> Outlook {
         match self {
@@ -103,6 +121,7 @@ impl Error {
                 dimse::Remedy::Transient => Outlook::Transient,
                 dimse::Remedy::NeedsOperator => Outlook::NeedsOperator,
             },
+            Self::Web { source, .. } => source.outlook(),
             Self::Stopped | Self::NoAnswer(_) | Self::OutOfResources { .. } => Outlook::Transient,
             Self::CutShort { .. } => Outlook::Permanent,
             Self::Folder(_) | Self::Taker(_) | Self::Selection(_) | Self::NoReceiver => {
@@ -120,8 +139,10 @@ impl Error {
             | Self::Selection(_)
             | Self::NoReceiver => ExitCode::Usage,
             Self::Dimse { source: Listen { .. }, .. } => ExitCode::Failed,
-            Self::Dimse { .. } if self.outlook() == Outlook::Permanent => ExitCode::Failed,
+            Self::Web { source: WebError::Login(error), .. } => error.exit_code(),
+            Self::Dimse { .. } | Self::Web { .. } if self.outlook() == Outlook::Permanent => ExitCode::Failed,
             Self::Dimse { .. }
+            | Self::Web { .. }
             | Self::Folder(folder::Error::RootUnusable { .. })
             | Self::NoAnswer(_)
             | Self::OutOfResources { .. }

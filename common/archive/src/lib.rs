@@ -1,7 +1,7 @@
 //! What an archive is to us: something to list, to retrieve from, and to store to.
 //!
-//! [`Source`] and [`Destination`] are what the programs know; [`Pacs`] speaks DIMSE behind both,
-//! [`folder::FolderSource`] is a tree of DICOM files behind the first.
+//! [`Source`] and [`Destination`] are what the programs know; [`Pacs`] speaks DIMSE behind both; behind the first are also
+//! [`Web`], which speaks DICOMweb, and [`folder::FolderSource`], a tree of DICOM files.
 
 mod destination;
 mod error;
@@ -9,6 +9,7 @@ pub mod folder;
 mod folder_source;
 mod pacs;
 mod source;
+mod web;
 
 pub use destination::{Delivery, Destination, Session, StoreAnswer};
 pub use error::{Cause, Error, Outlook};
@@ -17,3 +18,4 @@ pub use source::{
     Canary, Intake, IntakeError, IntakeObject, Listing, ObjectIdentity, Retrieve, RetrieveEnd, Source,
     StudyListing,
 };
+pub use web::{LoginReader, Web, WebError, WebSettings};

@@ -61,6 +61,11 @@ pub struct RetrieveEnd {
 
 /// Small requests on an association of their own, timed: how busy an archive is.
 pub trait Canary: Send {
+    /// The requests that it can send.
+    fn probes(&self) -> &'static [Probe] {
+        Probe::DIMSE
+    }
+
     /// Sends one request and waits for the answer. Says how long that took, the opening of an association left out; none
     /// if the archive does not take this request from us. `study_uid` is a study to ask for.
     fn ask(&mut self, probe: Probe, study_uid: &str) -> Result<Option<Duration>, Error>;

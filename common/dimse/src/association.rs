@@ -2,12 +2,12 @@
 
 use dicom_ul::pdu::{AbortRQServiceProviderReason as Provider, Pdu};
 use std::time::{Duration, Instant};
+use wire::{Peer, Stream};
 
 use crate::channel::{Arrival, Channel};
 use crate::context::Contexts;
 use crate::negotiation;
 use crate::options::Timeouts;
-use crate::stream::Stream;
 use crate::user;
 use crate::{AeTitle, Context, ContextRefusal, Error, Node, Options, Proposal};
 
@@ -36,7 +36,9 @@ impl Association {
         options: &Options,
     ) -> Result<Self, Error> {
         let request = negotiation::request(own_aet, &peer.aet, proposals, options)?;
-        let mut channel = Channel::new(Stream::connect(peer, options)?);
+        let name = peer.to_string();
+        let to = Peer { host: &peer.host, port: peer.port, name: &name };
+        let mut channel = Channel::new(Stream::connect(to, options.tls(), options.waits())?);
         channel.stream.set_deadline(Some(options.timeouts.associate));
         let sent = channel.send(&Pdu::AssociationRQ(request.clone()));
         let answer = sent.and_then(|()| channel.next()).map_err(|error| match error {

@@ -3,11 +3,11 @@
 
 use dicom_ul::pdu::{AbortRQServiceProviderReason, AbortRQSource, AssociationAC, AssociationRQ, Pdu};
 use dicom_ul::pdu::{MAXIMUM_PDU_SIZE, read_pdu, write_pdu};
+use wire::Stream;
 
 use crate::Error;
 use crate::reason::{AbortCause, Rejection};
 use crate::repair::complete_refused_contexts;
-use crate::stream::Stream;
 
 /// A-ASSOCIATE PDUs of 128 contexts with every transfer syntax stay far below this.
 const MAX_CONTROL_PDU: u32 = 1024 * 1024;
@@ -168,20 +168,20 @@ impl Channel {
         if filled.is_err() {
             output.truncate(before);
         }
-        filled.and_then(|()| self.stream.flush_if_full())
+        filled.and_then(|()| Ok(self.stream.flush_if_full()?))
     }
 
     /// Sends a control PDU, and all that waits, in one write.
     pub fn send(&mut self, pdu: &Pdu) -> Result<(), Error> {
         write_pdu(self.stream.output(), pdu).map_err(|error| malformed("request of ours", chain(&error)))?;
-        self.stream.flush()
+        Ok(self.stream.flush()?)
     }
 
     /// Sends A-ASSOCIATE-RJ; by hand, because dicom-ul has no reserved codes.
     pub fn send_rejection(&mut self, rejection: Rejection) -> Result<(), Error> {
         let Rejection { result, source, reason } = rejection;
         self.stream.output().extend_from_slice(&[0x03, 0, 0, 0, 0, 4, 0, result, source, reason]);
-        self.stream.flush()
+        Ok(self.stream.flush()?)
     }
 
     /// Sends A-ABORT; `provider` gives the reason if it was the protocol that failed.

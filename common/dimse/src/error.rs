@@ -193,6 +193,18 @@ pub enum Error {
     Stopped,
 }
 
+impl From<wire::Error> for Error {
+    fn from(error: wire::Error) -> Self {
+        match error {
+            wire::Error::Resolve { host, source } => Self::Resolve { host, source },
+            wire::Error::Connect { peer: node, source } => Self::Connect { node, source },
+            wire::Error::Tls { peer, fault } => Self::Tls { peer, fault },
+            wire::Error::TimedOut { what, after } => Self::TimedOut { what, after },
+            wire::Error::Lost { source } => Self::Lost { source },
+        }
+    }
+}
+
 impl Error {
     /// What helps against this error.
     pub fn remedy(&self) -> Remedy {

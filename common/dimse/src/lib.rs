@@ -27,7 +27,6 @@ mod scp;
 mod serve;
 mod status;
 mod store;
-mod stream;
 mod user;
 
 pub use association::Association;

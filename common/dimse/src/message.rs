@@ -26,7 +26,7 @@ impl Association {
         if let Some(data_set) = data_set {
             self.channel.put(context, false, data_set)?;
         }
-        self.channel.stream.flush()
+        Ok(self.channel.stream.flush()?)
     }
 
     /// Answers `message`, whose data set must have been read.

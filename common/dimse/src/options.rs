@@ -83,6 +83,12 @@ impl Options {
         Self { user: Some(user), ..self }
     }
 
+    /// The waiting times of the connection below.
+    pub(crate) fn waits(&self) -> wire::Waits {
+        let Timeouts { connect, associate, idle, .. } = self.timeouts;
+        wire::Waits { connect, handshake: associate, idle }
+    }
+
     pub(crate) fn tls(&self) -> Option<&tls::Client> {
         self.tls.as_ref()
     }

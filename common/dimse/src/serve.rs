@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use dicom_ul::pdu::{AssociationRQ, Pdu};
+use wire::Stream;
 
 use crate::association::{Association, unexpected};
 use crate::channel::{Arrival, Channel};
@@ -14,7 +15,6 @@ use crate::message::Message;
 use crate::negotiation::{self, uid};
 use crate::reason::Rejection;
 use crate::scp::{ScpConfig, Shared};
-use crate::stream::Stream;
 use crate::{AeTitle, Error, Request, Status};
 
 /// Counts itself among the running associations.
@@ -40,7 +40,8 @@ impl Drop for Slot<'_> {
 pub(crate) fn serve(tcp: TcpStream, peer: SocketAddr, shared: &Shared) -> Result<(), Error> {
     let slot = Slot::take(shared);
     let ScpConfig { options, tls, .. } = &shared.config;
-    let stream = Stream::accepted(tcp, peer, tls.as_ref(), options)
+    let stream = Stream::accepted(tcp, peer, tls.as_ref(), options.waits())
+        .map_err(Error::from)
         .inspect_err(|error| shared.turn_away(peer, error))?;
     let channel = Channel::new(stream);
     let own_aet = shared.config.aet.as_str().to_owned();

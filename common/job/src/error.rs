@@ -89,12 +89,21 @@ pub enum JobError {
     /// A user cannot be named to an archive.
     #[error(transparent)]
     User(#[from] dimse::Error),
-    /// A passcode is not where the configuration says.
-    #[error("{place} holds no passcode: one line of text is wanted, and nothing but it.")]
+    /// A passcode or token is not where the configuration says.
+    #[error("{place} holds no passcode or token: one line of text is wanted, and nothing but it.")]
     NoSecret {
         /// The file, or the environment variable.
         place: String,
     },
+    /// TLS is configured for an address without it.
+    #[error("`tls` is set, and {address} does not speak TLS: write https:// there, or take `tls` away.")]
+    TlsWithoutHttps {
+        /// The address.
+        address: String,
+    },
+    /// DIMSE knows no bearer tokens of ours.
+    #[error("A token logs in to DICOMweb only: name a `user` for this archive.")]
+    TokenForDimse,
     /// The handlers for Ctrl-C and SIGTERM could not be installed.
     #[error("cannot watch for signals, so the program could not be stopped cleanly")]
     Signals {
@@ -125,7 +134,9 @@ impl JobError {
             | Self::ConfigValue { .. }
             | Self::Tls(_)
             | Self::User(_)
-            | Self::NoSecret { .. } => ExitCode::Usage,
+            | Self::NoSecret { .. }
+            | Self::TlsWithoutHttps { .. }
+            | Self::TokenForDimse => ExitCode::Usage,
             Self::Locked { .. } | Self::Io { .. } | Self::Signals { .. } => ExitCode::Failed,
         }
     }
@@ -135,16 +146,25 @@ impl JobError {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NodeError {
     /// Nothing was written.
-    #[error("an archive is missing: write AETITLE@host:port, or the path of a folder")]
-    Empty,
-    /// A web address.
     #[error(
-        "DICOMweb is not supported by this version, so {text} cannot be used: write AETITLE@host:port, or the path of a folder"
+        "an archive is missing: write AETITLE@host:port, https://host/dicom-web, or the path of a folder"
     )]
-    DicomWeb {
+    Empty,
+    /// A web address that cannot be used.
+    #[error(
+        "\"{text}\" is not the address of a DICOMweb service: {reason}. Write it as https://host:port/path"
+    )]
+    Web {
         /// What was written.
         text: String,
+        /// What is wrong with it.
+        reason: &'static str,
     },
+    /// A web address with a user in it. It is not shown: a password may stand there, too.
+    #[error(
+        "the address of a DICOMweb service must not hold a user: name it in the `login` table of the configuration"
+    )]
+    WebUser,
     /// There is an `@`, but the rest does not fit.
     #[error(
         "\"{text}\" is not AETITLE@host:port: {reason}. If it is a folder with an @ in its name, write ./ before it"

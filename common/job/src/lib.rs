@@ -20,8 +20,9 @@ mod program;
 mod progress;
 mod rotating;
 mod stop;
+mod web;
 
-pub use access::dimse_options;
+pub use access::{Login, Secret, dimse_options, web_tls};
 pub use cli::{Common, parse_args};
 pub use config::{P2tConfig, T2pConfig};
 pub use dimse::{AeTitle, Node};
@@ -41,3 +42,4 @@ pub use pace::ByteSize;
 pub use program::Program;
 pub use progress::Progress;
 pub use stop::{Stop, StopOnPanic};
+pub use web::WebAddress;

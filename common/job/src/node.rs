@@ -8,14 +8,16 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Node, NodeError};
+use crate::{Node, NodeError, WebAddress};
 
-/// An archive: `AETITLE@host:port` or the path of a folder.
+/// An archive: `AETITLE@host:port`, the `https://` address of a DICOMweb service, or the path of a folder.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum NodeOrPath {
     /// A PACS that speaks DIMSE.
     Node(Node),
+    /// A PACS that speaks DICOMweb.
+    Web(WebAddress),
     /// A folder tree of DICOM files.
     Path(PathBuf),
 }
@@ -26,7 +28,7 @@ impl NodeOrPath {
     pub fn node(&self) -> Option<&Node> {
         match self {
             Self::Node(node) => Some(node),
-            Self::Path(_) => None,
+            Self::Web(_) | Self::Path(_) => None,
         }
     }
 
@@ -34,7 +36,7 @@ impl NodeOrPath {
     #[must_use]
     pub fn path(&self) -> Option<&Path> {
         match self {
-            Self::Node(_) => None,
+            Self::Node(_) | Self::Web(_) => None,
             Self::Path(path) => Some(path),
         }
     }
@@ -47,9 +49,8 @@ impl FromStr for NodeOrPath {
         if text.trim().is_empty() {
             return Err(NodeError::Empty);
         }
-        let lower = text.to_ascii_lowercase();
-        if lower.starts_with("http://") || lower.starts_with("https://") {
-            return Err(NodeError::DicomWeb { text: text.to_owned() });
+        if WebAddress::is_meant_by(text) {
+            return text.parse().map(Self::Web);
         }
         if text.contains('/') {
             return Ok(Self::Path(text.into()));
@@ -81,6 +82,7 @@ impl fmt::Display for NodeOrPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Node(node) => node.fmt(f),
+            Self::Web(address) => address.fmt(f),
             Self::Path(path) => path.display().fmt(f),
         }
     }
@@ -153,12 +155,10 @@ mod tests {
     }
 
     #[test]
-    fn web_addresses_are_refused_by_name() {
-        for text in ["https://pacs/dicom-web", "HTTP://pacs:8042"] {
-            let error = parse(text).unwrap_err();
-            assert_eq!(error, NodeError::DicomWeb { text: text.to_owned() });
-            assert!(error.to_string().starts_with("DICOMweb is not supported by this version"));
-        }
+    fn an_address_of_the_web_is_dicomweb() {
+        let archive = parse("https://pacs.example.org/dicom-web").unwrap();
+        assert!(matches!(&archive, NodeOrPath::Web(address) if address.path == "/dicom-web"), "{archive:?}");
+        assert!(matches!(parse("http://pacs.example.org/rs"), Err(NodeError::Web { .. })));
     }
 
     proptest! {

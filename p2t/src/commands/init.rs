@@ -37,7 +37,7 @@ pub fn run(arguments: Init) -> Result<Outcome<Value>> {
 fn absolute_node(node: NodeOrPath) -> Result<NodeOrPath> {
     Ok(match node {
         NodeOrPath::Path(path) => NodeOrPath::Path(absolute(&path)?),
-        node @ NodeOrPath::Node(_) => node,
+        node @ (NodeOrPath::Node(_) | NodeOrPath::Web(_)) => node,
     })
 }
 

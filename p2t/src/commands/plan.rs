@@ -33,7 +33,7 @@ pub fn run(context: &Context, arguments: Plan) -> Result<Outcome<Value>> {
     // What was listed before an interruption or error stays; the next run goes on.
     let problem = match listed {
         Ok(unlisted) => unlisted.problem(),
-        Err(Error::Archive(error @ archive::Error::CutShort { .. })) => Some(error.to_string()),
+        Err(Error::Archive(error)) if error.is_of_list() => Some(error.to_string()),
         Err(error) => return Err(error),
     };
     if let Some(problem) = &problem {

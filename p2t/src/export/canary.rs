@@ -42,6 +42,7 @@ impl<'a> Watchman<'a> {
         if studies.is_empty() {
             // A query for no study in particular would be one for all.
             governor.without(Probe::Find);
+            governor.without(Probe::Search);
         }
         Self { governor, fetch, canary, studies, interval, asked: 0, idle_since: None }
     }
@@ -79,7 +80,7 @@ impl<'a> Watchman<'a> {
         }
         if self.governor.probes().is_empty() {
             tracing::warn!(
-                "the source takes neither C-ECHO nor C-FIND from us: only its losses tell how busy it is"
+                "the source takes none of our small requests: only its losses tell how busy it is"
             );
         }
         self.governor.begin(signal);

@@ -30,13 +30,18 @@ struct State {
 
 impl Governor {
     /// Control that knows what earlier runs learnt. From now on nothing is allowed until it [begins](Self::begin).
-    pub fn new(config: AdaptiveConfig, pace: Arc<Pace>, shared: Arc<Journal>) -> Result<Self> {
+    pub fn new(
+        config: AdaptiveConfig,
+        probes: &[Probe],
+        pace: Arc<Pace>,
+        shared: Arc<Journal>,
+    ) -> Result<Self> {
         let known = shared.lock().idle_answers(SOURCE)?;
         let samples = known.into_iter().filter_map(|answer| {
             let IdleAnswer { at, probe, hour, milliseconds, .. } = answer;
             Some(IdleSample { at, probe: Probe::named(&probe)?, hour, milliseconds })
         });
-        let controller = Controller::new(config, Baseline::of(samples));
+        let controller = Controller::new(config, Baseline::of(samples), probes);
         pace.follow(Decision {
             signal: "timing the source's answers".to_owned(),
             value: None,

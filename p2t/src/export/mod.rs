@@ -118,9 +118,11 @@ fn run_stages(
     let outage_hours = if canary.is_some() { config.source.outage_hours } else { 0 };
     let outage = Duration::from_secs(3600 * u64::from(outage_hours));
     let canary = canary.filter(|_| adaptive.enabled);
-    let governor =
-        canary.is_some().then(|| Governor::new(adaptive, pace.clone(), shared.clone())).transpose()?;
-    let governor = governor.map(Arc::new);
+    let governor = canary
+        .as_ref()
+        .map(|canary| Governor::new(adaptive, canary.probes(), pace.clone(), shared.clone()))
+        .transpose()?
+        .map(Arc::new);
     announce(context, shared)?;
     let capture = Arc::new(Capture::new(
         shared.clone(),

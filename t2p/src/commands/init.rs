@@ -9,9 +9,12 @@ use crate::error::{Error, Result};
 
 pub fn run(arguments: Init) -> Result<Outcome<Value>> {
     let Init { dir, destinations, aet } = arguments;
-    if let Some(NodeOrPath::Path(path)) = destinations.iter().find(|node| matches!(node, NodeOrPath::Path(_)))
-    {
-        return Err(Error::FolderDestination(path.clone()));
+    for destination in &destinations {
+        match destination {
+            NodeOrPath::Node(_) => {}
+            NodeOrPath::Web(address) => return Err(Error::WebDestination(address.to_string())),
+            NodeOrPath::Path(path) => return Err(Error::FolderDestination(path.clone())),
+        }
     }
     let mut config = T2pConfig {
         destination: destinations.into_iter().map(DestinationConfig::new).collect(),

@@ -76,6 +76,8 @@ impl Canary for PacsCanary {
                 let keys = [(STUDY_INSTANCE_UID, study_uid), (STUDY_DATE, "")];
                 association.find(Level::Study, &keys, &mut |_| ControlFlow::Continue(())).map(|_| ())
             }),
+            // DICOMweb's.
+            Probe::Search => return Ok(None),
         };
         match told {
             Ok(took) => Ok(Some(took)),

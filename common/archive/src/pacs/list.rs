@@ -163,11 +163,11 @@ fn room(rows: usize) -> ControlFlow<()> {
 }
 
 /// Asking for it would be asking for every study.
-const NAMELESS: &str =
+pub(crate) const NAMELESS: &str =
     "the source lists a study without Study Instance UID, which cannot be asked for: have it repaired there";
 
 /// What stands in the plan for such a study.
-fn nameless_study(number: u64) -> String {
+pub(crate) fn nameless_study(number: u64) -> String {
     format!("study without Study Instance UID, number {number}")
 }
 
@@ -189,7 +189,7 @@ fn study_row(row: &FlatSet) -> StudyRow {
 
 /// Whether the study has one of the modalities wanted; `None` when the PACS does not say. A PACS may ignore the key
 /// that narrows the query, so its answer is looked at again.
-fn in_modalities(study: &StudyRow, selection: &SelectionConfig) -> Option<bool> {
+pub(crate) fn in_modalities(study: &StudyRow, selection: &SelectionConfig) -> Option<bool> {
     if selection.modalities.is_empty() {
         return Some(true);
     }
@@ -202,16 +202,20 @@ fn in_modalities(study: &StudyRow, selection: &SelectionConfig) -> Option<bool> 
 }
 
 /// The keys without patient data: their names, and values of UIDs and dates only.
-fn query_row(level: Level, keys: &[Key<'_>], end: &FindEnd) -> QueryRow {
+pub(crate) fn shown(keys: &[(Tag, &str)]) -> String {
     const SHOWN: [Tag; 4] = [STUDY_INSTANCE_UID, SERIES_INSTANCE_UID, STUDY_DATE, MODALITIES_IN_STUDY];
     let shown = keys.iter().map(|(tag, value)| {
         let value = if SHOWN.contains(tag) { value } else { "…" };
         format!("({:04X},{:04X})={value}", tag.0, tag.1)
     });
+    shown.collect::<Vec<_>>().join(" ")
+}
+
+fn query_row(level: Level, keys: &[Key<'_>], end: &FindEnd) -> QueryRow {
     QueryRow {
         at: Timestamp::now(),
         level: level.as_str().to_owned(),
-        keys: shown.collect::<Vec<_>>().join(" "),
+        keys: shown(keys),
         rows: end.rows,
         status: end.status.0,
     }

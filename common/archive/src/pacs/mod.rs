@@ -4,10 +4,10 @@ mod canary;
 mod contexts;
 mod doorkeeper;
 mod get;
-mod list;
+pub(crate) mod list;
 mod receive;
 mod retrieve;
-mod select;
+pub(crate) mod select;
 mod store;
 
 use std::sync::{Arc, Mutex};

@@ -103,9 +103,9 @@ mod tests {
             ("aet = \"A\\\\B\"", "line 1, column 7", "without backslash. Correct the file"),
             ("[source]\nnode = \"PACS@host\"", "line 2, column 8", "there is no ':port' after the host"),
             (
-                "[source]\nnode = \"https://x\"",
+                "[source]\nnode = \"http://x\"",
                 "line 2, column 8",
-                "DICOMweb is not supported by this version",
+                "\"http://x\" is not the address of a DICOMweb service",
             ),
             ("[spool]\nlimit_bytes = \"5 M\"", "line 2, column 15", "\"5 M\" is not a size"),
             ("[pace]\ntime_zone = \"Mars\"", "line 2, column 13", "\"Mars\" is not a time zone"),

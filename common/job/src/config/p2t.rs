@@ -58,7 +58,7 @@ pub struct SourceConfig {
     pub node: Option<NodeOrPath>,
     /// How instances are retrieved from a DIMSE node.
     pub retrieve: Retrieve,
-    /// How many hours to wait for a DIMSE source that is down, from 0 to 720.
+    /// How many hours to wait for a PACS that is down, from 0 to 720.
     pub outage_hours: u32,
     /// Speaks TLS with it.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -235,7 +235,7 @@ impl P2tConfig {
         page.table("source", "The archive that studies are taken from.");
         let node = self.source.node.as_ref().map(ToString::to_string);
         page.optional(
-            "AETITLE@host:port, or the path of a folder.",
+            "AETITLE@host:port, https://host/dicom-web (DICOMweb), or the path of a folder.",
             "node",
             node,
             "\"PACS@pacs.example.org:104\"",
@@ -253,13 +253,14 @@ impl P2tConfig {
             "{ ca = \"ca.pem\", certificate = \"p2t.crt\", key = \"p2t.key\" }",
         );
         page.optional_table(
-            "Who we are to it: user, with passcode_file or passcode_env (a file, a variable of the environment).",
+            "Who we are to it: user, with passcode_file or passcode_env (a file, a variable of the environment); or, for DICOMweb\n\
+             only, token_file or token_env with a bearer token.",
             "login",
             self.source.login.as_ref(),
             "{ user = \"p2t\", passcode_env = \"P2T_PASSCODE\" }",
         );
         page.key(
-            "A source that is down is asked every few minutes whether it is back (C-ECHO). After so many hours the run ends.",
+            "A source that is down is asked every few minutes whether it is back. After so many hours the run ends.",
             "outage_hours",
             i64::from(self.source.outage_hours),
         );

@@ -73,11 +73,11 @@ impl ListenerTlsConfig {
     }
 }
 
-/// `login`: the user that we are to an archive (User Identity Negotiation), with a passcode or without.
+/// `login`: the user that we are to an archive. Either a name, with a passcode or without, or a token.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct LoginConfig {
-    /// The user's name.
+    /// The user's name: User Identity Negotiation with DIMSE, HTTP Basic with DICOMweb.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub user: Option<String>,
     /// A file that holds the passcode.
@@ -86,17 +86,26 @@ pub struct LoginConfig {
     /// An environment variable that holds the passcode.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub passcode_env: Option<String>,
+    /// A file that holds a bearer token; read again when the archive no longer takes the token.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub token_file: Option<PathBuf>,
+    /// An environment variable that holds a bearer token.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub token_env: Option<String>,
 }
 
 impl LoginConfig {
     pub(super) fn check(&self, key: &'static str) -> Result<(), Fault> {
         let passcodes = usize::from(self.passcode_file.is_some()) + usize::from(self.passcode_env.is_some());
-        let message = match (self.user.as_deref(), passcodes) {
-            (Some(""), _) => "has an empty user",
-            (Some(_), 0 | 1) => return Ok(()),
-            (Some(_), _) => "must name one place for the passcode",
-            (None, 0) => "must name a user",
-            (None, _) => "has a passcode and no user",
+        let tokens = usize::from(self.token_file.is_some()) + usize::from(self.token_env.is_some());
+        let message = match (self.user.as_deref(), passcodes, tokens) {
+            (Some(""), ..) => "has an empty user",
+            (Some(_), 0 | 1, 0) | (None, 0, 1) => return Ok(()),
+            (Some(_), _, 0) => "must name one place for the passcode",
+            (None, 1.., _) => "has a passcode and no user",
+            (None, 0, 0) => "must name a user or a token",
+            (None, 0, _) => "must name one place for the token",
+            (Some(_), ..) => "must name a user or a token, not both",
         };
         Err(Fault { key, message: message.to_owned() })
     }
@@ -125,16 +134,22 @@ mod tests {
 
     #[test]
     fn a_login_is_one_thing() {
-        for text in
-            ["user = \"u\"", "user = \"u\"\npasscode_file = \"f\"", "user = \"u\"\npasscode_env = \"E\""]
-        {
+        for text in [
+            "user = \"u\"",
+            "user = \"u\"\npasscode_file = \"f\"",
+            "user = \"u\"\npasscode_env = \"E\"",
+            "token_file = \"f\"",
+            "token_env = \"E\"",
+        ] {
             assert_eq!(login(text), Ok(()), "{text}");
         }
         for (text, message) in [
-            ("", "must name a user"),
+            ("", "must name a user or a token"),
             ("user = \"\"", "an empty user"),
             ("passcode_file = \"f\"", "has a passcode and no user"),
             ("user = \"u\"\npasscode_file = \"f\"\npasscode_env = \"E\"", "one place for the passcode"),
+            ("token_file = \"f\"\ntoken_env = \"E\"", "one place for the token"),
+            ("user = \"u\"\ntoken_env = \"E\"", "not both"),
         ] {
             assert!(login(text).unwrap_err().message.contains(message), "{text}");
         }

@@ -159,8 +159,8 @@ pub fn render_pace(program: Program, config: &PaceConfig, page: &mut Page) {
 pub fn render_adaptive(config: AdaptiveConfig, page: &mut Page) {
     page.table(
         "pace.adaptive",
-        "Within the ceilings, p2t takes from a DIMSE source only what nobody notices: it times small requests (C-ECHO and a\n\
-         C-FIND for one study) on an association of their own, and asks for less while they take longer than when it leaves\n\
+        "Within the ceilings, p2t takes from a PACS only what nobody notices: it times small requests (C-ECHO and a C-FIND for\n\
+         one study; over DICOMweb a QIDO-RS search for one) on an association of their own, and asks for less while they take longer than when it leaves\n\
          the source alone, or while the source rejects, aborts or falls silent. With associations = 1 it slows that one down.",
     );
     page.key("Whether it is on.", "enabled", config.enabled);

@@ -220,7 +220,7 @@ mod tests {
     fn half_a_login_or_certificate_is_refused() {
         let with = |key: &str| fault(&format!("[[destination]]\nnode = \"A@h:1\"\n{key}"));
         assert!(with("tls = { key = \"k\" }").contains("`destination.tls` must have certificate and key"));
-        assert!(with("login = {}").contains("`destination.login` must name a user"));
+        assert!(with("login = {}").contains("`destination.login` must name a user or a token"));
     }
 
     #[test]

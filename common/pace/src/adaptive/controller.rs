@@ -77,13 +77,13 @@ const RELEARN_WHEN_UNKNOWN: Duration = Duration::from_secs(30);
 const UNWATCHED: Duration = Duration::from_secs(60);
 
 impl Controller {
-    /// Control that knows this much, and allows nothing before [`begin`](Self::begin).
+    /// Control by these requests that knows this much, and allows nothing before [`begin`](Self::begin).
     #[must_use]
-    pub fn new(config: AdaptiveConfig, baseline: Baseline) -> Self {
+    pub fn new(config: AdaptiveConfig, baseline: Baseline, probes: &[Probe]) -> Self {
         Self {
             config,
             baseline,
-            probes: Probe::ALL.to_vec(),
+            probes: probes.to_vec(),
             load: 0.0,
             window: Vec::new(),
             congested_at: None,

@@ -9,11 +9,17 @@ pub enum Probe {
     Echo,
     /// A C-FIND for one study: the database (PS3.4 section C.4.1).
     Find,
+    /// A QIDO-RS search for one study: the same over DICOMweb (PS3.18 section 10.6).
+    Search,
 }
 
 impl Probe {
     /// All of them.
-    pub const ALL: [Self; 2] = [Self::Echo, Self::Find];
+    pub const ALL: [Self; 3] = [Self::Echo, Self::Find, Self::Search];
+    /// Those of DIMSE.
+    pub const DIMSE: &[Self] = &[Self::Echo, Self::Find];
+    /// That of DICOMweb, which has no Verification.
+    pub const WEB: &[Self] = &[Self::Search];
 
     /// Its name in records.
     #[must_use]
@@ -21,6 +27,7 @@ impl Probe {
         match self {
             Self::Echo => "C-ECHO",
             Self::Find => "C-FIND",
+            Self::Search => "QIDO-RS",
         }
     }
 

@@ -47,7 +47,7 @@ impl MadeUpPacs {
         let noise = 0.96 + 0.08 * ((self.noise >> 40) as f64 / f64::from(1 << 24));
         let empty = match probe {
             Probe::Echo => 0.05,
-            Probe::Find => 0.2,
+            Probe::Find | Probe::Search => 0.2,
         };
         Duration::from_secs_f64(empty * self.queue(load) * noise)
     }
@@ -62,7 +62,7 @@ struct Run {
 
 impl Run {
     fn new(foreground: f64) -> Self {
-        let controller = Controller::new(AdaptiveConfig::default(), Baseline::default());
+        let controller = Controller::new(AdaptiveConfig::default(), Baseline::default(), Probe::DIMSE);
         let mut run = Self { pacs: MadeUpPacs::new(foreground), controller, now: Duration::ZERO, ceiling: 8 };
         run.leave_alone();
         let moment = run.moment();
@@ -78,7 +78,7 @@ impl Run {
         let moment = self.moment();
         self.controller.hushed(moment);
         for _ in 0..6 {
-            for probe in Probe::ALL {
+            for &probe in Probe::DIMSE {
                 let milliseconds = self.pacs.answer(probe, 0.0).as_secs_f64() * 1000.0;
                 self.controller.learn(IdleSample { at: moment.at, probe, hour: moment.hour, milliseconds });
             }
@@ -92,7 +92,7 @@ impl Run {
             self.leave_alone();
         }
         let load = self.controller.load();
-        for probe in Probe::ALL {
+        for &probe in Probe::DIMSE {
             let answer = self.pacs.answer(probe, load);
             self.controller.answered(probe, answer, self.moment());
         }
@@ -271,7 +271,7 @@ proptest! {
                 run.now = clock.monotonic();
                 if tick % 2 == 0 {
                     let load = busy;
-                    for probe in Probe::ALL {
+                    for &probe in Probe::DIMSE {
                         let answer = run.pacs.answer(probe, load);
                         if let Some(decision) = run.controller.answered(probe, answer, run.moment()) {
                             prop_assert!(decision.new <= f64::from(pace.ceiling()));

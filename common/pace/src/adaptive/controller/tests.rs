@@ -24,7 +24,7 @@ fn begun() -> Controller {
             milliseconds,
         })
     });
-    let mut controller = Controller::new(AdaptiveConfig::default(), Baseline::of(idle));
+    let mut controller = Controller::new(AdaptiveConfig::default(), Baseline::of(idle), Probe::DIMSE);
     assert_eq!(controller.load().to_bits(), 0.0_f64.to_bits());
     let began = controller.begin("start", moment(10)).unwrap();
     assert_eq!((began.old, began.new), (0.0, 1.0));
@@ -130,7 +130,7 @@ fn an_archive_that_always_sends_less_than_it_lists_is_not_slowed_down_for_good()
 
 #[test]
 fn a_request_that_is_not_taken_is_not_missed() {
-    let mut controller = Controller::new(AdaptiveConfig::default(), Baseline::default());
+    let mut controller = Controller::new(AdaptiveConfig::default(), Baseline::default(), Probe::DIMSE);
     let sample = IdleSample { at: Timestamp::UNIX_EPOCH, probe: Probe::Echo, hour: HOUR, milliseconds: 20.0 };
     (0..5).for_each(|_| controller.learn(sample));
     assert!(!controller.knows(HOUR));
@@ -197,7 +197,7 @@ fn the_archive_is_left_alone_often_while_it_is_slow_and_seldom_else() {
 
 #[test]
 fn without_a_canary_it_grows_slowly_as_long_as_nothing_is_lost() {
-    let mut controller = Controller::new(AdaptiveConfig::default(), Baseline::default());
+    let mut controller = Controller::new(AdaptiveConfig::default(), Baseline::default(), Probe::DIMSE);
     controller.begin("start", moment(0));
     assert_eq!(controller.answered(Probe::Echo, milliseconds(9), moment(5)), None);
     assert_eq!(controller.unwatched(moment(59)), None);

@@ -8,10 +8,9 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream, ToSocketAddrs};
 use std::time::{Duration, Instant};
 
-use tls::{Fault, Progress, Server, Session};
+use tls::{Client, Fault, Progress, Server, Session};
 
-use crate::options::{MAX_SENT_PDU, Options};
-use crate::{Error, Node};
+use crate::Error;
 
 /// How often a waiting read looks up, so that a request to stop is heard soon.
 const TICK: Duration = Duration::from_millis(200);
@@ -19,9 +18,32 @@ const TICK: Duration = Duration::from_millis(200);
 const INPUT_BUFFER: usize = 256 * 1024;
 
 /// Output is collected up to this size and leaves in one write.
-const OUTPUT_BUFFER: usize = MAX_SENT_PDU as usize;
+const OUTPUT_BUFFER: usize = 256 * 1024;
 
-pub(crate) struct Stream {
+/// Whom to connect to.
+#[derive(Debug, Clone, Copy)]
+pub struct Peer<'a> {
+    /// Host name or address, without brackets.
+    pub host: &'a str,
+    /// TCP port.
+    pub port: u16,
+    /// What errors call it.
+    pub name: &'a str,
+}
+
+/// How long to wait for a peer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Waits {
+    /// For a TCP connection, per address of the host.
+    pub connect: Duration,
+    /// For the whole handshake of TLS.
+    pub handshake: Duration,
+    /// For the next byte, in or out.
+    pub idle: Duration,
+}
+
+/// One connection.
+pub struct Stream {
     tcp: TcpStream,
     tls: Option<Session>,
     /// Whom errors of TLS name.
@@ -35,26 +57,31 @@ pub(crate) struct Stream {
 }
 
 impl Stream {
-    pub fn connect(node: &Node, options: &Options) -> Result<Self, Error> {
-        let addresses = (node.host.as_str(), node.port)
+    /// Opens a connection, at the first of the host's addresses that answers; under TLS if there is a client of it.
+    pub fn connect(peer: Peer<'_>, client: Option<&Client>, waits: Waits) -> Result<Self, Error> {
+        let addresses = (peer.host, peer.port)
             .to_socket_addrs()
-            .map_err(|source| Error::Resolve { host: node.host.clone(), source })?;
+            .map_err(|source| Error::Resolve { host: peer.host.to_owned(), source })?;
         let mut last = io::Error::new(ErrorKind::NotFound, "the host has no address");
         for address in addresses {
-            match TcpStream::connect_timeout(&address, options.timeouts.connect) {
-                Ok(tcp) => return Self::requested(tcp, node, options),
+            match TcpStream::connect_timeout(&address, waits.connect) {
+                Ok(tcp) => return Self::requested(tcp, peer, client, waits),
                 Err(error) => last = error,
             }
         }
-        Err(Error::Connect { node: node.to_string(), source: last })
+        Err(Error::Connect { peer: peer.name.to_owned(), source: last })
     }
 
     /// A connection that we have opened.
-    fn requested(tcp: TcpStream, node: &Node, options: &Options) -> Result<Self, Error> {
-        let mut stream = Self::new(tcp, node.to_string(), options)?;
-        if let Some(client) = options.tls() {
-            let session = client.session(&node.host);
-            stream.secure(session, options.timeouts.associate)?;
+    fn requested(
+        tcp: TcpStream,
+        peer: Peer<'_>,
+        client: Option<&Client>,
+        waits: Waits,
+    ) -> Result<Self, Error> {
+        let mut stream = Self::new(tcp, peer.name.to_owned(), waits.idle)?;
+        if let Some(client) = client {
+            stream.secure(client.session(peer.host), waits.handshake)?;
         }
         Ok(stream)
     }
@@ -64,11 +91,11 @@ impl Stream {
         tcp: TcpStream,
         peer: SocketAddr,
         server: Option<&Server>,
-        options: &Options,
+        waits: Waits,
     ) -> Result<Self, Error> {
-        let mut stream = Self::new(tcp, peer.to_string(), options)?;
+        let mut stream = Self::new(tcp, peer.to_string(), waits.idle)?;
         if let Some(server) = server {
-            stream.secure(server.session(), options.timeouts.associate)?;
+            stream.secure(server.session(), waits.handshake)?;
         }
         Ok(stream)
     }
@@ -88,8 +115,8 @@ impl Stream {
         Ok(())
     }
 
-    fn new(tcp: TcpStream, peer: String, options: &Options) -> Result<Self, Error> {
-        let idle = options.timeouts.idle.max(TICK);
+    fn new(tcp: TcpStream, peer: String, idle: Duration) -> Result<Self, Error> {
+        let idle = idle.max(TICK);
         tcp.set_nodelay(true)
             .and_then(|()| tcp.set_read_timeout(Some(TICK)))
             .and_then(|()| tcp.set_write_timeout(Some(idle)))
@@ -157,11 +184,27 @@ impl Stream {
         Ok(self.input.get(start..self.start).unwrap_or_default())
     }
 
-    /// One read into the empty buffer; false if nothing came within a tick.
-    fn receive(&mut self) -> Result<bool, Error> {
+    /// What has come and was not consumed.
+    pub fn buffered(&self) -> &[u8] {
+        self.input.get(self.start..self.end).unwrap_or_default()
+    }
+
+    /// Takes bytes out of what is buffered.
+    pub fn consume(&mut self, count: usize) {
+        self.start = self.end.min(self.start.saturating_add(count));
+    }
+
+    /// One read behind what is buffered; false if nothing came within a tick, or the buffer is full.
+    pub fn receive(&mut self) -> Result<bool, Error> {
+        self.input.copy_within(self.start..self.end, 0);
+        (self.start, self.end) = (0, self.end - self.start);
+        let room = self.input.get_mut(self.end..).unwrap_or_default();
+        if room.is_empty() {
+            return Ok(false);
+        }
         let result = match &mut self.tls {
-            None => self.tcp.read(&mut self.input),
-            Some(session) => match session.read(&mut self.tcp, &mut self.input) {
+            None => self.tcp.read(room),
+            Some(session) => match session.read(&mut self.tcp, room) {
                 Ok(Progress::Bytes(count)) => Ok(count),
                 Ok(Progress::Nothing) => Err(ErrorKind::WouldBlock.into()),
                 Err(error) => Err(error),
@@ -171,7 +214,7 @@ impl Stream {
             Ok(0) => Err(Error::Lost { source: ErrorKind::UnexpectedEof.into() }),
             Ok(count) => {
                 self.acknowledge_at_once();
-                (self.start, self.end) = (0, count);
+                self.end += count;
                 self.check_deadline()?;
                 Ok(true)
             }
@@ -207,7 +250,7 @@ impl Stream {
         }
     }
 
-    /// The output buffer, to append whole PDUs to.
+    /// The output buffer, to append whole messages to.
     pub fn output(&mut self) -> &mut Vec<u8> {
         &mut self.output
     }
