@@ -40,6 +40,14 @@ Examples:
   p2t plan --from 2020-01-01 --until 2020-12-31 --modality CT --modality MR
   p2t plan --csv studies.csv      (a heading line with StudyInstanceUID, AccessionNumber or PatientID)")]
     Plan(Plan),
+    /// Label a medium ahead of the export, as the next volume of a copy
+    #[command(after_help = "\
+A medium with anything on it is refused, and what is on it told; --force overwrites it, but never a volume that counts.
+
+Examples:
+  p2t label /dev/nst0
+  p2t label /dev/nst1 --copy 2 --force")]
+    Label(Label),
     /// Fetch, pack and write until the plan is done or the media are full; rerun to resume
     #[command(after_help = "\
 Examples:
@@ -117,6 +125,19 @@ pub struct Plan {
     /// CSV file that names studies, accession numbers or patients
     #[arg(long)]
     pub csv: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub struct Label {
+    /// /dev/nst0, FILE.tap or a directory
+    #[arg(value_name = "MEDIUM")]
+    pub medium: String,
+    /// The copy that the volume is for
+    #[arg(long, value_name = "K", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=4))]
+    pub copy: u32,
+    /// Overwrite what is on the medium
+    #[arg(long)]
+    pub force: bool,
 }
 
 #[derive(Args)]

@@ -60,6 +60,11 @@ pub enum Error {
          overwrite it"
     )]
     NotOverwritten { medium: String, found: volume::Found },
+    #[error(
+        "{medium} holds {volume} of this job, with what was written to it: it is not overwritten; put another one in, or say \
+         that it is lost first"
+    )]
+    HoldsOurs { medium: String, volume: String },
     #[error("{0} is no tape drive; name its node that does not rewind, such as /dev/nst0")]
     NotADrive(String),
     #[error("the cartridge in {0} can be written only once (WORM); put another one in")]

@@ -4,6 +4,7 @@
 //! plan -> catalogue -> export: fetch -> spool -> pack -> write -> commit -> volume
 //! ```
 
+mod ahead;
 mod cli;
 mod commands;
 mod context;

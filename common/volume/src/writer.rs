@@ -80,6 +80,11 @@ impl VolumeWriter {
         Self::begin(reopened.append(&[])?, label)
     }
 
+    /// Labels a medium over whatever is on it, of which nothing can be read any more.
+    pub fn overwrite(medium: &dyn Medium, settings: &Settings, label: Label) -> Result<Self, Error> {
+        Self::begin(medium.reopen(settings)?.append(&[])?, label)
+    }
+
     fn begin(mut medium: Box<dyn MediumWriter>, label: Label) -> Result<Self, Error> {
         let tar = label::encode(&label)?;
         let mut file = FileWriter::begin(medium.as_mut(), LABEL)?;
@@ -157,6 +162,11 @@ impl VolumeWriter {
         let ended = self.medium.commit()?;
         let expected = 1 + self.segments.len() as u32;
         if ended == expected { Ok(()) } else { Err(Error::Position { ended, expected }) }
+    }
+
+    /// Closes the medium with no more on it than is committed.
+    pub fn close(self) -> Result<(), Error> {
+        Ok(self.medium.close()?)
     }
 
     /// Writes index and trailer, commits, and closes the medium. `write_objects` gives the index all segments.

@@ -52,7 +52,7 @@ pub fn run(context: &Context, arguments: &Export) -> Result<Outcome<Value>> {
 }
 
 /// Holds a job to the number of copies with which it began: what an earlier copy has is in no spool any more.
-fn settle_copies(catalogue: &mut Catalogue, asked: u32) -> Result<()> {
+pub fn settle_copies(catalogue: &mut Catalogue, asked: u32) -> Result<()> {
     let begun = known_copies(catalogue)?;
     if begun != asked && !catalogue.volumes()?.is_empty() {
         return Err(Error::OtherCopies { begun, asked });

@@ -4,6 +4,7 @@ mod changer;
 mod drive;
 mod export;
 mod init;
+mod label;
 pub mod lost;
 mod pace;
 mod pause;
@@ -38,6 +39,7 @@ fn outcome(cli: Cli) -> Result<Outcome<Value>> {
         Command::Drive { command } => drive::run(&common, command),
         Command::Changer(arguments) => changer::run(&common, &arguments),
         Command::Plan(arguments) => plan::run(&context()?, arguments),
+        Command::Label(arguments) => label::run(&context()?, &arguments),
         Command::Export(arguments) => export::run(&context()?, &arguments),
         Command::Verify(arguments) => verify::run(&context()?, &arguments),
         Command::Pause(arguments) => pause::pause(&context()?, arguments),

@@ -21,6 +21,7 @@ mod watch;
 mod write;
 
 pub use lost::Lost;
+pub use write::label_of;
 
 #[cfg(test)]
 mod planned;
@@ -156,10 +157,7 @@ fn run_stages(
         pacing: pacing(config, &spool, &media),
         spool,
         media,
-        settings: Settings {
-            record_bytes: config.media.record_bytes.bytes() as usize,
-            capacity_bytes: config.media.volume_bytes.map(ByteSize::bytes),
-        },
+        settings: settings(config),
         verify,
         stop: stop.clone(),
         packed: false.into(),
@@ -288,6 +286,14 @@ fn some_studies(shared: &Journal) -> Result<Vec<String>> {
     const SOME: usize = 500;
     let studies = shared.lock().studies(PlanPosition::default(), SOME)?;
     Ok(studies.into_iter().map(|planned| planned.study.uid).filter(|uid| !uid.is_empty()).collect())
+}
+
+/// How volumes are written.
+pub fn settings(config: &P2tConfig) -> Settings {
+    Settings {
+        record_bytes: config.media.record_bytes.bytes() as usize,
+        capacity_bytes: config.media.volume_bytes.map(ByteSize::bytes),
+    }
 }
 
 /// How many bytes of objects go into a segment: as configured, but several must fit on a volume, or much of each

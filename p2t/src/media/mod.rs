@@ -112,7 +112,7 @@ fn place(spec: &str) -> String {
 }
 
 /// An address below the job directory, unless it is absolute.
-fn address(text: &str, job: &JobDir) -> Result<Address> {
+pub fn address(text: &str, job: &JobDir) -> Result<Address> {
     Ok(match text.parse()? {
         Address::Tape(path) => Address::Tape(path),
         Address::VirtualTape(path) => Address::VirtualTape(job.resolve(&path)),

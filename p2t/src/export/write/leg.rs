@@ -11,6 +11,7 @@ use super::feed::{self, Feed};
 use super::handout::Why;
 use super::resume::resume;
 use super::volume::{Current, Fit, begin, is_complete};
+use crate::ahead;
 use crate::error::{Error, Result};
 
 /// Writes one copy of the volume set.
@@ -57,7 +58,12 @@ impl<'a> Leg<'a> {
 
     /// Whether a volume of this copy is open.
     pub fn has_volume(&self) -> Result<bool> {
-        Ok(self.volume.is_some() || self.stage.shared.lock().volume_in_work(self.copy)?.is_some())
+        if self.volume.is_some() {
+            return Ok(true);
+        }
+        let catalogue = self.stage.shared.lock();
+        let in_work = catalogue.volume_in_work(self.copy)?;
+        Ok(in_work.map(|row| ahead::waits(&catalogue, &row)).transpose()? == Some(false))
     }
 
     /// Goes on with the volume that the last run left open, unless that was done.

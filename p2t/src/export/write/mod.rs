@@ -32,6 +32,7 @@ pub use self::commit::CommitInterval;
 pub use self::handout::Handout;
 use self::leg::{Leg, Step};
 use self::turn::Standing;
+pub use self::volume::label_of;
 use super::spool::Spool;
 use crate::context::Ids;
 use crate::error::{Error, Result};

@@ -11,17 +11,27 @@ use volume::VolumeWriter;
 use super::super::lost::Lost;
 use super::Write;
 use super::volume::{Current, give_up, label, labelled, segment_file};
+use crate::ahead;
 use crate::error::{Error, Result};
 
 /// Opens the volume of `copy` that is in work, if there is one that can be gone on with. One that cannot is given up.
 pub fn resume(stage: &Write, copy: u32) -> Result<Option<Current>> {
     let Some(row) = stage.shared.lock().volume_in_work(copy)? else { return Ok(None) };
-    go_on(stage, &row).map_err(|error| {
+    if ahead::waits(&stage.shared.lock(), &row)? {
+        // Its turn comes when there is something to write.
+        return Ok(None);
+    }
+    take_up(stage, &row)
+}
+
+/// Opens a volume of which at least the label was begun. One that cannot be gone on with is given up.
+pub fn take_up(stage: &Write, row: &VolumeRow) -> Result<Option<Current>> {
+    go_on(stage, row).map_err(|error| {
         let drive = matches!(&error, Error::Medium(error) | Error::Volume(volume::Error::Medium(error)) if error.concerns_drive());
         if drive || !error.is_of_medium() {
             return error;
         }
-        let (volume, which) = (stage.name_of(&row.volume), format!("{}:{copy}", row.volume.sequence));
+        let (volume, which) = (stage.name_of(&row.volume), format!("{}:{}", row.volume.sequence, row.volume.copy));
         Error::VolumeInWork { volume, which, source: Box::new(error) }
     })
 }

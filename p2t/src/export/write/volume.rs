@@ -9,7 +9,7 @@ use catalogue::write::Commit;
 use catalogue::{Catalogue, Level, PlanPosition, SegmentId, VolumeId, VolumeState};
 use job::Counter;
 use manifest::{Codec, Digest, EarlierVolume, LABEL, Label, TransferState};
-use medium::Medium;
+use medium::{Medium, Settings};
 use uuid::Uuid;
 use volume::{SegmentFile, VolumeWriter};
 
@@ -17,6 +17,8 @@ use super::Write;
 use super::commit::Uncommitted;
 use super::feed::Feed;
 use super::handout::Why;
+use super::resume;
+use crate::context::Ids;
 use crate::error::{Error, Result};
 use crate::export::index;
 
@@ -160,9 +162,13 @@ impl Current {
     }
 }
 
-/// Labels the next blank medium of `copy`, on which this segment finds room; none if it ends before the label does, and so
-/// is given up.
+/// Takes up the next volume of `copy` that was labelled ahead, or labels the next blank medium, on which this segment finds room;
+/// none if it ends before the label does, and so is given up.
 pub fn begin(stage: &Write, copy: u32, segment: &SegmentRow) -> Result<Option<Current>> {
+    let in_work = stage.shared.lock().volume_in_work(copy)?;
+    if let Some(labelled) = in_work {
+        return resume::take_up(stage, &labelled);
+    }
     let volumes = stage.shared.lock().volumes()?;
     let of_copy = volumes.iter().filter(|row| row.volume.copy == copy);
     let sequence = of_copy.map(|row| row.volume.sequence).max().unwrap_or(0) + 1;
@@ -221,14 +227,19 @@ pub fn labelled(
 }
 
 pub fn label(stage: &Write, volume: &NewVolume, created_at: jiff::Timestamp) -> Label {
+    label_of(stage.ids, &stage.settings, volume, created_at)
+}
+
+/// The label of a volume of a job with these ids.
+pub fn label_of(ids: Ids, settings: &Settings, volume: &NewVolume, created_at: jiff::Timestamp) -> Label {
     Label {
         format: manifest::FORMAT,
-        transfer: stage.ids.transfer,
-        volume_set: stage.ids.volume_set,
+        transfer: ids.transfer,
+        volume_set: ids.volume_set,
         volume: volume.uuid,
         copy: volume.copy,
         sequence: volume.sequence,
-        record_bytes: stage.settings.record_bytes as u32,
+        record_bytes: settings.record_bytes as u32,
         codecs: vec![Codec::Zstd],
         encryption: None,
         creator: concat!("p2t ", env!("CARGO_PKG_VERSION")).to_owned(),

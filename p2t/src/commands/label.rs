@@ -1,0 +1,102 @@
+//! `p2t label`: labels a medium as the next volume of a copy, before the export needs it.
+
+use catalogue::volumes::{NewVolume, VolumeRow};
+use catalogue::{Catalogue, Level, VolumeState};
+use job::Outcome;
+use manifest::LABEL;
+use medium::Address;
+use serde_json::{Value, json};
+use uuid::Uuid;
+use volume::{Found, VolumeWriter};
+
+use super::export::settle_copies;
+use super::status::volume_name;
+use crate::ahead;
+use crate::cli::Label;
+use crate::context::{Context, Ids};
+use crate::error::{Error, Result};
+use crate::export;
+use crate::media;
+
+pub fn run(context: &Context, arguments: &Label) -> Result<Outcome<Value>> {
+    let (copy, copies) = (arguments.copy, context.config.media.copies);
+    if copy > copies {
+        return Err(Error::MediaUnclear {
+            reason: format!("copy {copy} is named, but {copies} are written"),
+        });
+    }
+    let medium = media::address(&arguments.medium, &context.job)?;
+    let (_lock, mut catalogue) = context.writer()?;
+    settle_copies(&mut catalogue, copies)?;
+    let found = Found::on(&medium)?;
+    if let Some(row) = known(&catalogue, &found)? {
+        if row.volume.copy == copy && ahead::waits(&catalogue, &row)? {
+            return Ok(outcome(&row, &medium, "is labelled already"));
+        }
+        // It may be all that there is of what the source has given.
+        if row.state != VolumeState::Abandoned && row.files.len() > 1 {
+            return Err(Error::HoldsOurs { medium: medium.to_string(), volume: volume_name(&row) });
+        }
+    }
+    if !arguments.force && !found.is_worthless() {
+        return Err(Error::NotOverwritten { medium: medium.to_string(), found });
+    }
+    let row = label(context, &mut catalogue, &medium, copy, &found)?;
+    Ok(outcome(&row, &medium, "is labelled"))
+}
+
+/// The volume of this job that was found.
+fn known(catalogue: &Catalogue, found: &Found) -> Result<Option<VolumeRow>> {
+    match found {
+        Found::Volume(label) => Ok(catalogue.volume(label.volume)?),
+        _ => Ok(None),
+    }
+}
+
+fn label(
+    context: &Context,
+    catalogue: &mut Catalogue,
+    medium: &Address,
+    copy: u32,
+    found: &Found,
+) -> Result<VolumeRow> {
+    let ids = Ids::of(catalogue)?;
+    let of_copy = catalogue.volumes()?.into_iter().filter(|row| row.volume.copy == copy);
+    let sequence = of_copy.map(|row| row.volume.sequence).max().unwrap_or(0) + 1;
+    let volume = NewVolume { uuid: Uuid::now_v7(), sequence, copy, medium: medium.to_string() };
+    let id = catalogue.begin_volume(&volume)?;
+    ahead::note(catalogue, volume.uuid)?;
+    let created_at = catalogue.volume(volume.uuid)?.ok_or(Error::NoPlan)?.created_at;
+    let settings = export::settings(&context.config);
+    let label = export::label_of(ids, &settings, &volume, created_at);
+    let written = match found {
+        Found::Blank => VolumeWriter::create(medium, &settings, label),
+        _ => VolumeWriter::overwrite(medium, &settings, label),
+    };
+    let writer = match written {
+        Ok(writer) => writer,
+        Err(error) => {
+            catalogue.abandon_volume(id)?;
+            return Err(error.into());
+        }
+    };
+    catalogue.label_committed(id, &[LABEL.to_owned()], writer.used_bytes())?;
+    writer.close()?;
+    let row = catalogue.volume(volume.uuid)?.ok_or(Error::NoPlan)?;
+    let over = if *found == Found::Blank { String::new() } else { format!(", over {found}") };
+    let message = format!("{} is labelled on {medium}{over}", volume_name(&row));
+    let (at, detail) = (jiff::Timestamp::now(), None);
+    let event =
+        catalogue::events::Event { at, level: Level::Info, kind: "volume-labelled".into(), message, detail };
+    catalogue.record_event(&event)?;
+    Ok(row)
+}
+
+fn outcome(row: &VolumeRow, medium: &Address, is: &str) -> Outcome<Value> {
+    let name = volume_name(row);
+    let text =
+        format!("{medium} {is} as {name}, {}: the export writes to it when its turn comes", row.volume.uuid);
+    let document = json!({ "medium": medium.to_string(), "id": row.volume.uuid, "copy": row.volume.copy,
+        "sequence": row.volume.sequence });
+    Outcome::clean(document, text)
+}
