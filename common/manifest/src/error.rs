@@ -9,13 +9,18 @@ pub enum Error {
         /// The beginning of what stood there.
         text: String,
     },
-    /// JSON that is broken or has other fields than the format says.
-    #[error("{what} cannot be understood: {source}")]
+    /// JSON that is broken or has other fields than the format says. What stands there is not quoted: it may be a
+    /// patient's name.
+    #[error("{what} cannot be understood: {why}, at line {line}, column {column}")]
     Malformed {
         /// Which structure.
         what: &'static str,
-        /// The parser's complaint.
-        source: serde_json::Error,
+        /// The kind of fault.
+        why: &'static str,
+        /// Line in the structure, from 1.
+        line: usize,
+        /// Column in the line, in bytes.
+        column: usize,
     },
     /// Written by a newer program.
     #[error(
@@ -41,7 +46,16 @@ pub enum Error {
 
 impl Error {
     pub(crate) fn malformed(what: &'static str) -> impl FnOnce(serde_json::Error) -> Self {
-        move |source| Self::Malformed { what, source }
+        use serde_json::error::Category;
+        move |error| {
+            let why = match error.classify() {
+                Category::Io => "it cannot be written",
+                Category::Syntax => "it is not JSON",
+                Category::Data => "a value is missing or not what the format says",
+                Category::Eof => "it ends too soon",
+            };
+            Self::Malformed { what, why, line: error.line(), column: error.column() }
+        }
     }
 }
 

@@ -214,3 +214,22 @@ pub fn read_line(text: &[u8]) -> Result<Line, Error> {
     }
     Ok(line)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_stands_in_a_line_that_is_not_understood_is_not_quoted() {
+        let forged = [
+            r#"{"type":"Mustermann^Erika"}"#,
+            r#"{"type":"frame","at":"Mustermann^Erika"}"#,
+            r#"{"type":"frame","Mustermann^Erika"}"#,
+            "Mustermann^Erika",
+        ];
+        for line in forged {
+            let message = read_line(line.as_bytes()).unwrap_err().to_string();
+            assert!(message.contains("cannot be understood") && !message.contains("Erika"), "{message}");
+        }
+    }
+}

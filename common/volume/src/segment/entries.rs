@@ -56,7 +56,7 @@ impl Entries {
     fn push(&mut self, object: Object) -> Result<(), Error> {
         let inconsistent = |reason: String| Err(Error::Inconsistent { what: self.what, reason });
         if !Member::is_safe(&object.member) {
-            return inconsistent(format!("`{}` is no safe member name", object.member.escape_debug()));
+            return inconsistent("a name that is no safe member name".into());
         }
         if self.listed.len() >= manifest::MAX_SEGMENT_OBJECTS {
             return inconsistent("a segment with too many objects".into());
