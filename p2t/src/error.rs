@@ -142,7 +142,9 @@ impl Error {
             | Self::SpoolDamaged
             | Self::Crashed(_)
             | Self::Catalogue(catalogue::Error::DiskFull(_))
-            | Self::Volume(volume::Error::OtherVolume { .. }) => ExitCode::Incomplete,
+            | Self::Volume(volume::Error::OtherVolume { .. } | volume::Error::IndexCopy { .. }) => {
+                ExitCode::Incomplete
+            }
             Self::Archive(error) => error.exit_code(),
             Self::VolumeInWork { source, .. } => source.exit_code(),
             Self::Medium(error) | Self::Volume(volume::Error::Medium(error))

@@ -100,7 +100,8 @@ impl Error {
             | Self::DestinationDown { .. }
             | Self::DestinationStuck { .. }
             | Self::Crashed(_)
-            | Self::Catalogue(catalogue::Error::DiskFull(_)) => ExitCode::Incomplete,
+            | Self::Catalogue(catalogue::Error::DiskFull(_))
+            | Self::Volume(volume::Error::IndexCopy { .. }) => ExitCode::Incomplete,
             Self::Archive(error) => error.exit_code(),
             Self::Job(error) => error.exit_code(),
             _ => ExitCode::Failed,

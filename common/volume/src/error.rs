@@ -1,6 +1,7 @@
 //! What can go wrong with a volume.
 
 use std::io;
+use std::path::PathBuf;
 
 /// A volume that cannot be written, or that is not what it should be.
 #[derive(Debug, thiserror::Error)]
@@ -16,6 +17,17 @@ pub enum Error {
     Io {
         /// What was tried, as "verb object".
         action: String,
+        /// What the system answered.
+        source: io::Error,
+    },
+    /// The index could not be copied to local disk, where it is read. Says nothing about the volume.
+    #[error(
+        "the volume's index cannot be copied to {}: {source}; nothing is known to be wrong with the volume: see to that \
+         folder's disk and run the same command again (where there is no job, TMPDIR names another folder)", dir.display()
+    )]
+    IndexCopy {
+        /// The folder.
+        dir: PathBuf,
         /// What the system answered.
         source: io::Error,
     },

@@ -169,3 +169,14 @@ fn junk_is_no_volume() {
     let error = read_volume(&address).map(|_| ()).unwrap_err();
     assert!(error.to_string().contains("holds no volume"), "{error}");
 }
+
+#[test]
+fn a_local_folder_that_cannot_take_the_index_is_no_damage_of_the_volume() {
+    let folder = tempfile::tempdir().unwrap();
+    let (address, _, _) = built(folder.path(), "volume.tap");
+    let mut volume = volume::Volume::open(&address).unwrap();
+    volume.copy_index_below(folder.path().join("gone"));
+    let error = volume.index().map(|_| ()).unwrap_err();
+    assert!(matches!(&error, volume::Error::IndexCopy { .. }), "{error}");
+    assert!(volume.findings().is_empty(), "{:?}", volume.findings());
+}

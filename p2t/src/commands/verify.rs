@@ -26,6 +26,7 @@ pub fn verify(
     extent: Extent,
 ) -> Result<Outcome<Value>> {
     let mut volume = Volume::open(medium)?;
+    volume.copy_index_below(context.job.spool());
     let known = catalogue.volume(volume.identity.volume)?;
     let mut problems = strangeness(catalogue, &volume, known.as_ref())?;
     context.monitor.phase(&format!("verify {medium}"));

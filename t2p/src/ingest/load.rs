@@ -171,7 +171,7 @@ impl Load {
 
     /// Records which objects are in the spool and which are harmed.
     fn record(&self, check: &SegmentCheck, offsets: &[Option<u64>]) -> Result<()> {
-        let Register { journal, monitor, destinations } = &self.register;
+        let Register { journal, monitor, destinations, .. } = &self.register;
         let mut catalogue = journal.lock();
         let row = catalogue.segment(u64::from(check.number))?.ok_or(Error::NothingIngested)?;
         let mut ids: Vec<InstanceId> = Vec::with_capacity(check.entries.len());

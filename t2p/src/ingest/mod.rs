@@ -81,6 +81,7 @@ fn run_stages(
             journal: journal.clone(),
             monitor: context.monitor.clone(),
             destinations: targets.len() as u64,
+            spool: context.job.spool(),
         },
         spool: spool.clone(),
         stop: stop.clone(),
@@ -231,6 +232,7 @@ impl Running<'_> {
 fn is_of_the_volume(error: &Error) -> bool {
     use catalogue::Error::{ObjectDiffers, PlaceTaken, SegmentDiffers, VolumeDiffers};
     match error {
+        Error::Volume(volume::Error::IndexCopy { .. }) => false,
         Error::Volume(_) | Error::OtherTransfer { .. } => true,
         Error::Catalogue(error) => matches!(
             error,

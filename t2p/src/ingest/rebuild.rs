@@ -30,7 +30,8 @@ pub struct Rebuilt {
 /// Takes `media` into the catalogue one after the other. What was taken before stays, so that a run that was stopped goes on.
 pub fn run(context: &Context, catalogue: Catalogue, media: &[Address]) -> Result<(Catalogue, Rebuilt)> {
     let journal = Arc::new(Journal::new(catalogue));
-    let register = Register { journal: journal.clone(), monitor: context.monitor.clone(), destinations: 1 };
+    let (monitor, spool) = (context.monitor.clone(), context.job.spool());
+    let register = Register { journal: journal.clone(), monitor, destinations: 1, spool };
     let rebuild = Rebuild { register, stop: context.stop.clone() };
     context.monitor.phase("rebuild the catalogue");
     let rebuilt = rebuild.all(media);

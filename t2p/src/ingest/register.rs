@@ -1,5 +1,6 @@
 //! Puts into the catalogue what volumes say of themselves: which they are, what lies on them, what came before.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use catalogue::register::VolumeContents;
@@ -21,12 +22,15 @@ pub struct Register {
     pub monitor: Arc<dyn Monitor>,
     /// How many destinations every object goes to: so often it is counted.
     pub destinations: u64,
+    /// The job's spool, where a volume's index is copied to while it is read.
+    pub spool: PathBuf,
 }
 
 impl Register {
     /// Opens a volume of the job's transfer and registers it.
     pub fn open(&self, address: &Address) -> Result<(Volume, VolumeId)> {
-        let volume = Volume::open(address)?;
+        let mut volume = Volume::open(address)?;
+        volume.copy_index_below(self.spool.clone());
         let identity = volume.identity;
         let mut catalogue = self.journal.lock();
         bind(&mut catalogue, &volume.address, identity)?;

@@ -1,7 +1,9 @@
 //! Reads a volume: who it is, what should be on it, and segment by segment what really is.
 
 use std::collections::BTreeSet;
-use std::io::Seek;
+use std::fs::File;
+use std::io::{self, Seek};
+use std::path::PathBuf;
 
 use manifest::{DigestingWriter, FileKind, INDEX, Label, Trailer, segment_name};
 use medium::{FileEntry, FileId, FileReader, Medium, MediumReader};
@@ -10,7 +12,6 @@ use uuid::Uuid;
 use self::identify::{
     Absent, compare_label, find_index, find_trailer, identity_of_label, identity_of_trailer,
 };
-use crate::error::medium_or_io;
 use crate::index::IndexReader;
 use crate::{Error, label};
 
@@ -46,6 +47,8 @@ pub struct Volume {
     /// The trailer, when it is there and sound.
     pub trailer: Option<Trailer>,
     files: Vec<FileEntry>,
+    /// Where the index is copied to.
+    local: PathBuf,
     index_file: Option<FileId>,
     findings: Vec<String>,
     /// Numbers of the segments that were read or passed over.
@@ -84,9 +87,16 @@ impl Volume {
             label: label.ok().map(|(label, _)| label),
             trailer: trailer.ok(),
             files,
+            local: std::env::temp_dir(),
             findings,
             seen: BTreeSet::new(),
         })
+    }
+
+    /// Names the folder that the index is copied to, in a file without a name; that for temporary files if this is never
+    /// called. The copy has names and ids of patients in it, and may have gigabytes.
+    pub fn copy_index_below(&mut self, dir: PathBuf) {
+        self.local = dir;
     }
 
     /// Whether the volume was sealed: it has a sound trailer.
@@ -105,7 +115,7 @@ impl Volume {
         let opened = self.open_index();
         match opened {
             Ok(index) => Ok(Some(index)),
-            Err(Error::Medium(error)) => Err(Error::Medium(error)),
+            Err(error @ (Error::Medium(_) | Error::IndexCopy { .. })) => Err(error),
             Err(error) if self.index_file.is_some() => {
                 self.findings.push(format!("{INDEX}: {error}; the segments' own manifests take its place"));
                 Ok(None)
@@ -117,10 +127,14 @@ impl Volume {
     fn open_index(&mut self) -> Result<IndexReader, Error> {
         let missing = || Error::Inconsistent { what: "the index", reason: "it is missing".into() };
         let file = self.index_file.clone().ok_or_else(missing)?;
-        let mut copy = tempfile::tempfile().map_err(Error::io("make a temporary file for the index"))?;
+        let local = |source| Error::IndexCopy { dir: self.local.clone(), source };
+        let mut copy = tempfile::tempfile_in(&self.local).map_err(local)?;
         let mut source = FileReader::open(self.medium.as_mut(), &file)?.ok_or_else(missing)?;
         let mut digesting = DigestingWriter::new(&mut copy);
-        std::io::copy(&mut source, &mut digesting).map_err(medium_or_io("read the index"))?;
+        io::copy(&mut source, &mut digesting).map_err(|error| match medium::medium_error(error) {
+            Ok(error) => Error::Medium(error),
+            Err(error) => local(error),
+        })?;
         let found = digesting.digester().digest();
         if let Some(expected) = self.trailer.as_ref().map(|trailer| trailer.index.blake3)
             && found != expected
@@ -129,11 +143,10 @@ impl Volume {
             return Err(Error::Inconsistent { what: "the index", reason });
         }
         // Read to its end first: one that breaks off must not be found out when half of the volume is read.
-        copy.rewind().map_err(Error::io("rewind the index"))?;
-        let mut whole = IndexReader::new(copy.try_clone().map_err(Error::io("open the index again"))?)?;
-        while whole.next_segment()?.is_some() {}
-        copy.rewind().map_err(Error::io("rewind the index"))?;
-        let index = IndexReader::new(copy)?;
+        copy.rewind().map_err(local)?;
+        read_to_end(copy.try_clone().map_err(local)?).map_err(|error| own(error, local))?;
+        copy.rewind().map_err(local)?;
+        let index = IndexReader::new(copy).map_err(|error| own(error, local))?;
         if index.head.volume != self.identity.volume {
             let reason = format!("it is the index of volume {}", index.head.volume);
             return Err(Error::Inconsistent { what: "the index", reason });
@@ -213,5 +226,19 @@ impl Volume {
             self.findings.push(missing);
         }
         Ok(())
+    }
+}
+
+fn read_to_end(copy: File) -> Result<(), Error> {
+    let mut index = IndexReader::new(copy)?;
+    while index.next_segment()?.is_some() {}
+    Ok(())
+}
+
+/// Tells what the system says of the copy from what the decoder says of its content.
+fn own(error: Error, local: impl FnOnce(io::Error) -> Error) -> Error {
+    match error {
+        Error::Io { source, .. } if source.raw_os_error().is_some() => local(source),
+        other => other,
     }
 }
