@@ -9,6 +9,7 @@ use std::thread;
 
 use e2e::disk::scratch;
 use e2e::forge::Forgery;
+use e2e::peer::Peer;
 use e2e::program::{Exit, Finished, Program};
 use e2e::synthetic;
 use e2e::transfer::{self, text};
@@ -275,4 +276,19 @@ fn a_pdu_of_four_gigabytes_is_refused() {
 #[test]
 fn a_peer_that_does_not_speak_dicom_is_named() {
     plan_against(shouting(b"HTTP/1.1 400 Bad Request\r\n\r\n")).says("EVIL");
+}
+
+#[test]
+fn a_description_that_fits_on_no_line_makes_no_volume_that_cannot_be_read() {
+    let folder = scratch();
+    let folder = folder.path();
+    let files = folder.join("files");
+    synthetic::write_many(&files, 2, 2, 5_000);
+    let source = Peer::start(folder, &files, &["--long-description", "70000"]);
+    let medium = folder.join("disk-{seq}");
+    transfer::export(&transfer::new_export(&folder.join("export"), &source.node(), &medium));
+    let volumes = transfer::volumes(&medium);
+    let t2p = transfer::without_job(folder);
+    transfer::each(&t2p, "verify", &volumes);
+    assert_eq!(transfer::extract(&t2p, &volumes, &folder.join("out")), 4);
 }

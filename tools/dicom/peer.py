@@ -56,6 +56,8 @@ class Peer:
             row = pydicom.Dataset()
             for element in keys:
                 row[element.tag] = dataset.get(element.tag, pydicom.DataElement(element.tag, element.VR, ""))
+            if self.options.long_description and "StudyDescription" in row:
+                row.StudyDescription = "x" * self.options.long_description
             row.QueryRetrieveLevel = keys.QueryRetrieveLevel
             yield PENDING, row
 
@@ -119,6 +121,7 @@ def arguments():
     parser.add_argument("--send-nothing", action="store_true", help="answer a retrieve with Success and no object")
     parser.add_argument("--keep-back", type=int, default=0, help="answer a retrieve with Success, but N objects too few")
     parser.add_argument("--store-status", type=lambda text: int(text, 16), default=0, help="answer a C-STORE with this")
+    parser.add_argument("--long-description", type=int, default=0, help="describe each study in so many characters")
     parser.add_argument("--find-fails", metavar="UID", help="fail every C-FIND that names this study")
     parser.add_argument("--abort-over", metavar="UID", help="abort the association over this instance's C-STORE")
     parser.add_argument("--busy-with", metavar="UID", action="append",

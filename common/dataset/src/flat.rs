@@ -3,6 +3,7 @@
 use crate::{
     charset::CharacterSet,
     error::Error,
+    head::kept,
     syntax::Encoding,
     tag::{Tag, tags},
     walk::{Halt, Limits, Walker},
@@ -49,6 +50,11 @@ impl FlatSet {
     /// A value as text in the dataset's character set, without padding; empty if the value is.
     pub fn text(&self, tag: Tag) -> Option<String> {
         self.get(tag).map(|bytes| trimmed(&self.characters.decode(bytes)).to_owned())
+    }
+
+    /// Text as a [`Head`](crate::Head) keeps it: at most 1,024 characters; `None` if absent or only padding.
+    pub fn kept(&self, tag: Tag) -> Option<String> {
+        self.text(tag).and_then(|text| kept(&text))
     }
 
     /// The values of a text element, split at backslashes, each without padding; none if absent or empty.

@@ -50,3 +50,16 @@ fn a_set_cut_short_says_where() {
     let giant = b"\x00\x00\x02\x00\xfe\xff\xff\xff";
     assert!(matches!(read_flat(giant, Encoding::ImplicitLe), Err(Error::Truncated { offset: 0 })));
 }
+
+#[test]
+fn text_is_kept_up_to_a_bound() {
+    let text = |length: u32| {
+        let mut bytes = b"\x08\x00\x30\x10".to_vec();
+        bytes.extend(length.to_le_bytes());
+        bytes.extend(vec![b'x'; length as usize]);
+        read_flat(&bytes, Encoding::ImplicitLe).unwrap()
+    };
+    let kept = |length| text(length).kept(tags::STUDY_DESCRIPTION).map(|text| text.len());
+    assert_eq!([kept(0), kept(10), kept(70_000)], [None, Some(10), Some(1024)]);
+    assert_eq!(text(70_000).text(tags::STUDY_DESCRIPTION).unwrap().len(), 70_000);
+}

@@ -22,6 +22,16 @@ pub enum Error {
         /// Column in the line, in bytes.
         column: usize,
     },
+    /// A line that no reader would take.
+    #[error(
+        "a line of {bytes} bytes is longer than the format allows ({}): an attribute that identifies the study, series or \
+         object, or its path, is far too long",
+        crate::MAX_LINE_BYTES
+    )]
+    LineTooLong {
+        /// Its length with its line feed.
+        bytes: usize,
+    },
     /// Written by a newer program.
     #[error(
         "{what} is of format version {found}; this program reads versions up to {newest}: use a newer one"

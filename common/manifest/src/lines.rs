@@ -197,10 +197,16 @@ pub struct TransferState {
     pub last: bool,
 }
 
-/// Appends a line with its line feed.
+/// Appends a line with its line feed; nothing, if it is longer than [`crate::MAX_LINE_BYTES`].
 pub fn write_line(out: &mut Vec<u8>, line: &Line) -> Result<(), Error> {
+    let begin = out.len();
     serde_json::to_writer(&mut *out, line).map_err(Error::malformed("a manifest line"))?;
     out.push(b'\n');
+    let bytes = out.len() - begin;
+    if bytes > crate::MAX_LINE_BYTES {
+        out.truncate(begin);
+        return Err(Error::LineTooLong { bytes });
+    }
     Ok(())
 }
 
@@ -218,6 +224,20 @@ pub fn read_line(text: &[u8]) -> Result<Line, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_line_that_no_reader_takes_is_not_written() {
+        let study =
+            |length: usize| Line::Study(Study { description: Some("x".repeat(length)), ..Study::default() });
+        let mut out = Vec::new();
+        write_line(&mut out, &study(0)).unwrap();
+        let empty = out.len();
+        write_line(&mut out, &study(crate::MAX_LINE_BYTES - empty)).unwrap();
+        assert_eq!(out.len(), empty + crate::MAX_LINE_BYTES);
+        let error = write_line(&mut out, &study(crate::MAX_LINE_BYTES - empty + 1)).unwrap_err();
+        assert!(matches!(error, Error::LineTooLong { .. }), "{error}");
+        assert_eq!(out.len(), empty + crate::MAX_LINE_BYTES);
+    }
 
     #[test]
     fn what_stands_in_a_line_that_is_not_understood_is_not_quoted() {

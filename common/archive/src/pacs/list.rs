@@ -102,7 +102,7 @@ impl Pacs {
         let mut series = Vec::new();
         let study = (STUDY_INSTANCE_UID, study_uid);
         let end = self.find(Level::Series, &[study], &[SERIES_INSTANCE_UID, MODALITY], &mut |row| {
-            series.push((row.uid(SERIES_INSTANCE_UID).unwrap_or_default(), row.text(MODALITY)));
+            series.push((row.kept(SERIES_INSTANCE_UID).unwrap_or_default(), row.kept(MODALITY)));
             room(series.len())
         })?;
         listing.queries.push(query_row(Level::Series, &[study], &end));
@@ -113,8 +113,8 @@ impl Pacs {
                 listing.instances.push(InstanceRow {
                     series_uid: series_uid.clone(),
                     modality: modality.clone(),
-                    sop_instance: row.uid(SOP_INSTANCE_UID).unwrap_or_default(),
-                    sop_class: row.uid(SOP_CLASS_UID).filter(|uid| !uid.is_empty()),
+                    sop_instance: row.kept(SOP_INSTANCE_UID).unwrap_or_default(),
+                    sop_class: row.kept(SOP_CLASS_UID),
                     source_ref: None,
                     bytes: None,
                 });
@@ -172,9 +172,9 @@ pub(crate) fn nameless_study(number: u64) -> String {
 }
 
 fn study_row(row: &FlatSet) -> StudyRow {
-    let text = |tag| row.text(tag).filter(|text| !text.is_empty());
+    let text = |tag| row.kept(tag);
     StudyRow {
-        uid: row.uid(STUDY_INSTANCE_UID).unwrap_or_default(),
+        uid: row.kept(STUDY_INSTANCE_UID).unwrap_or_default(),
         patient_id: text(PATIENT_ID),
         patient_name: text(PATIENT_NAME),
         study_date: text(STUDY_DATE),
