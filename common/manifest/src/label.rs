@@ -17,7 +17,6 @@ pub enum Codec {
 
 /// How segments and index are encrypted, and to whom.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Encryption {
     /// The container, `age` (age-encryption.org/v1).
     pub scheme: String,
@@ -77,6 +76,17 @@ impl Label {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn fields_that_are_not_known_are_ignored() {
+        let json = br#"{"format": 1, "transfer": "00000000-0000-0000-0000-000000000001",
+            "volume_set": "00000000-0000-0000-0000-000000000002", "volume": "00000000-0000-0000-0000-000000000003",
+            "copy": 1, "sequence": 1, "record_bytes": 262144, "codecs": ["zstd"], "creator": "p2t 9.9.9",
+            "encryption": {"scheme": "age", "recipients": ["x"], "kind": "of later"},
+            "created_at": "2026-11-22T21:30:00Z", "of_later": {}}"#;
+        let encryption = Label::from_json(json).unwrap().encryption.unwrap();
+        assert_eq!((encryption.scheme.as_str(), encryption.recipients.len()), ("age", 1));
+    }
 
     #[test]
     fn a_newer_format_is_refused_with_both_versions() {

@@ -39,6 +39,19 @@ pub enum Error {
         /// What was found in place of a label.
         reason: String,
     },
+    /// A volume that this version cannot decode.
+    #[error(
+        "{medium} holds volume {sequence} of transfer {transfer}, which is encrypted, and this version does not decrypt: use \
+         a later one. It is not damaged"
+    )]
+    Encrypted {
+        /// The medium.
+        medium: String,
+        /// The transfer.
+        transfer: uuid::Uuid,
+        /// The volume's place in its set.
+        sequence: u32,
+    },
     /// The medium holds something else than the volume that was begun on it.
     #[error(
         "{medium} holds {found}, not volume {sequence} (copy {copy}) that is being written, {expected}: nothing was written; put \

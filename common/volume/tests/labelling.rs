@@ -143,3 +143,31 @@ fn a_volume_is_not_gone_on_with_when_its_last_segment_is_lost_or_another_is_in_i
     let unreadable = resume(1).unwrap_err();
     assert!(matches!(unreadable, Error::OtherVolume { .. }), "{unreadable}");
 }
+
+#[test]
+fn an_encrypted_volume_is_called_so_and_not_damaged() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("volume");
+    let encryption = manifest::Encryption { scheme: "age".into(), recipients: vec!["SHA256:x".into()] };
+    let (packed, _) = pack(1, &[100]);
+    write_volume(
+        &address(&path),
+        manifest::Label { encryption: Some(encryption), ..label(1) },
+        &mut [packed],
+    );
+    // As a later version writes it; what an age file has inside matters to nobody here.
+    for name in ["segment-000001.tar.zst", "INDEX.jsonl.zst"] {
+        fs::write(path.join(format!("{name}.age")), "age-encryption.org/v1\n").unwrap();
+        fs::remove_file(path.join(name)).unwrap();
+    }
+    let refused = || Volume::open(&address(&path)).map(|_| ()).unwrap_err();
+    assert!(matches!(refused(), Error::Encrypted { sequence: 1, .. }), "{}", refused());
+    // The trailer alone says it, too.
+    let text = fs::read_to_string(path.join("TRAILER.json")).unwrap().replace(".zst\"", ".zst.age\"");
+    let body = text.strip_prefix("{\"trailer\":").and_then(|text| text.rsplit_once(",\"blake3\"")).unwrap().0;
+    let digest = manifest::Digest::of(body.as_bytes());
+    fs::write(path.join("TRAILER.json"), format!("{{\"trailer\":{body},\"blake3\":\"{digest}\"}}\n"))
+        .unwrap();
+    fs::write(path.join("VOLUME.tar"), "damaged").unwrap();
+    assert!(matches!(refused(), Error::Encrypted { sequence: 1, .. }), "{}", refused());
+}

@@ -2,7 +2,7 @@
 
 use std::io::Read;
 
-use manifest::{Digest, FileKind, INDEX, Label, Trailer};
+use manifest::{Digest, ENCRYPTED_SUFFIX, FileKind, INDEX, Label, Trailer};
 use medium::{FileEntry, FileId, FileReader, MediumReader};
 
 use super::Identity;
@@ -56,6 +56,12 @@ pub fn find_index(medium: &mut dyn MediumReader, files: &[FileEntry]) -> Result<
         }
     }
     Ok(None)
+}
+
+/// Whether label or trailer says that segments and index are encrypted.
+pub fn is_encrypted(label: &Result<(Label, Digest), Error>, trailer: &Result<Trailer, Absent>) -> bool {
+    let by_label = label.as_ref().is_ok_and(|(label, _)| label.encryption.is_some());
+    by_label || trailer.as_ref().is_ok_and(|trailer| trailer.index.name.ends_with(ENCRYPTED_SUFFIX))
 }
 
 /// What label and trailer say against each other.

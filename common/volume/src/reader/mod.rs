@@ -10,7 +10,7 @@ use medium::{FileEntry, FileId, FileReader, Medium, MediumReader};
 use uuid::Uuid;
 
 use self::identify::{
-    Absent, compare_label, find_index, find_trailer, identity_of_label, identity_of_trailer,
+    Absent, compare_label, find_index, find_trailer, identity_of_label, identity_of_trailer, is_encrypted,
 };
 use crate::index::IndexReader;
 use crate::{Error, label};
@@ -56,7 +56,7 @@ pub struct Volume {
 }
 
 impl Volume {
-    /// Opens a volume and reads label and trailer. Either may be damaged, but not both.
+    /// Opens a volume and reads label and trailer. Either may be damaged, but not both. Refuses one that is encrypted.
     pub fn open(address: &dyn Medium) -> Result<Self, Error> {
         let mut medium = address.open()?;
         let files = medium.files()?;
@@ -71,6 +71,10 @@ impl Volume {
                 return Err(Error::NotAVolume { medium: address.to_string(), reason: error.to_string() });
             }
         };
+        if is_encrypted(&label, &trailer) {
+            let Identity { transfer, sequence, .. } = identity;
+            return Err(Error::Encrypted { medium: address.to_string(), transfer, sequence });
+        }
         findings.extend(compare_label(&label, &trailer));
         if let Err(Absent { damage: Some(damage) }) = &trailer {
             findings.push(format!("{}: {damage}", manifest::TRAILER));
