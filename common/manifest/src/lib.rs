@@ -29,5 +29,11 @@ pub const MAX_SEGMENT_OBJECTS: usize = 65_536;
 /// A frame's decompressed length never exceeds this, so that a reader may hold a frame in memory.
 pub const MAX_FRAME_BYTES: u64 = 32 * 1024 * 1024;
 
+/// At most this many segments lie on one volume, so that a reader may hold its trailer in memory.
+pub const MAX_VOLUME_SEGMENTS: usize = 65_536;
+
+/// A trailer is never longer than this.
+pub const MAX_TRAILER_BYTES: u64 = 16 * 1024 * 1024;
+
 /// A line of a manifest or index is never longer than this.
 pub const MAX_LINE_BYTES: usize = 64 * 1024;

@@ -105,6 +105,20 @@ impl Trailer {
 mod tests {
     use super::*;
 
+    #[test]
+    fn the_longest_trailer_that_is_written_is_read() {
+        let longest = SegmentEntry {
+            number: u32::MAX,
+            file: u32::MAX,
+            name: format!("{}{}", crate::segment_name(u32::MAX), crate::ENCRYPTED_SUFFIX),
+            bytes: u64::MAX,
+            blake3: Digest::of(b"x"),
+        };
+        let segments = vec![longest; crate::MAX_VOLUME_SEGMENTS];
+        let bytes = Trailer { segments, ..trailer() }.to_json().unwrap();
+        assert!((bytes.len() as u64) < crate::MAX_TRAILER_BYTES, "{}", bytes.len());
+    }
+
     fn trailer() -> Trailer {
         let digest = Digest::of(b"x");
         Trailer {

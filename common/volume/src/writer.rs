@@ -134,7 +134,8 @@ impl VolumeWriter {
         let need = self.medium.file_bytes(segment.bytes)
             + self.medium.file_bytes(end)
             + self.medium.file_bytes(1024);
-        self.medium.remaining_bytes().is_none_or(|remaining| need <= remaining)
+        self.segments.len() < manifest::MAX_VOLUME_SEGMENTS
+            && self.medium.remaining_bytes().is_none_or(|remaining| need <= remaining)
             && self.medium.largest_file_bytes().is_none_or(|largest| segment.bytes.max(end) <= largest)
     }
 

@@ -180,3 +180,23 @@ fn a_local_folder_that_cannot_take_the_index_is_no_damage_of_the_volume() {
     assert!(matches!(&error, volume::Error::IndexCopy { .. }), "{error}");
     assert!(volume.findings().is_empty(), "{:?}", volume.findings());
 }
+
+#[test]
+fn a_trailer_of_more_than_the_format_allows_is_not_taken_into_memory() {
+    let folder = tempfile::tempdir().unwrap();
+    let (address, path, expected) = built(folder.path(), "volume");
+    let file = path.join("TRAILER.json");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let body =
+        text.strip_prefix("{\"trailer\":{").and_then(|text| text.rsplit_once(",\"blake3\"")).unwrap().0;
+    let body = format!("{{\"pad\":\"{}\",{body}", "x".repeat(manifest::MAX_TRAILER_BYTES as usize));
+    let digest = manifest::Digest::of(body.as_bytes());
+    std::fs::write(&file, format!("{{\"trailer\":{body},\"blake3\":\"{digest}\"}}\n")).unwrap();
+    let read = read_volume(&address).unwrap();
+    assert!(
+        read.findings.iter().any(|finding| finding.contains("longer than the format")),
+        "{:?}",
+        read.findings
+    );
+    assert!(read.collected.intact == expected);
+}

@@ -18,6 +18,9 @@ fn decode_zstd(at: u64, sealed: &[u8], expected: Option<u64>) -> Result<Vec<u8>,
     let stated = zstd_safe::get_frame_content_size(sealed)
         .map_err(|_| bad("no zstd frame begins here".into()))?
         .ok_or_else(|| bad("the frame does not state its content's length".into()))?;
+    if stated == 0 {
+        return Err(bad("it holds nothing, as no frame of a segment does".into()));
+    }
     if stated > MAX_FRAME_BYTES {
         return Err(bad(format!("it claims {stated} bytes of content; {MAX_FRAME_BYTES} are allowed")));
     }
@@ -36,6 +39,8 @@ fn decode_zstd(at: u64, sealed: &[u8], expected: Option<u64>) -> Result<Vec<u8>,
 pub struct FrameSplitter<R> {
     source: R,
     buffer: Vec<u8>,
+    /// How much of the buffer is behind us.
+    passed: usize,
     at: u64,
     ended: bool,
 }
@@ -47,24 +52,25 @@ const STEP: usize = 256 * 1024;
 impl<R: Read> FrameSplitter<R> {
     /// Frames from the beginning of a segment file.
     pub fn new(source: R) -> Self {
-        Self { source, buffer: Vec::new(), at: 0, ended: false }
+        Self { source, buffer: Vec::new(), passed: 0, at: 0, ended: false }
     }
 
     /// The next frame's content; `None` behind the last. After an error nothing more can be found.
     pub fn next_frame(&mut self) -> Result<Option<Vec<u8>>, Error> {
         loop {
-            if self.buffer.is_empty() && self.ended {
+            let ahead = self.buffer.get(self.passed..).unwrap_or_default();
+            if ahead.is_empty() && self.ended {
                 return Ok(None);
             }
-            if let Ok(bytes) = zstd_safe::find_frame_compressed_size(&self.buffer)
-                && let Some(sealed) = self.buffer.get(..bytes)
+            if let Ok(bytes) = zstd_safe::find_frame_compressed_size(ahead)
+                && let Some(sealed) = ahead.get(..bytes)
             {
                 let plain = decode_zstd(self.at, sealed, None)?;
-                self.buffer.drain(..bytes);
+                self.passed += bytes;
                 self.at += bytes as u64;
                 return Ok(Some(plain));
             }
-            if self.ended || self.buffer.len() > MAX_SEALED_BYTES {
+            if self.ended || ahead.len() > MAX_SEALED_BYTES {
                 let reason = "no whole zstd frame is here".to_owned();
                 return Err(Error::BadFrame { at: self.at, reason });
             }
@@ -73,6 +79,8 @@ impl<R: Read> FrameSplitter<R> {
     }
 
     fn fill(&mut self) -> Result<(), Error> {
+        self.buffer.drain(..self.passed);
+        self.passed = 0;
         // Doubling keeps the number of searches for a frame's end small.
         let more = self.buffer.len().max(STEP) as u64;
         let read = (&mut self.source).take(more).read_to_end(&mut self.buffer);
@@ -151,6 +159,26 @@ mod tests {
         let mut whole = Vec::new();
         FrameSplitter::new(sealed.as_slice()).into_reader().read_to_end(&mut whole).unwrap();
         assert_eq!(whole, parts.concat());
+    }
+
+    #[test]
+    fn many_small_frames_are_found_and_empty_ones_are_refused() {
+        // Ends of reads lie inside frames.
+        let one = zstd::bulk::compress(&[7], 1).unwrap();
+        let mut splitter = FrameSplitter::new(io::Cursor::new(one.repeat(2 * STEP / one.len())));
+        let mut found = 0;
+        while let Some(plain) = splitter.next_frame().unwrap() {
+            assert_eq!(plain, [7]);
+            found += 1;
+        }
+        assert_eq!(found, 2 * STEP / one.len());
+        let empty = zstd::bulk::compress(&[], 1).unwrap();
+        let skippable = [b"\x50\x2a\x4d\x18\x04\0\0\0rest".as_slice(), &one].concat();
+        for sealed in [empty.repeat(3), skippable] {
+            let error = FrameSplitter::new(sealed.as_slice()).next_frame().unwrap_err();
+            assert!(error.to_string().contains("holds nothing"), "{error}");
+        }
+        assert!(decode_frame(&frame(&empty, 0), &empty).is_err());
     }
 
     #[test]

@@ -2,15 +2,13 @@
 
 use std::io::Read;
 
-use manifest::{Digest, ENCRYPTED_SUFFIX, FileKind, INDEX, Label, Trailer};
+use manifest::{Digest, ENCRYPTED_SUFFIX, FileKind, INDEX, Label, MAX_TRAILER_BYTES, Trailer};
 use medium::{FileEntry, FileId, FileReader, MediumReader};
 
 use super::Identity;
 use crate::Error;
 use crate::error::medium_or_io;
 use crate::index::begins_an_index;
-
-const MAX_TRAILER_BYTES: u64 = 64 * 1024 * 1024;
 
 /// Why there is no trailer: `damage` where one was found and could not be understood.
 pub struct Absent {
@@ -30,7 +28,14 @@ pub fn find_trailer(
         let id = FileId { number: file.number, name: manifest::TRAILER.to_owned() };
         let Some(reader) = FileReader::open(medium, &id)? else { continue };
         let mut bytes = Vec::new();
-        reader.take(MAX_TRAILER_BYTES).read_to_end(&mut bytes).map_err(medium_or_io("read the trailer"))?;
+        let read = reader.take(MAX_TRAILER_BYTES + 1).read_to_end(&mut bytes);
+        if read.map_err(medium_or_io("read the trailer"))? as u64 > MAX_TRAILER_BYTES {
+            if file.name.is_some() {
+                let too_long = format!("it is longer than the format allows ({MAX_TRAILER_BYTES} bytes)");
+                absent.damage = absent.damage.or(Some(too_long));
+            }
+            continue;
+        }
         match Trailer::from_json(&bytes) {
             Ok(trailer) => return Ok(Ok(trailer)),
             // On tape any file may be tried; only what looks like a trailer counts as a damaged one.
