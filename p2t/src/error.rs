@@ -70,6 +70,17 @@ pub enum Error {
     #[error("the cartridge in {0} can be written only once (WORM); put another one in")]
     Worm(String),
     #[error(
+        "no cartridge came for {volume} in {drive}: {reason}; put blank ones in, and run the same command again"
+    )]
+    CartridgeWanted { volume: String, drive: PathBuf, reason: String },
+    #[error(
+        "the cartridge in {drive} has the label of {volume}, which was written to {label}, and the barcode {barcode}: nothing was \
+         written; see which of the two it is, and run the same command again"
+    )]
+    OtherBarcode { drive: String, volume: String, label: String, barcode: String },
+    #[error("{0}; when that is mended, run the same command again")]
+    Library(medium::changer::ChangerError),
+    #[error(
         "the disk of the spool {path} is full: free some room there, or move the job to a larger disk, and run the \
          same command again"
     )]
@@ -136,6 +147,8 @@ impl Error {
             | Self::Until(_) => ExitCode::Usage,
             Self::PlanUnfinished { .. }
             | Self::MediaFull { .. }
+            | Self::CartridgeWanted { .. }
+            | Self::OtherBarcode { .. }
             | Self::SpoolFull { .. }
             | Self::SpoolTooSmall { .. }
             | Self::SourceDown { .. }
@@ -152,6 +165,7 @@ impl Error {
             {
                 ExitCode::Incomplete
             }
+            Self::Library(error) if error.status() != medium::Status::Permanent => ExitCode::Incomplete,
             Self::Job(error) => error.exit_code(),
             _ => ExitCode::Failed,
         }
@@ -161,7 +175,11 @@ impl Error {
     pub fn is_of_medium(&self) -> bool {
         use volume::Error::{Medium, OtherVolume, Position, SegmentLost};
         match self {
-            Self::Medium(_) | Self::MediaFull { .. } => true,
+            Self::Medium(_)
+            | Self::MediaFull { .. }
+            | Self::CartridgeWanted { .. }
+            | Self::OtherBarcode { .. }
+            | Self::Library(_) => true,
             Self::VolumeInWork { source, .. } => source.is_of_medium(),
             Self::Volume(error) => {
                 matches!(error, Medium(_) | OtherVolume { .. } | Position { .. } | SegmentLost { .. })

@@ -12,6 +12,7 @@ mod error;
 mod export;
 mod forecast;
 mod media;
+mod readback;
 mod source;
 mod streaming;
 

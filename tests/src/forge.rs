@@ -112,6 +112,7 @@ fn label() -> Label {
         record_bytes: Settings::default().record_bytes as u32,
         codecs: vec![Codec::Zstd],
         encryption: None,
+        barcode: None,
         creator: "forger".into(),
         created_at: Timestamp::UNIX_EPOCH,
     }

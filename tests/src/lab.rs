@@ -169,3 +169,21 @@ pub fn ctl(request: &str) -> String {
     let text = answer.strip_prefix("ok\n");
     text.unwrap_or_else(|| panic!("{request}: {answer}")).to_owned()
 }
+
+/// Inside: the barcode of the cartridge in the first drive.
+pub fn loaded() -> Option<String> {
+    ctl("library inventory").lines().find_map(|line| line.strip_prefix("drive 0: ").map(str::to_owned))
+}
+
+/// Inside: puts a cartridge into the first drive by hand, whatever is in there and wherever it is.
+pub fn put_in(barcode: &str) {
+    let inventory = ctl("library inventory");
+    let place = inventory.lines().find_map(|line| line.strip_suffix(&format!(": {barcode}")));
+    match place {
+        Some("drive 0") => return,
+        Some(drive) if drive.starts_with("drive ") => drop(ctl(&format!("{drive} eject"))),
+        _ => {}
+    }
+    let action = if loaded().is_some() { "swap" } else { "insert" };
+    ctl(&format!("drive 0 {action} {barcode}"));
+}

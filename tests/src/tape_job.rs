@@ -22,6 +22,8 @@ pub fn new_export(folder: &Path, segment: &str) -> (Program, PathBuf) {
     p2t.configure("segment", "bytes", segment);
     p2t.configure("media", "burst_bytes", "0 B");
     p2t.configure("media", "commit_bytes", "1 MiB");
+    // A test puts the next cartridge in between two runs, unless it says otherwise.
+    p2t.configure("media", "change", "stop");
     p2t.run(&["plan"]).expect(Exit::Clean);
     (p2t, source)
 }

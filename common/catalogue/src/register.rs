@@ -74,7 +74,11 @@ impl Catalogue {
             if (known.volume.sequence, known.volume.copy) != (volume.sequence, volume.copy) {
                 return Err(Error::VolumeDiffers { uuid: volume.uuid });
             }
-            change(tx, "UPDATE volume SET medium = ? WHERE id = ?", params![volume.medium, known.id])?;
+            change(
+                tx,
+                "UPDATE volume SET medium = ?, barcode = ifnull(?, barcode) WHERE id = ?",
+                params![volume.medium, volume.barcode, known.id],
+            )?;
             Ok(known.id)
         })
     }

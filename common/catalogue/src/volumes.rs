@@ -24,6 +24,8 @@ pub struct NewVolume {
     pub copy: u32,
     /// Where it is or was last seen.
     pub medium: String,
+    /// The barcode of its cartridge, where one was told.
+    pub barcode: Option<String>,
 }
 
 /// A volume that the catalogue knows.
@@ -72,7 +74,7 @@ impl VolumeRow {
 
 const SELECT: &str =
     "SELECT id, uuid, sequence, copy, medium, state, files, index_blake3, bytes, last, created_at,
-    sealed_at, verified_at, verified_how, unsound FROM volume ";
+    sealed_at, verified_at, verified_how, unsound, barcode FROM volume ";
 
 impl Reader {
     /// All volumes, in order of copy and sequence.
@@ -135,13 +137,13 @@ impl Catalogue {
 }
 
 pub(crate) fn insert(conn: &Connection, volume: &NewVolume, state: VolumeState) -> Result<VolumeId> {
-    let NewVolume { uuid, sequence, copy, medium } = volume;
+    let NewVolume { uuid, sequence, copy, medium, barcode } = volume;
     Ok(conn
         .prepare_cached(
-            "INSERT INTO volume (uuid, sequence, copy, medium, state, created_at) VALUES (?, ?, ?, ?, ?, ?)
+            "INSERT INTO volume (uuid, sequence, copy, medium, barcode, state, created_at) VALUES (?, ?, ?, ?, ?, ?, ?)
              RETURNING id",
         )?
-        .query_row(params![uuid.to_string(), sequence, copy, medium, state, Millis::now()], |row| {
+        .query_row(params![uuid.to_string(), sequence, copy, medium, barcode, state, Millis::now()], |row| {
             row.get(0)
         })?)
 }
@@ -169,6 +171,7 @@ fn volume_row(row: &Row<'_>) -> rusqlite::Result<VolumeRow> {
             sequence: row.get(2)?,
             copy: row.get(3)?,
             medium: row.get(4)?,
+            barcode: row.get(15)?,
         },
         state: row.get(5)?,
         files: parsed(row, 6, |text| serde_json::from_str(text))?,

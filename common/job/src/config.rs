@@ -13,7 +13,7 @@ mod t2p;
 
 pub use changer::ChangerConfig;
 pub use load::{load, parse};
-pub use media::{MediaConfig, Verify};
+pub use media::{Change, MediaConfig, Verify};
 pub use p2t::{P2tConfig, P2tSpool, ReceiverConfig, Retrieve, SegmentConfig, SourceConfig};
 pub use security::{ListenerTlsConfig, LoginConfig, TlsConfig};
 pub use selection::SelectionConfig;

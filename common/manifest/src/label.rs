@@ -46,6 +46,9 @@ pub struct Label {
     /// Absent when segments and index are in the clear.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub encryption: Option<Encryption>,
+    /// Barcode of the cartridge, absent where none was told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub barcode: Option<String>,
     /// Program and version that wrote the volume.
     pub creator: String,
     /// When the label was written.

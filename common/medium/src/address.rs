@@ -100,6 +100,22 @@ impl Medium for Address {
         matches!(self, Self::Tape(_))
     }
 
+    fn is_write_protected(&self) -> Result<bool, Error> {
+        match self {
+            Self::Tape(path) => tape::is_write_protected(st::open(path, false)?.as_mut()),
+            Self::VirtualTape(_) | Self::Directory(_) => Ok(false),
+        }
+    }
+
+    fn eject(&self) -> Result<(), Error> {
+        match self {
+            Self::Tape(path) => {
+                st::eject(path).map_err(|error| Error::io(path, "eject the cartridge in", error))
+            }
+            Self::VirtualTape(_) | Self::Directory(_) => Ok(()),
+        }
+    }
+
     fn free_bytes(&self) -> Option<u64> {
         self.disk().and_then(system::free_bytes)
     }

@@ -100,6 +100,16 @@ pub trait Medium: fmt::Display + Send + Sync {
         false
     }
 
+    /// Whether the tab of the cartridge in a drive forbids writing. No other medium says so beforehand.
+    fn is_write_protected(&self) -> Result<bool, Error> {
+        Ok(false)
+    }
+
+    /// Winds back and gives the cartridge in a drive out; of another medium, nothing is done.
+    fn eject(&self) -> Result<(), Error> {
+        Ok(())
+    }
+
     /// Bytes that the file system below a disk medium has free, whether the medium exists yet or not. `None` for a
     /// tape, and where the system does not say.
     fn free_bytes(&self) -> Option<u64>;

@@ -3,7 +3,7 @@
 use std::io::Read;
 
 use manifest::{Digest, LABEL, Label};
-use medium::{FileId, FileReader, MediumReader};
+use medium::{FileId, FileReader, Medium, MediumReader};
 
 use crate::{Error, readme, tar_header};
 
@@ -57,6 +57,15 @@ pub fn is_beginning(tar: &[u8], label: &Label) -> Result<bool, Error> {
 pub fn read(medium: &mut dyn MediumReader) -> Result<(Label, Digest), Error> {
     let tar = read_bytes(medium)?;
     Ok((decode(&tar)?, Digest::of(&tar)))
+}
+
+/// The label of the volume on a medium that is not blank; none if it has no label that can be read.
+pub fn on(medium: &dyn Medium) -> Result<Option<Label>, Error> {
+    match read(medium.open()?.as_mut()) {
+        Ok((label, _)) => Ok(Some(label)),
+        Err(Error::Medium(error)) => Err(error.into()),
+        Err(_) => Ok(None),
+    }
 }
 
 /// `VOLUME.tar` as it lies on the medium, as much of it as a label may have.

@@ -26,6 +26,7 @@ pub use check::{Extent, HarmedObject, NoSink, SegmentSummary, Summary, check};
 pub use error::Error;
 pub use found::Found;
 pub use index::{IndexReader, IndexWriter, IndexedSegment};
+pub use label::on as label_on;
 pub use reader::{Identity, Listed, SegmentCheck, SegmentHealth, SegmentPlan, Volume};
 pub use resume::{is_sampled, lost_segments};
 pub use segment::{

@@ -9,16 +9,16 @@ use catalogue::volumes::VolumeRow;
 use catalogue::{Catalogue, Level, PlanPosition, Reader, VolumeState};
 use job::config::Verify;
 use job::{ExitCode, Outcome};
-use medium::Address;
+use medium::{Address, Medium};
 use serde_json::{Value, json};
-use volume::Extent;
 
 use super::{lost, status};
 use crate::cli::Export;
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::export::{self, Exported};
-use crate::media::Media;
+use crate::media::{Change, Media};
+use crate::readback;
 use crate::source;
 
 /// Where the catalogue keeps the number of copies.
@@ -27,6 +27,11 @@ const COPIES: &str = "copies";
 pub fn run(context: &Context, arguments: &Export) -> Result<Outcome<Value>> {
     let copies = arguments.copies.unwrap_or(context.config.media.copies);
     let media = Media::new(&arguments.to, &context.config.media.to, copies, &context.job)?;
+    let media = if (1..=copies).any(|copy| media.streams(copy)) {
+        media.changed_by(Change::new(&context.config)?)
+    } else {
+        media
+    };
     let (_lock, mut catalogue) = context.writer()?;
     require_plan(&catalogue)?;
     settle_copies(&mut catalogue, copies)?;
@@ -44,7 +49,7 @@ pub fn run(context: &Context, arguments: &Export) -> Result<Outcome<Value>> {
     let verify = arguments.verify.unwrap_or(context.config.media.verify);
     let mut exported = export::run(context, catalogue, source, media, verify)?;
     record_turned_away(&mut exported.catalogue, &door)?;
-    verify_sealed(context, &mut exported.catalogue, &exported.sealed, verify)?;
+    verify_sealed(context, &mut exported, verify)?;
     match exported.failure.take() {
         Some(failure) => Err(failure),
         None => summary(context, &exported),
@@ -99,23 +104,22 @@ fn require_plan(catalogue: &Catalogue) -> Result<()> {
     Ok(())
 }
 
-/// Reads the volumes that were completed back, as much of them as was asked for.
-fn verify_sealed(
-    context: &Context,
-    catalogue: &mut Catalogue,
-    sealed: &[VolumeRow],
-    verify: Verify,
-) -> Result<()> {
-    let extent = match verify {
-        Verify::Full => Extent::Whole,
-        Verify::Sample => Extent::Sample,
-        Verify::None => return Ok(()),
-    };
-    for row in sealed {
+/// Reads the volumes that were completed back, as much of them as was asked for, but for those that were read back before their
+/// cartridges left the drive.
+fn verify_sealed(context: &Context, exported: &mut Exported, verify: Verify) -> Result<()> {
+    let Some(extent) = readback::extent(verify) else { return Ok(()) };
+    let Exported { catalogue, sealed, read_back, .. } = exported;
+    for row in sealed.iter().filter(|row| !read_back.contains(&row.volume.uuid)) {
         if context.stop.requested() {
             break;
         }
         let medium = row.volume.medium.parse::<Address>()?;
+        if medium.is_drive()
+            && volume::label_on(&medium)?.is_some_and(|label| label.volume != row.volume.uuid)
+        {
+            // Its cartridge has left unread, because nobody could tell whose it was: it stays among those not read back.
+            continue;
+        }
         super::verify::verify(context, catalogue, &medium, extent)?;
     }
     Ok(())

@@ -63,7 +63,8 @@ fn label(
     let ids = Ids::of(catalogue)?;
     let of_copy = catalogue.volumes()?.into_iter().filter(|row| row.volume.copy == copy);
     let sequence = of_copy.map(|row| row.volume.sequence).max().unwrap_or(0) + 1;
-    let volume = NewVolume { uuid: Uuid::now_v7(), sequence, copy, medium: medium.to_string() };
+    let volume =
+        NewVolume { uuid: Uuid::now_v7(), sequence, copy, medium: medium.to_string(), barcode: None };
     let id = catalogue.begin_volume(&volume)?;
     ahead::note(catalogue, volume.uuid)?;
     let created_at = catalogue.volume(volume.uuid)?.ok_or(Error::NoPlan)?.created_at;

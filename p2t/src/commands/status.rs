@@ -70,8 +70,9 @@ pub fn run(context: &Context) -> Result<Outcome<Value>> {
     let damaged = lost::damaged(&reader)?;
     lines.extend(damaged.iter().map(lost::Damaged::text));
     for row in &volumes {
+        let barcode = row.volume.barcode.as_ref().map_or(String::new(), |barcode| format!("{barcode} in "));
         lines.push(format!(
-            "{:<11} {:?} {} on {}",
+            "{:<11} {:?} {} on {barcode}{}",
             volume_name(row),
             row.state,
             DecimalBytes(row.bytes),
@@ -99,7 +100,7 @@ pub fn volumes(rows: &[VolumeRow]) -> Vec<Value> {
     let row = |row: &VolumeRow| {
         json!({
             "copy": row.volume.copy, "sequence": row.volume.sequence, "id": row.volume.uuid,
-            "medium": row.volume.medium, "state": row.state, "bytes": row.bytes, "last": row.last,
+            "medium": row.volume.medium, "barcode": row.volume.barcode, "state": row.state, "bytes": row.bytes, "last": row.last,
             "verified_at": row.verified_at, "verified_how": row.verified_how,
         })
     };

@@ -30,6 +30,7 @@ mod sweep;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -43,6 +44,7 @@ use job::config::Verify;
 use job::{ByteSize, Counter, Journal, P2tConfig, Stop};
 use medium::Settings;
 use pace::{Pace, Pause, SystemClock};
+use uuid::Uuid;
 use volume::SegmentOptions;
 
 use self::canary::Watchman;
@@ -67,6 +69,8 @@ pub struct Exported {
     pub catalogue: Catalogue,
     /// The volumes sealed in this run.
     pub sealed: Vec<VolumeRow>,
+    /// The volumes that were read back before their cartridges left the drive.
+    pub read_back: BTreeSet<Uuid>,
     /// Set when it ended for want of a medium: what to do.
     pub wanted_medium: Option<String>,
     /// Set when a medium or drive is in trouble.
@@ -83,10 +87,10 @@ pub fn run(
 ) -> Result<Exported> {
     let ids = Ids::of(&mut catalogue)?;
     let shared = Arc::new(Journal::new(catalogue));
-    let Written { sealed, wanted_medium, failure } =
+    let Written { sealed, read_back, wanted_medium, failure } =
         run_stages(context, &shared, source, media, verify, ids)?;
     let catalogue = Arc::into_inner(shared).ok_or(Error::Crashed("a stage has not ended"))?.into_inner();
-    Ok(Exported { catalogue, sealed, wanted_medium, failure })
+    Ok(Exported { catalogue, sealed, read_back, wanted_medium, failure })
 }
 
 fn run_stages(

@@ -82,6 +82,11 @@ impl Spool {
         })
     }
 
+    /// The folder itself.
+    pub fn dir(&self) -> PathBuf {
+        self.dir.clone()
+    }
+
     pub fn path(&self, name: &str) -> PathBuf {
         self.dir.join(name)
     }

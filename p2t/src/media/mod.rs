@@ -1,6 +1,8 @@
 //! Which medium the next volume goes to.
 
 mod assign;
+mod change;
+pub mod library;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -13,6 +15,7 @@ use crate::error::{Error, Result};
 use assign::NUMBER;
 
 pub use assign::{assign, split};
+pub use change::Change;
 
 /// Finds a medium by its name: by what the operator gave, or by what the catalogue keeps of a volume's medium.
 type Find = dyn Fn(&str) -> Result<Box<dyn Medium>> + Send + Sync;
@@ -21,6 +24,8 @@ type Find = dyn Fn(&str) -> Result<Box<dyn Medium>> + Send + Sync;
 pub struct Media {
     copies: Vec<Vec<String>>,
     find: Arc<Find>,
+    /// How drives get their next cartridges.
+    pub change: Change,
 }
 
 impl Media {
@@ -37,7 +42,12 @@ impl Media {
 
     /// Media of any kind, by the names of each copy's.
     pub fn found_by(copies: Vec<Vec<String>>, find: Arc<Find>) -> Self {
-        Self { copies, find }
+        Self { copies, find, change: Change::default() }
+    }
+
+    /// The same media, their cartridges changed in this way.
+    pub fn changed_by(self, change: Change) -> Self {
+        Self { change, ..self }
     }
 
     /// How many copies are written.
@@ -57,6 +67,17 @@ impl Media {
     /// Whether volumes of `copy` go to a drive that must be kept streaming.
     pub fn streams(&self, copy: u32) -> bool {
         self.specs(copy).iter().any(|spec| is_tape(spec))
+    }
+
+    /// The first drive of `copy`, in which one cartridge may follow another.
+    pub fn drive(&self, copy: u32) -> Result<Option<Box<dyn Medium>>> {
+        for spec in self.specs(copy).iter().filter(|spec| !spec.contains(NUMBER)) {
+            let medium = self.find(spec)?;
+            if medium.is_drive() {
+                return Ok(Some(medium));
+            }
+        }
+        Ok(None)
     }
 
     /// The medium of this name.

@@ -74,8 +74,8 @@ mod tests {
     use super::*;
 
     fn row(sequence: u32, medium: &str, state: VolumeState, last: bool) -> VolumeRow {
-        let volume =
-            NewVolume { uuid: Uuid::from_u128(sequence.into()), sequence, copy: 1, medium: medium.into() };
+        let (uuid, medium) = (Uuid::from_u128(sequence.into()), medium.into());
+        let volume = NewVolume { uuid, sequence, copy: 1, medium, barcode: None };
         VolumeRow {
             id: VolumeId::default(),
             volume,

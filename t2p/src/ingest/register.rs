@@ -39,6 +39,7 @@ impl Register {
             sequence: identity.sequence,
             copy: identity.copy,
             medium: volume.address.clone(),
+            barcode: volume.label.as_ref().and_then(|label| label.barcode.clone()),
         })?;
         Ok((volume, id))
     }
@@ -66,7 +67,8 @@ impl Register {
         let mut catalogue = self.journal.lock();
         for EarlierVolume { sequence, volume, .. } in earlier {
             if catalogue.volume(*volume)?.is_none() {
-                let unseen = NewVolume { uuid: *volume, sequence: *sequence, copy, medium: String::new() };
+                let (uuid, sequence) = (*volume, *sequence);
+                let unseen = NewVolume { uuid, sequence, copy, medium: String::new(), barcode: None };
                 catalogue.register_volume(&unseen)?;
                 remarks.push(format!("{address}: volume {sequence} of the set, {volume}, comes before it and was not ingested yet"));
             }

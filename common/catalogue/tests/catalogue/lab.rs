@@ -195,7 +195,7 @@ pub fn segment(number: u64, objects: u64) -> NewSegment {
 
 pub fn volume(sequence: u32, copy: u32) -> NewVolume {
     let uuid = Uuid::from_u128(u128::from(sequence) * 100 + u128::from(copy));
-    NewVolume { uuid, sequence, copy, medium: "volume.tap".into() }
+    NewVolume { uuid, sequence, copy, medium: "volume.tap".into(), barcode: None }
 }
 
 pub fn object_row(study: u64, instance: u64, tar_offset: u64) -> ObjectRow {

@@ -15,6 +15,8 @@ pub struct ChangerConfig {
     pub device: Option<PathBuf>,
     /// The tape nodes of its drives by number, for those that it does not identify by serial number.
     pub drives: Vec<PathBuf>,
+    /// What the barcodes begin with of the cartridges that an export may take; all if there is none.
+    pub cartridges: Vec<String>,
 }
 
 impl ChangerConfig {
@@ -32,6 +34,13 @@ impl ChangerConfig {
             "drives",
             self.drives.iter().map(text).collect(),
             "[\"/dev/nst0\", \"/dev/nst1\"]",
+        );
+        page.list(
+            "Exports load cartridges whose barcodes begin like this, and no others. Set it where the library is used for other things, too:\n\
+             whatever is blank is taken.",
+            "cartridges",
+            self.cartridges.clone(),
+            "[\"P2T\"]",
         );
     }
 }

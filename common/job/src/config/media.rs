@@ -42,6 +42,32 @@ pub struct MediaConfig {
     pub burst_bytes: Option<ByteSize>,
     /// How each volume is checked when it is complete.
     pub verify: Verify,
+    /// What happens when a drive needs its next cartridge and no library brings one.
+    pub change: Change,
+    /// How long a cartridge is waited for, in hours, from 1 to 720.
+    pub change_hours: u32,
+}
+
+/// What an export does that needs a cartridge which only an operator can bring.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Change {
+    /// Asks for it and waits.
+    #[default]
+    Wait,
+    /// Ends.
+    Stop,
+}
+
+impl Change {
+    /// As it is written.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Wait => "wait",
+            Self::Stop => "stop",
+        }
+    }
 }
 
 /// How a volume is checked when it is complete.
@@ -93,6 +119,8 @@ impl Default for MediaConfig {
             commit_seconds: 120,
             burst_bytes: None,
             verify: Verify::Full,
+            change: Change::Wait,
+            change_hours: 24,
         }
     }
 }
@@ -110,6 +138,7 @@ impl MediaConfig {
         }
         at_least("media.commit_bytes", self.commit_bytes, ByteSize(MIB))?;
         in_range("media.commit_seconds", self.commit_seconds, 1..=3600)?;
+        in_range("media.change_hours", self.change_hours, 1..=720)?;
         self.burst_bytes
             .map_or(Ok(()), |burst| in_range("media.burst_bytes", burst, ByteSize(0)..=spool_limit))
     }
@@ -161,5 +190,12 @@ impl MediaConfig {
             "verify",
             self.verify.name(),
         );
+        page.key(
+            "When a tape drive needs its next cartridge and no library ([changer]) brings one: \"wait\" gives the full one out, asks for a\n\
+             blank one and waits for it, so many hours; \"stop\" ends, to be run again.",
+            "change",
+            self.change.name(),
+        );
+        page.bare_key("change_hours", i64::from(self.change_hours));
     }
 }

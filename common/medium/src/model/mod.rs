@@ -144,6 +144,10 @@ impl Medium for ModelDrive {
         true
     }
 
+    fn is_write_protected(&self) -> Result<bool, Error> {
+        tape::is_write_protected(self.device(false)?.as_mut())
+    }
+
     fn free_bytes(&self) -> Option<u64> {
         None
     }

@@ -107,8 +107,13 @@ pub(crate) fn open(device: Box<dyn TapeDevice>) -> Result<Box<dyn MediumReader>,
     Ok(Box::new(TapeReader::new(device)?))
 }
 
+/// Whether the cartridge's tab forbids writing.
+pub(crate) fn is_write_protected(device: &mut dyn TapeDevice) -> Result<bool, Error> {
+    Ok(step(device, "look at", |device| device.status())?.write_protected)
+}
+
 fn require_writable(device: &mut dyn TapeDevice) -> Result<(), Error> {
-    if step(device, "look at", |device| device.status())?.write_protected {
+    if is_write_protected(device)? {
         return Err(Error::WriteProtected { path: device.path().to_owned() });
     }
     Ok(())

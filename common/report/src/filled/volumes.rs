@@ -78,7 +78,7 @@ impl Volumes {
         Ok(VolumeRow {
             sequence: known.volume.sequence,
             id,
-            medium: medium(&known.volume.medium),
+            medium: medium(&known.volume.medium, known.volume.barcode.as_deref()),
             copy: known.volume.copy,
             state: state(known, harmed),
             segments,
@@ -121,11 +121,11 @@ fn findings(known: &Known, harmed: u64) -> Vec<String> {
     findings
 }
 
-/// What kind of medium, and its name without the folders above it.
-fn medium(address: &str) -> String {
+/// What kind of medium, its name without the folders above it, and the cartridge's barcode.
+fn medium(address: &str, barcode: Option<&str>) -> String {
     let name = text(address.rsplit('/').next().unwrap_or(address), 80);
     if address.starts_with("/dev/") {
-        format!("tape {name}")
+        barcode.map_or_else(|| format!("tape {name}"), |barcode| format!("cartridge {barcode}, tape {name}"))
     } else if Path::new(address).extension().is_some_and(|end| end == "tap") {
         format!("virtual tape {name}")
     } else {
@@ -161,8 +161,9 @@ mod tests {
 
     #[test]
     fn media_are_named_without_their_folders() {
-        assert_eq!(medium("/srv/job/vol-0001.tap"), "virtual tape vol-0001.tap");
-        assert_eq!(medium("/dev/nst0"), "tape nst0");
-        assert_eq!(medium("disk-1"), "directory disk-1");
+        assert_eq!(medium("/srv/job/vol-0001.tap", None), "virtual tape vol-0001.tap");
+        assert_eq!(medium("/dev/nst0", None), "tape nst0");
+        assert_eq!(medium("/dev/nst0", Some("P2T001L8")), "cartridge P2T001L8, tape nst0");
+        assert_eq!(medium("disk-1", None), "directory disk-1");
     }
 }

@@ -288,5 +288,5 @@ pub fn segment(number: u64, objects: u64) -> NewSegment {
 
 pub fn volume(sequence: u32) -> NewVolume {
     let uuid = Uuid::from_u128(u128::from(sequence));
-    NewVolume { uuid, sequence, copy: 1, medium: format!("/media/vol-{sequence}.tap") }
+    NewVolume { uuid, sequence, copy: 1, medium: format!("/media/vol-{sequence}.tap"), barcode: None }
 }

@@ -29,6 +29,7 @@ pub fn label(sequence: u32) -> Label {
         record_bytes: 4096,
         codecs: vec![Codec::Zstd],
         encryption: None,
+        barcode: None,
         creator: "p2t test".into(),
         created_at: Timestamp::UNIX_EPOCH,
     }

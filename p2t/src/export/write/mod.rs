@@ -7,6 +7,7 @@
 //! The order is the law: medium committed, then the catalogue's durable row, then, when every copy has a segment, its
 //! file in the spool deleted.
 
+mod change;
 mod commit;
 mod feed;
 mod handout;
@@ -17,6 +18,7 @@ mod tests;
 mod turn;
 mod volume;
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -27,6 +29,7 @@ use catalogue::{InstanceState, Level};
 use job::config::Verify;
 use job::{Journal, Monitor, Stop};
 use medium::Settings;
+use uuid::Uuid;
 
 pub use self::commit::CommitInterval;
 pub use self::handout::Handout;
@@ -86,6 +89,8 @@ pub struct Down {
 pub struct Written {
     /// The volumes sealed in this run.
     pub sealed: Vec<VolumeRow>,
+    /// The volumes that were read back before their cartridges left the drive.
+    pub read_back: BTreeSet<Uuid>,
     /// Set when a copy ended for want of a medium: what to do.
     pub wanted_medium: Option<String>,
     /// Set when a copy ended because its medium or drive is in trouble.
@@ -125,10 +130,11 @@ impl Write {
             self.side_by_side(&mut legs)?;
         }
         let sealed = legs.into_iter().flat_map(|leg| leg.sealed).collect();
-        let mut written = Written { sealed, wanted_medium: None, failure: None };
+        let read_back = self.media.change.read_back();
+        let mut written = Written { sealed, read_back, wanted_medium: None, failure: None };
         for Down { error, .. } in self.down().drain(..) {
             match error {
-                Error::MediaFull { .. } => {
+                Error::MediaFull { .. } | Error::CartridgeWanted { .. } => {
                     let others =
                         written.wanted_medium.take().map_or(String::new(), |text| format!("{text}; "));
                     written.wanted_medium = Some(format!("{others}{error}"));
@@ -250,7 +256,7 @@ impl Write {
             self.monitor.finding(&message);
         }
         let (level, kind) = match error {
-            Error::MediaFull { .. } => (Level::Warning, "media-full"),
+            Error::MediaFull { .. } | Error::CartridgeWanted { .. } => (Level::Warning, "media-full"),
             _ => (Level::Error, "medium-failed"),
         };
         self.shared.event(level, kind, message)?;

@@ -10,6 +10,7 @@ use volume::VolumeWriter;
 
 use super::super::lost::Lost;
 use super::Write;
+use super::change;
 use super::volume::{Current, give_up, label, labelled, segment_file};
 use crate::ahead;
 use crate::error::{Error, Result};
@@ -26,6 +27,9 @@ pub fn resume(stage: &Write, copy: u32) -> Result<Option<Current>> {
 
 /// Opens a volume of which at least the label was begun. One that cannot be gone on with is given up.
 pub fn take_up(stage: &Write, row: &VolumeRow) -> Result<Option<Current>> {
+    if !change::bring_back(stage, row)? {
+        return Ok(None);
+    }
     go_on(stage, row).map_err(|error| {
         let drive = matches!(&error, Error::Medium(error) | Error::Volume(volume::Error::Medium(error)) if error.concerns_drive());
         if drive || !error.is_of_medium() {

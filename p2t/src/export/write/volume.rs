@@ -14,6 +14,7 @@ use uuid::Uuid;
 use volume::{SegmentFile, VolumeWriter};
 
 use super::Write;
+use super::change::{self, Loaded};
 use super::commit::Uncommitted;
 use super::feed::Feed;
 use super::handout::Why;
@@ -163,7 +164,7 @@ impl Current {
 }
 
 /// Takes up the next volume of `copy` that was labelled ahead, or labels the next blank medium, on which this segment finds room;
-/// none if it ends before the label does, and so is given up.
+/// none if it ends before the label does, and so is given up, or if a stop was requested while a cartridge was waited for.
 pub fn begin(stage: &Write, copy: u32, segment: &SegmentRow) -> Result<Option<Current>> {
     let in_work = stage.shared.lock().volume_in_work(copy)?;
     if let Some(labelled) = in_work {
@@ -172,9 +173,9 @@ pub fn begin(stage: &Write, copy: u32, segment: &SegmentRow) -> Result<Option<Cu
     let volumes = stage.shared.lock().volumes()?;
     let of_copy = volumes.iter().filter(|row| row.volume.copy == copy);
     let sequence = of_copy.map(|row| row.volume.sequence).max().unwrap_or(0) + 1;
-    let used: Vec<String> = volumes.into_iter().map(|row| row.volume.medium).collect();
-    let medium = stage.media.blank(copy, sequence, &used, &segment_file(segment)?)?;
-    let volume = NewVolume { uuid: Uuid::now_v7(), sequence, copy, medium: medium.to_string() };
+    let next = change::next_medium(stage, copy, sequence, &segment_file(segment)?)?;
+    let Some(Loaded { medium, barcode }) = next else { return Ok(None) };
+    let volume = NewVolume { uuid: Uuid::now_v7(), sequence, copy, medium: medium.to_string(), barcode };
     let id = stage.shared.lock().begin_volume(&volume)?;
     let created_at = stage.shared.lock().volume(volume.uuid)?.map(|row| row.created_at).unwrap_or_default();
     stage.monitor.note(&format!("{} is written to {medium}", stage.name_of(&volume)));
@@ -242,6 +243,7 @@ pub fn label_of(ids: Ids, settings: &Settings, volume: &NewVolume, created_at: j
         record_bytes: settings.record_bytes as u32,
         codecs: vec![Codec::Zstd],
         encryption: None,
+        barcode: volume.barcode.clone(),
         creator: concat!("p2t ", env!("CARGO_PKG_VERSION")).to_owned(),
         created_at,
     }

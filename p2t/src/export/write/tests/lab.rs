@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -27,6 +27,8 @@ use crate::export::pack::Pack;
 use crate::export::spool::Spool;
 use crate::media::Media;
 
+/// The tape image that is a drive and not a cartridge.
+pub const DRIVE: &str = "nst0.tap";
 const OBJECT_BYTES: usize = 9_000;
 const IDS: Ids = Ids { transfer: Uuid::from_u128(1), volume_set: Uuid::from_u128(2) };
 
@@ -203,6 +205,12 @@ pub struct Faults {
     /// As well for commits.
     pub fail_commit: AtomicU32,
     pub commits: AtomicU32,
+    /// Whether the next cartridge that is looked at is protected.
+    pub write_protected: AtomicBool,
+    /// What the operator puts in when the drive gives a cartridge out, the last one first.
+    pub shelf: Mutex<Vec<PathBuf>>,
+    /// Cartridges that were given out.
+    pub ejected: AtomicU32,
 }
 
 impl Faults {
@@ -233,7 +241,29 @@ impl fmt::Display for Watched {
 
 impl Medium for Watched {
     fn is_blank(&self) -> Result<bool, medium::Error> {
+        if self.is_drive() && !self.address.path().exists() {
+            return Err(medium::Error::NoCartridge { path: self.address.path().into() });
+        }
         self.address.is_blank()
+    }
+
+    /// What has this name is what is in a drive, as long as it is there.
+    fn is_drive(&self) -> bool {
+        self.address.path().ends_with(DRIVE)
+    }
+
+    fn is_write_protected(&self) -> Result<bool, medium::Error> {
+        Ok(self.faults.write_protected.swap(false, Ordering::Relaxed))
+    }
+
+    fn eject(&self) -> Result<(), medium::Error> {
+        let number = self.faults.ejected.fetch_add(1, Ordering::Relaxed);
+        exchange(self.address.path(), &self.address.path().with_file_name(format!("out-{number}.tap")), None);
+        let mut shelf = self.faults.shelf.lock().unwrap();
+        if let Some(next) = shelf.pop() {
+            std::fs::rename(next, self.address.path()).unwrap();
+        }
+        Ok(())
     }
 
     fn free_bytes(&self) -> Option<u64> {

@@ -1,5 +1,6 @@
 //! The stage with real segments and real media, and with media that fail.
 
+mod change;
 mod lab;
 
 use std::fs;
