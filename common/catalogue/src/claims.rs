@@ -13,7 +13,8 @@ use crate::transition::advance;
 /// Who an object claims to be, from its key.
 struct Claim {
     study_id: StudyId,
-    series_id: i64,
+    /// `None` when the object names no series.
+    series_id: Option<i64>,
     sop_instance: String,
     sop_class: Option<String>,
     source_ref: Option<Vec<u8>>,
@@ -92,12 +93,15 @@ fn claim(conn: &Connection, key: &CaptureKey) -> Result<(Claim, Option<(Instance
         )?
         .ok_or_else(|| Error::Unknown { what: "instance", id: id.to_string() }),
         CaptureKey::Uids { study_id, series_uid, sop_instance, sop_class } => {
-            let series_id = SeriesFinder::default().id(conn, *study_id, series_uid, None)?;
+            let series_id = match series_uid.as_str() {
+                "" => None,
+                uid => Some(SeriesFinder::default().id(conn, *study_id, uid, None)?),
+            };
             let claim = Claim {
                 study_id: *study_id,
                 series_id,
                 sop_instance: sop_instance.clone(),
-                sop_class: Some(sop_class.clone()),
+                sop_class: Some(sop_class.clone()).filter(|uid| !uid.is_empty()),
                 source_ref: None,
             };
             Ok((claim, None))
@@ -123,7 +127,7 @@ fn standing(conn: &Connection, claim: &Claim, captured: &Captured) -> Result<Sta
         conn,
         "SELECT id, state, blake3 IS ?5 OR (dataset_blake3 = ?6 AND transfer_syntax IS ?7)
          FROM instance INDEXED BY instance_identity
-         WHERE sop_instance = ?1 AND study_id = ?2 AND source_ref IS ?3 ORDER BY series_id <> ?4, blake3 IS NOT ?5, id",
+         WHERE sop_instance = ?1 AND study_id = ?2 AND source_ref IS ?3 ORDER BY series_id IS NOT ?4, blake3 IS NOT ?5, id",
         params![
             claim.sop_instance,
             claim.study_id,
@@ -148,6 +152,10 @@ fn standing(conn: &Connection, claim: &Claim, captured: &Captured) -> Result<Sta
 }
 
 fn add(conn: &Connection, claim: &Claim) -> Result<InstanceId> {
+    let series_id = match claim.series_id {
+        Some(id) => id,
+        None => SeriesFinder::default().id(conn, claim.study_id, "", None)?,
+    };
     Ok(conn
         .prepare_cached(
             "INSERT INTO instance (study_id, series_id, sop_instance, sop_class, source_ref, listed, version)
@@ -157,11 +165,12 @@ fn add(conn: &Connection, claim: &Claim) -> Result<InstanceId> {
              RETURNING id",
         )?
         .query_row(
-            params![claim.study_id, claim.series_id, claim.sop_instance, claim.sop_class, claim.source_ref],
+            params![claim.study_id, series_id, claim.sop_instance, claim.sop_class, claim.source_ref],
             |row| row.get(0),
         )?)
 }
 
+/// An object that names no series or SOP class leaves those that were listed.
 fn hold(conn: &Connection, id: InstanceId, claim: &Claim, captured: &Captured) -> Result<()> {
     let Captured { intake_id, offset, bytes, blake3, dataset, transfer_syntax, findings, .. } = captured;
     advance(
@@ -169,8 +178,8 @@ fn hold(conn: &Connection, id: InstanceId, claim: &Claim, captured: &Captured) -
         id.0,
         InstanceState::Captured,
         &[
-            ("series_id = ?", &claim.series_id),
-            ("sop_class = ?", &claim.sop_class),
+            ("series_id = ifnull(?, series_id)", &claim.series_id),
+            ("sop_class = ifnull(?, sop_class)", &claim.sop_class),
             ("reason = ?", &None::<String>),
             ("intake_id = ?", intake_id),
             ("spool_offset = ?", offset),

@@ -4,7 +4,7 @@ use catalogue::capture::{CaptureKey, CaptureOutcome, Captured};
 use catalogue::plan::InstanceRow;
 use catalogue::{Error, InstanceId};
 
-use crate::lab::{Lab, captured, digest, file_row, instance_row, key, sop_uid};
+use crate::lab::{Lab, captured, digest, file_row, instance_row, key, series_uid, sop_uid, study_row};
 
 #[test]
 fn an_object_finds_its_listed_instance_by_uids() {
@@ -78,6 +78,33 @@ fn an_object_that_was_not_listed_is_added() {
     assert_eq!(outcome, CaptureOutcome::Unlisted);
     assert_eq!(lab.captured(), [id]);
     assert_eq!(lab.pending(study).len(), 1);
+}
+
+#[test]
+fn an_object_that_names_no_series_stays_in_that_in_which_it_is_listed() {
+    let mut lab = Lab::new();
+    let study = lab.listed(&study_row(1)).0;
+    let listed = InstanceRow { sop_class: Some("1.2.840.10008.5.1.4.1.1.2".into()), ..instance_row(1, 0) };
+    lab.catalogue.record_instances(study, [listed]).unwrap();
+    let id = lab.pending(study)[0];
+    let intake = lab.catalogue.open_intake().unwrap().id;
+    let nameless = |number| CaptureKey::Uids {
+        study_id: study,
+        series_uid: String::new(),
+        sop_instance: sop_uid(1, number),
+        sop_class: String::new(),
+    };
+    assert_eq!(lab.capture(captured(nameless(0), intake, 0, 9)), (CaptureOutcome::Captured, id));
+    assert_eq!(lab.capture(captured(nameless(5), intake, 1_000, 8)).0, CaptureOutcome::Unlisted);
+    let segment = lab.seal_all();
+    let mut found = Vec::new();
+    lab.catalogue
+        .each_object_of_segment(segment, |packed| {
+            found.push((packed.object.series_uid, packed.object.sop_class));
+            Ok::<_, Error>(())
+        })
+        .unwrap();
+    assert_eq!(found, [(series_uid(1), Some("1.2.840.10008.5.1.4.1.1.2".into())), (String::new(), None)]);
 }
 
 #[test]
