@@ -7,7 +7,7 @@ use catalogue::balance::Stage;
 use catalogue::{Catalogue, CommitGate};
 use job::config::Verify;
 use job::{ExitCode, JobDir, Stop, Void};
-use medium::model::FaultKind;
+use medium::model::{Cartridge, FaultKind, ModelDrive};
 use tempfile::TempDir;
 
 use super::library::{Handling, Library};
@@ -23,10 +23,11 @@ const MOST_EXPORTS: u64 = 16;
 /// After so many that end alike, somebody takes another cartridge.
 const PATIENCE: u32 = 2;
 
-/// A job and its library.
+/// A job and its libraries.
 pub struct Bench<'a> {
     pub sample: &'a Sample,
-    pub library: Library,
+    /// One for each copy; the fault is the first one's.
+    pub libraries: Vec<Library>,
     pub trouble: Option<Trouble>,
     pub job: JobDir,
     _dir: TempDir,
@@ -48,14 +49,29 @@ pub struct Ended {
 impl<'a> Bench<'a> {
     pub fn new(sample: &'a Sample, handling: Handling, trouble: Option<Trouble>) -> Self {
         let (dir, job) = sample.copy();
-        let library = Library::new(handling);
+        let libraries: Vec<_> = (1..=handling.copies()).map(|copy| Library::new(handling, copy)).collect();
         let dead = Arc::new(AtomicBool::new(false));
+        let faulty = libraries[0].drive();
         if let Some(Trouble::Drive(kind, at)) = trouble {
-            library.drive().fail_at(kind, at);
+            faulty.fail_at(kind, at);
         }
-        let died = dead.clone();
-        library.drive().on_end(move || died.store(true, Ordering::SeqCst));
-        Self { sample, library, trouble, job, _dir: dir, commits: Arc::default(), dead }
+        let (died, others) = (dead.clone(), libraries[1..].to_vec());
+        faulty.on_end(move || {
+            died.store(true, Ordering::SeqCst);
+            // What ends the program or the machine takes the other drives' buffers as well.
+            cut_power(&others);
+        });
+        Self { sample, libraries, trouble, job, _dir: dir, commits: Arc::default(), dead }
+    }
+
+    /// The drive in which the fault is.
+    pub fn drive(&self) -> ModelDrive {
+        self.libraries[0].drive()
+    }
+
+    /// All cartridges of all copies.
+    pub fn cartridges(&self) -> Vec<Cartridge> {
+        self.libraries.iter().flat_map(Library::cartridges).collect()
     }
 
     /// Commits of the thread that writes, so far.
@@ -81,16 +97,16 @@ impl<'a> Bench<'a> {
                 return Err(format!("a volume was overwritten, and the export ended with {}", ended.first));
             }
             self.dead.store(false, Ordering::SeqCst);
-            self.library.mend()?;
+            self.libraries.iter().try_for_each(Library::mend)?;
             if complete {
                 ended.harmed |= judge::content(self)?;
                 return Ok(ended);
             }
             alike = if outcome == last { alike + 1 } else { 1 };
             if outcome == WANTED {
-                self.library.replace();
+                self.libraries[0].replace();
             } else if alike >= PATIENCE {
-                self.library.replace();
+                self.libraries[0].replace();
                 (ended.replaced, alike) = (ended.replaced + 1, 0);
             }
             last = outcome;
@@ -102,7 +118,7 @@ impl<'a> Bench<'a> {
     fn has_struck(&self) -> bool {
         match self.trouble {
             None => false,
-            Some(Trouble::Drive(..)) => !self.library.drive().faults_met().is_empty(),
+            Some(Trouble::Drive(..)) => !self.drive().faults_met().is_empty(),
             Some(Trouble::CutBeforeCommit(at) | Trouble::CutAfterCommit(at)) => self.commits() > at,
         }
     }
@@ -133,8 +149,13 @@ impl<'a> Bench<'a> {
     fn run(&self, context: &Context) -> Result<Exported> {
         let mut catalogue = Catalogue::open(&self.job.catalogue_file())?;
         catalogue.gate_commits(self.gate());
-        let library = self.library.clone();
-        let media = Media::found_by(vec![self.library.specs()], Arc::new(move |name| Ok(library.find(name))));
+        let libraries = self.libraries.clone();
+        let specs = libraries.iter().map(Library::specs).collect();
+        let find = move |name: &str| {
+            let own = libraries.iter().find(|library| library.has(name));
+            Ok(own.expect("each name is a copy's").find(name))
+        };
+        let media = Media::found_by(specs, Arc::new(find));
         let mut exported = export::run(context, catalogue, self.sample.source(), media, Verify::Full)?;
         exported.failure.take().map_or(Ok(exported), Err)
     }
@@ -142,14 +163,14 @@ impl<'a> Bench<'a> {
     /// Counts the commits of the thread that writes, and keeps a dead program from making any.
     fn gate(&self) -> CommitGate {
         let (commits, dead) = (self.commits.clone(), self.dead.clone());
-        let (library, trouble) = (self.library.clone(), self.trouble);
+        let (libraries, trouble) = (self.libraries.clone(), self.trouble);
         Box::new(move |durable| {
-            if durable && library.is_used_here() && !dead.load(Ordering::SeqCst) {
+            if durable && libraries.iter().any(Library::is_used_here) && !dead.load(Ordering::SeqCst) {
                 let at = commits.fetch_add(1, Ordering::SeqCst);
                 match trouble {
-                    Some(Trouble::CutBeforeCommit(cut)) if cut == at => library.drive().cut_power(),
+                    Some(Trouble::CutBeforeCommit(cut)) if cut == at => cut_power(&libraries),
                     Some(Trouble::CutAfterCommit(cut)) if cut == at => {
-                        library.drive().cut_power();
+                        cut_power(&libraries);
                         return true;
                     }
                     _ => {}
@@ -157,6 +178,12 @@ impl<'a> Bench<'a> {
             }
             !dead.load(Ordering::SeqCst)
         })
+    }
+}
+
+fn cut_power(libraries: &[Library]) {
+    for library in libraries {
+        library.drive().cut_power();
     }
 }
 

@@ -32,7 +32,7 @@ fn may_harm(trouble: Option<Trouble>) -> bool {
 /// is every file of a volume that it calls sealed.
 pub fn acknowledged(bench: &Bench<'_>) -> Judged {
     let catalogue = Reader::open(&bench.job.catalogue_file()).map_err(text)?;
-    let cartridges: Vec<Vec<Vec<u8>>> = bench.library.cartridges().iter().map(Cartridge::files).collect();
+    let cartridges: Vec<Vec<Vec<u8>>> = bench.cartridges().iter().map(Cartridge::files).collect();
     let mut harmed = 0;
     let mut written = 0;
     for row in catalogue.volumes().map_err(text)? {
@@ -55,7 +55,8 @@ pub fn acknowledged(bench: &Bench<'_>) -> Judged {
         if !lost.is_empty() {
             harmed += 1;
             if !may_harm(bench.trouble) || harmed > 1 {
-                return Err(format!("volume {} lost {}", row.volume.sequence, lost.join(", ")));
+                let (sequence, copy) = (row.volume.sequence, row.volume.copy);
+                return Err(format!("volume {sequence} of copy {copy} lost {}", lost.join(", ")));
             }
         }
     }
@@ -64,8 +65,10 @@ pub fn acknowledged(bench: &Bench<'_>) -> Judged {
     if tally.listed != tally.done + tally.excluded + tally.failed + tally.pending {
         return Err(format!("the balance does not balance: {tally:?}"));
     }
-    // A segment may be on several volumes, and then its objects are counted more than once.
-    if tally.done > written || tally.failed > 0 {
+    // What is done is on each copy, unless one was harmed and the other has it. A segment may be on several volumes of a copy, and
+    // then its objects are counted more than once.
+    let on_copies = if may_harm(bench.trouble) { 1 } else { bench.libraries.len() as u64 };
+    if tally.done * on_copies > written || tally.failed > 0 {
         return Err(format!("{tally:?}, and {written} objects are on volumes"));
     }
     Ok(harmed > 0)
@@ -105,39 +108,51 @@ pub fn content(bench: &Bench<'_>) -> Judged {
     {
         return Err(format!("volume {} is still {:?}", open.volume.sequence, open.state));
     }
-    let mut found = Objects::new();
     let mut harmed = 0;
-    for cartridge in bench.library.cartridges().into_iter().filter(|cartridge| !cartridge.is_blank()) {
-        let drive = ModelDrive::with(cartridge);
-        match Volume::open(&drive) {
-            Ok(volume) => {
-                let sealed =
-                    rows.iter().find(|row| row.volume.uuid == volume.identity.volume).map(|row| row.state)
-                        == Some(VolumeState::Sealed);
-                found.extend(objects(volume).map_err(text)?);
-                if sealed {
-                    let verified = verify::verify(&bench.context(), &mut catalogue, &drive, Extent::Whole)
-                        .map_err(text)?;
-                    harmed += u32::from(verified.exit_code != ExitCode::Clean);
-                }
-            }
-            Err(_) => harmed += 1,
+    let mut missing: Vec<Vec<&String>> = Vec::new();
+    for library in &bench.libraries {
+        let mut found = Objects::new();
+        for cartridge in library.cartridges().into_iter().filter(|cartridge| !cartridge.is_blank()) {
+            harmed += read(bench, &mut catalogue, &rows, cartridge, &mut found)?;
         }
+        let is_missing = |(uid, content): &(&String, &Vec<u8>)| found.get(*uid) != Some(*content);
+        missing.push(bench.sample.objects.iter().filter(is_missing).map(|(uid, _)| uid).collect());
     }
-    let missing: Vec<&String> = bench
-        .sample
-        .objects
-        .iter()
-        .filter(|(uid, content)| found.get(*uid) != Some(content))
-        .map(|(uid, _)| uid)
-        .collect();
+    if let [first, second] = missing.as_slice()
+        && first.iter().any(|uid| second.contains(uid))
+    {
+        return Err(format!("both copies lack some of {first:?}"));
+    }
+    let missing: Vec<&String> = missing.into_iter().flatten().collect();
     match (may_harm(bench.trouble), harmed, missing.len()) {
         (_, 0, 0) => Ok(false),
         (true, 1, _) => Ok(true),
+        // A segment that one copy lost is left to the other.
+        (true, 0, _) if bench.libraries.len() > 1 => Ok(true),
         // What a volume that was given up ends with need not be readable; its objects are all there.
         (false, _, 0) if rows.iter().any(|row| row.state == VolumeState::Abandoned) => Ok(false),
         _ => Err(format!("{harmed} volumes are harmed, missing: {missing:?}")),
     }
+}
+
+/// Takes the objects of a cartridge, and counts it if it is sealed and not as it was written, or cannot be read at all.
+fn read(
+    bench: &Bench<'_>,
+    catalogue: &mut Catalogue,
+    rows: &[VolumeRow],
+    cartridge: Cartridge,
+    found: &mut Objects,
+) -> Result<u32, String> {
+    let drive = ModelDrive::with(cartridge);
+    let Ok(volume) = Volume::open(&drive) else { return Ok(1) };
+    let of_it = rows.iter().find(|row| row.volume.uuid == volume.identity.volume);
+    let sealed = of_it.is_some_and(|row| row.state == VolumeState::Sealed);
+    found.extend(objects(volume).map_err(text)?);
+    if !sealed {
+        return Ok(0);
+    }
+    let verified = verify::verify(&bench.context(), catalogue, &drive, Extent::Whole).map_err(text)?;
+    Ok(u32::from(verified.exit_code != ExitCode::Clean))
 }
 
 /// What can be read of a volume.

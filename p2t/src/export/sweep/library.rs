@@ -21,6 +21,16 @@ pub enum Handling {
     Changer,
     /// Whatever is in the drive is used; between two runs somebody puts another cartridge in.
     Operator,
+    /// As [`Changer`](Self::Changer) for each of two copies, with a drive each; the fault is the first one's.
+    TwoCopies,
+}
+
+impl Handling {
+    pub const ALL: [Self; 3] = [Self::Changer, Self::Operator, Self::TwoCopies];
+
+    pub fn copies(self) -> u32 {
+        if self == Self::TwoCopies { 2 } else { 1 }
+    }
 }
 
 /// Clones are the same library.
@@ -29,6 +39,8 @@ pub struct Library(Arc<Mutex<Shelf>>);
 
 struct Shelf {
     handling: Handling,
+    /// The copy whose cartridges are on it.
+    copy: u32,
     drive: ModelDrive,
     /// Whose place the cartridge in the drive has on the shelf.
     loaded: String,
@@ -40,16 +52,17 @@ struct Shelf {
 }
 
 impl Library {
-    pub fn new(handling: Handling) -> Self {
+    pub fn new(handling: Handling, copy: u32) -> Self {
         let drive = ModelDrive::with(blank());
         let loaded = match handling {
-            Handling::Changer => "slot-0001",
-            Handling::Operator => DRIVE,
+            Handling::Changer | Handling::TwoCopies => format!("{}0001", prefix(copy)),
+            Handling::Operator => DRIVE.to_owned(),
         };
         Self(Arc::new(Mutex::new(Shelf {
             handling,
+            copy,
             drive,
-            loaded: loaded.to_owned(),
+            loaded,
             slots: BTreeMap::new(),
             archive: Vec::new(),
             users: HashSet::new(),
@@ -62,10 +75,17 @@ impl Library {
 
     /// The media of a job, as its configuration would name them.
     pub fn specs(&self) -> Vec<String> {
-        match self.shelf().handling {
-            Handling::Changer => vec!["slot-{seq}".to_owned()],
+        let shelf = self.shelf();
+        match shelf.handling {
+            Handling::Changer | Handling::TwoCopies => vec![format!("{}{{seq}}", prefix(shelf.copy))],
             Handling::Operator => vec![DRIVE.to_owned()],
         }
+    }
+
+    /// Whether the medium of this name is one of its own.
+    pub fn has(&self, name: &str) -> bool {
+        let shelf = self.shelf();
+        shelf.handling == Handling::Operator || name.starts_with(&prefix(shelf.copy))
     }
 
     /// The medium of a name.
@@ -124,7 +144,7 @@ impl Library {
     /// The drive with this cartridge in it.
     fn load(&self, name: &str) -> ModelDrive {
         let mut shelf = self.shelf();
-        if shelf.handling == Handling::Changer && shelf.loaded != name {
+        if shelf.handling != Handling::Operator && shelf.loaded != name {
             let cartridge = shelf.slots.remove(name).unwrap_or_else(blank);
             let before = std::mem::replace(&mut shelf.loaded, name.to_owned());
             let in_drive = shelf.drive.load(cartridge);
@@ -134,6 +154,11 @@ impl Library {
         }
         shelf.drive.clone()
     }
+}
+
+/// How the names of a copy's media begin.
+fn prefix(copy: u32) -> String {
+    format!("copy-{copy}-slot-")
 }
 
 fn blank() -> Cartridge {

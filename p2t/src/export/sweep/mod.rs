@@ -56,7 +56,7 @@ type Case = (Handling, Trouble);
 fn no_fault_at_any_operation_of_an_export_loses_what_was_acknowledged() {
     let sample = Sample::prepare();
     let full = std::env::var_os(FULL).is_some();
-    let cases: VecDeque<Case> = [Handling::Changer, Handling::Operator]
+    let cases: VecDeque<Case> = Handling::ALL
         .into_iter()
         .flat_map(|handling| cases(&sample, handling, if full { 1 } else { STRIDE }))
         .collect();
@@ -86,7 +86,7 @@ fn cases(sample: &Sample, handling: Handling, stride: usize) -> Vec<Case> {
     let bench = Bench::new(sample, handling, None);
     let ended = bench.to_the_end().expect("an export without trouble");
     assert_eq!(ended.replaced, 0);
-    let drive = bench.library.drive();
+    let drive = bench.drive();
     let of_kind = |kind| (0..drive.operations(kind)).map(move |at| Trouble::Drive(kind, at)).collect();
     let mut places: Vec<Vec<Trouble>> = FaultKind::ALL.iter().map(|kind| of_kind(*kind)).collect();
     places.push((0..bench.commits()).map(Trouble::CutBeforeCommit).collect());
@@ -109,6 +109,7 @@ fn run(sample: &Sample, (handling, trouble): Case) -> Result<Ended, String> {
 #[derive(Default)]
 struct Table {
     runs: u64,
+    by_handling: BTreeMap<Handling, u64>,
     exports: u64,
     replaced: u64,
     harmed: u64,
@@ -119,6 +120,7 @@ struct Table {
 impl Table {
     fn enter(&mut self, case: Case, result: Result<Ended, String>) {
         self.runs += 1;
+        *self.by_handling.entry(case.0).or_default() += 1;
         let row = self.rows.entry(case.1.name()).or_default();
         match result {
             Ok(ended) => {
@@ -151,10 +153,10 @@ impl Table {
             }
             text.push('\n');
         }
-        let Self { runs, exports, replaced, failures, .. } = self;
+        let Self { runs, by_handling, exports, replaced, failures, .. } = self;
         let _ = writeln!(
             text,
-            "{runs} runs with one fault each, {exports} exports until all were complete, {replaced} cartridges replaced"
+            "{runs} runs with one fault each ({by_handling:?}), {exports} exports until all were complete, {replaced} cartridges replaced"
         );
         for failure in failures {
             let _ = writeln!(text, "{failure}");
