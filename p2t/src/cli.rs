@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use jiff::SignedDuration;
 use jiff::civil::Date;
 
 /// Takes studies from a PACS or folder and writes them to volumes (tapes, virtual tapes or disks).
@@ -38,6 +39,7 @@ Examples:
 Examples:
   p2t plan
   p2t plan --from 2020-01-01 --until 2020-12-31 --modality CT --modality MR
+  p2t plan --delta                (what the source has changed since it was listed)
   p2t plan --csv studies.csv      (a heading line with StudyInstanceUID, AccessionNumber or PatientID)")]
     Plan(Plan),
     /// Label a medium ahead of the export, as the next volume of a copy
@@ -48,6 +50,14 @@ Examples:
   p2t label /dev/nst0
   p2t label /dev/nst1 --copy 2 --force")]
     Label(Label),
+    /// Say how large the last delta will be, whether it fits into a window, and when to freeze the source
+    #[command(after_help = "\
+Needs one `p2t plan --delta` and one `p2t export` that were run before. Exit code 3: the window does not hold.
+
+Examples:
+  p2t cutover --window 15m
+  p2t cutover --window 12h --carry 6h --deliver-rate '80 MB'")]
+    Cutover(Cutover),
     /// Fetch, pack and write until the plan is done or the media are full; rerun to resume
     #[command(after_help = "\
 Examples:
@@ -125,6 +135,25 @@ pub struct Plan {
     /// CSV file that names studies, accession numbers or patients
     #[arg(long)]
     pub csv: Option<PathBuf>,
+    /// List the source once more, and plan what has changed since
+    #[arg(long)]
+    pub delta: bool,
+    /// Look at every study image by image, and at every file
+    #[arg(long, requires = "delta")]
+    pub deep: bool,
+}
+
+#[derive(Args)]
+pub struct Cutover {
+    /// How long the source may be frozen, such as 15m or 8h
+    #[arg(long, value_name = "TIME", default_value = "15m")]
+    pub window: SignedDuration,
+    /// How long a volume is on its way, instead of `carry_hours` under [cutover]
+    #[arg(long, value_name = "TIME")]
+    pub carry: Option<SignedDuration>,
+    /// What the destination takes in a second, such as '80 MB'; that of the export if left out
+    #[arg(long, value_name = "SIZE")]
+    pub deliver_rate: Option<job::ByteSize>,
 }
 
 #[derive(Args)]

@@ -28,6 +28,8 @@ pub enum Error {
     NoSource,
     #[error(transparent)]
     Until(pace::PaceError),
+    #[error("nothing to reckon with: {0}")]
+    NothingMeasured(&'static str),
     #[error("nothing is planned; run `p2t plan` first")]
     NoPlan,
     #[error(
@@ -106,6 +108,8 @@ pub enum Error {
     Crashed(&'static str),
     #[error("the catalogue's frame table of segment {segment} cannot be read: {source}")]
     FrameTable { segment: u64, source: serde_json::Error },
+    #[error("the keys of a study cannot be written down: {0}")]
+    Keys(serde_json::Error),
     #[error("the volume set id in the catalogue is damaged: {0}")]
     Identity(uuid::Error),
 }

@@ -8,6 +8,7 @@ mod ahead;
 mod cli;
 mod commands;
 mod context;
+mod cutover;
 mod error;
 mod export;
 mod forecast;

@@ -43,7 +43,8 @@ pub enum Command {
     #[command(after_help = "\
 Examples:
   t2p ingest vol-0001.tap vol-0002.tap
-  t2p ingest /media/usb1")]
+  t2p ingest /media/usb1
+  t2p ingest --accept-gap         (volumes that are missing are lost)")]
     Ingest(Ingest),
     /// Put a job's lost catalogue together again
     Catalogue {
@@ -108,9 +109,12 @@ pub struct Extract {
 #[derive(Args)]
 pub struct Ingest {
     /// /dev/nst0, FILE.tap or a directory; in any order
-    #[arg(required = true)]
+    #[arg(required_unless_present = "accept_gap")]
     pub media: Vec<Address>,
     /// Send again what the destination refused in earlier runs, from the volumes that are named
     #[arg(long)]
     pub retry_failed: bool,
+    /// Call the transfer complete without the volumes that are missing now
+    #[arg(long)]
+    pub accept_gap: bool,
 }

@@ -4,9 +4,11 @@ use std::sync::Arc;
 use std::thread;
 
 use archive::{Destination, Pacs, PacsSettings};
+use catalogue::balance::Stage;
 use catalogue::{Catalogue, DestinationId, Reader};
 use job::config::{DestinationConfig, Retrieve};
 use job::{Common, JobDir, JobLock, Monitor, NodeOrPath, Program, Progress, Stop, T2pConfig, dimse_options};
+use manifest::TransferState;
 use uuid::Uuid;
 use volume::Identity;
 
@@ -96,6 +98,14 @@ pub fn bind(catalogue: &mut Catalogue, medium: &str, identity: Identity) -> Resu
         Some(expected) if expected == found => Ok(()),
         Some(expected) => Err(Error::OtherTransfer { medium: medium.to_owned(), found, expected }),
     }
+}
+
+/// Whether as many instances arrived as the source had written when it was done.
+pub fn arrived_whole(catalogue: &Reader) -> Result<bool> {
+    let state = catalogue.job("transfer_state")?;
+    let state = state.and_then(|text| serde_json::from_str::<TransferState>(&text).ok());
+    let known = catalogue.balance(Stage::Load)?.instances.listed;
+    Ok(state.is_some_and(|state| state.last && state.pending == 0 && known >= state.written))
 }
 
 /// Waits for a thread of a command.

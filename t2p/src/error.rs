@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use job::ExitCode;
+use manifest::Digest;
 use uuid::Uuid;
 
 /// An error of this program.
@@ -35,6 +36,12 @@ pub enum Error {
         "{medium} belongs to another transfer, {found}; this job is for transfer {expected}: make a job for it with `t2p init`"
     )]
     OtherTransfer { medium: String, found: Uuid, expected: Uuid },
+    #[error(
+        "the chain of volumes is broken: volume {sequence} has the index {found}, but a later volume follows one with the index          {expected}; it is another volume of that number, or one of them is damaged: nothing of this medium was taken"
+    )]
+    BrokenChain { sequence: u32, expected: Digest, found: Digest },
+    #[error("the keys of a study cannot be kept: {0}")]
+    Keys(serde_json::Error),
     #[error(
         "the disk of the spool {path} is full: free some room there, or move the job to a larger disk, and run the \
          same command again"

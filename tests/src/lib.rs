@@ -4,6 +4,7 @@
 #![allow(clippy::missing_panics_doc, clippy::unwrap_used, clippy::expect_used)]
 
 pub mod captured;
+pub mod changing;
 pub mod corpus;
 pub mod dcmqrscp;
 pub mod disk;

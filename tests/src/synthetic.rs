@@ -12,6 +12,9 @@ const MULTI_FRAME_CAPTURE: &str = "1.2.840.10008.5.1.4.1.1.7.2";
 /// Of the same length, and nobody's.
 const UNKNOWN_CLASS: &str = "1.2.826.0.1.3680043.9.9.9";
 const ROOT: &str = "1.2.826.0.1.3680043.10.1234.8";
+const KEY_OBJECT_SELECTION: &str = "1.2.840.10008.5.1.4.1.1.88.59";
+/// A text attribute: tag, VR, value.
+type Text = ((u16, u16), [u8; 2], String);
 /// Pixels of one frame: 256 x 256 of one byte.
 pub const FRAME: u64 = 65_536;
 
@@ -60,6 +63,26 @@ impl Instance {
         file
     }
 
+    /// A Key Object Selection Document with this code for a title (PS3.16 CID 7010), as a whole file.
+    pub fn key_objects(self, title: &str) -> Vec<u8> {
+        let code = [
+            short((8, 0x100), *b"SH", title.as_bytes()),
+            short((8, 0x102), *b"SH", b"DCM"),
+            short((8, 0x104), *b"LO", b"a title"),
+        ]
+        .concat();
+        let item = [&[0xFE, 0xFF, 0x00, 0xE0], &(code.len() as u32).to_le_bytes()[..], &code].concat();
+        let mut file = self.begin(KEY_OBJECT_SELECTION);
+        for (tag, vr, value) in self.identity(KEY_OBJECT_SELECTION, "KO") {
+            file.extend(short(tag, vr, value.as_bytes()));
+        }
+        file.extend(short((0x40, 0xA040), *b"CS", b"CONTAINER"));
+        file.extend([0x40, 0x00, 0x43, 0xA0, b'S', b'Q', 0, 0]);
+        file.extend((item.len() as u32).to_le_bytes());
+        file.extend(item);
+        file
+    }
+
     /// Writes a multi-frame image of `frames` frames to `path`: a few distinct frames of noise, over and over.
     pub fn write_large(self, path: &Path, frames: u64) {
         let mut out =
@@ -77,11 +100,7 @@ impl Instance {
 
     /// Preamble, File Meta and every element up to the pixel bytes, which the caller appends.
     fn header(self, class: &str, modality: &str, frames: u64, (rows, columns): (u64, u64)) -> Vec<u8> {
-        let meta = self.meta(class);
-        let mut file = vec![0; 128];
-        file.extend_from_slice(b"DICM");
-        file.extend(short((2, 0), *b"UL", &(meta.len() as u32).to_le_bytes()));
-        file.extend(meta);
+        let mut file = self.begin(class);
         for (tag, vr, value) in self.attributes(class, modality, frames) {
             file.extend(short(tag, vr, value.as_bytes()));
         }
@@ -95,6 +114,16 @@ impl Instance {
         file
     }
 
+    /// Preamble and File Meta.
+    fn begin(self, class: &str) -> Vec<u8> {
+        let meta = self.meta(class);
+        let mut file = vec![0; 128];
+        file.extend_from_slice(b"DICM");
+        file.extend(short((2, 0), *b"UL", &(meta.len() as u32).to_le_bytes()));
+        file.extend(meta);
+        file
+    }
+
     fn meta(self, class: &str) -> Vec<u8> {
         let mut meta = vec![2, 0, 1, 0, b'O', b'B', 0, 0, 2, 0, 0, 0, 0, 1];
         meta.extend(short((2, 2), *b"UI", class.as_bytes()));
@@ -105,7 +134,17 @@ impl Instance {
     }
 
     /// The text attributes below group 0028's numbers, in the order of their tags (PS3.5 section 7.1).
-    fn attributes(self, class: &str, modality: &str, frames: u64) -> Vec<((u16, u16), [u8; 2], String)> {
+    fn attributes(self, class: &str, modality: &str, frames: u64) -> Vec<Text> {
+        let image = [
+            ((0x28, 2), *b"US", "\u{1}\0".to_owned()),
+            ((0x28, 4), *b"CS", "MONOCHROME2".to_owned()),
+            ((0x28, 8), *b"IS", frames.to_string()),
+        ];
+        self.identity(class, modality).into_iter().chain(image).collect()
+    }
+
+    /// What every object has.
+    fn identity(self, class: &str, modality: &str) -> Vec<Text> {
         vec![
             ((8, 0x16), *b"UI", class.to_owned()),
             ((8, 0x18), *b"UI", self.uid()),
@@ -120,9 +159,6 @@ impl Instance {
             ((0x20, 0x10), *b"SH", self.study.to_string()),
             ((0x20, 0x11), *b"IS", self.series.to_string()),
             ((0x20, 0x13), *b"IS", self.number.to_string()),
-            ((0x28, 2), *b"US", "\u{1}\0".to_owned()),
-            ((0x28, 4), *b"CS", "MONOCHROME2".to_owned()),
-            ((0x28, 8), *b"IS", frames.to_string()),
         ]
     }
 }

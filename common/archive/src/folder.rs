@@ -8,6 +8,7 @@ mod walk;
 pub use error::{Error, Obstacle};
 
 use dataset::{Examined, Reason, Shape, examine};
+use jiff::Timestamp;
 use references::References;
 use std::{
     fs::File,
@@ -170,6 +171,23 @@ impl FolderSource {
         });
         stopped?;
         ControlFlow::Continue(read.err())
+    }
+
+    /// When a file's content, name or mode was changed last; none if there is no file of that name. Not the time of
+    /// modification, which copying programs set back.
+    pub fn touched(&self, path_relative: &Path) -> Result<Option<Timestamp>, Error> {
+        let unreadable = |error| Error::Unreadable { path: path_relative.to_owned(), error };
+        match self.root.join(path_relative).symlink_metadata() {
+            Ok(found) if found.is_file() => {
+                // A time that no calendar holds counts as the newest.
+                Ok(Some(Timestamp::new(found.ctime(), found.ctime_nsec() as i32).unwrap_or(Timestamp::MAX)))
+            }
+            Ok(_) => Ok(None),
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+                Ok(None)
+            }
+            Err(error) => Err(unreadable(error)),
+        }
     }
 
     /// Opens a file of the folder for reading. A path that leaves the folder, by `..` or by a symbolic link, is refused.

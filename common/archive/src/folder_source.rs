@@ -1,7 +1,7 @@
 //! A folder as a [`Source`]: every file is listed, and travels as the bytes that it has.
 
 use std::ffi::OsStr;
-use std::io::{Read, Seek};
+use std::io::{self, Read, Seek};
 use std::ops::ControlFlow;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -16,7 +16,7 @@ use job::config::SelectionConfig;
 use crate::error::{Cause, Error};
 use crate::folder::{EntryKind, FolderEntry, FolderSource};
 use crate::source::{
-    Intake, IntakeError, Listing, ObjectIdentity, Retrieve, RetrieveEnd, Source, StudyListing,
+    FileNow, Intake, IntakeError, Listing, ObjectIdentity, Retrieve, RetrieveEnd, Source, StudyListing,
 };
 
 const COPY_BYTES: usize = 256 * 1024;
@@ -61,6 +61,27 @@ impl Source for FolderSource {
     /// Files are listed with their studies; there is nothing more to ask for.
     fn list_study(&self, _study_uid: &str) -> Result<StudyListing, Error> {
         Ok(StudyListing::default())
+    }
+
+    fn file_changed_at(&self, path: &[u8]) -> Result<Option<Timestamp>, Error> {
+        let touched = self.touched(Path::new(OsStr::from_bytes(path)))?;
+        // A disk that was taken away has not lost its files.
+        if touched.is_none() {
+            self.require_root()?;
+        }
+        Ok(touched)
+    }
+
+    fn file(&self, path: &[u8]) -> Result<Option<FileNow>, Error> {
+        let mut file = FolderSource::read(self, Path::new(OsStr::from_bytes(path)))?;
+        let unreadable =
+            |error| crate::folder::Error::Unreadable { path: OsStr::from_bytes(path).into(), error };
+        let Examined::Object(shape) = examine(&mut file).map_err(unreadable)? else { return Ok(None) };
+        file.rewind().map_err(unreadable)?;
+        let mut digester = manifest::Digester::default();
+        io::copy(&mut file, &mut digester).map_err(unreadable)?;
+        let sop_instance = shape.sop_instance().unwrap_or_default().to_owned();
+        Ok(Some(FileNow { sop_instance, blake3: digester.digest().0 }))
     }
 
     fn retrieve(
@@ -173,13 +194,14 @@ fn study_row(head: &Head) -> StudyRow {
     StudyRow {
         uid: head.study.clone().unwrap_or_default(),
         patient_id: head.patient_id.clone(),
+        issuer: head.patient_id_issuer.clone(),
         patient_name: head.patient_name.clone(),
         study_date: head.study_date.clone(),
         study_time: head.study_time.clone(),
         accession: head.accession.clone(),
         modalities: head.modality.clone(),
         description: head.study_description.clone(),
-        claimed_instances: None,
+        ..StudyRow::default()
     }
 }
 

@@ -15,7 +15,7 @@ pub use destination::{Delivery, Destination, Session, StoreAnswer};
 pub use error::{Cause, Error, Outlook};
 pub use pacs::{Doorkeeper, Pacs, PacsSettings, Receiving};
 pub use source::{
-    Canary, Intake, IntakeError, IntakeObject, Listing, ObjectIdentity, Retrieve, RetrieveEnd, Source,
-    StudyListing,
+    Canary, FileNow, Intake, IntakeError, IntakeObject, Listing, ObjectIdentity, Retrieve, RetrieveEnd,
+    Source, StudyListing,
 };
 pub use web::{LoginReader, Web, WebError, WebSettings};

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use catalogue::capture::PendingInstance;
 use catalogue::plan::{InstanceRow, QueryRow};
-use catalogue::{InstanceId, OddityState, StudyRow};
+use catalogue::{Digest, InstanceId, OddityState, StudyRow};
+use jiff::Timestamp;
 use job::config::SelectionConfig;
 use pace::Probe;
 
@@ -37,6 +38,15 @@ pub struct StudyListing {
     pub instances: Vec<InstanceRow>,
     /// The queries that were asked.
     pub queries: Vec<QueryRow>,
+}
+
+/// A file of a folder source as it is now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileNow {
+    /// SOP Instance UID; empty when it has none.
+    pub sop_instance: String,
+    /// BLAKE3 of the whole file.
+    pub blake3: Digest,
 }
 
 /// What to fetch of one study.
@@ -97,6 +107,16 @@ pub trait Source: Send + Sync {
 
     /// Lists the instances of one study.
     fn list_study(&self, study_uid: &str) -> Result<StudyListing, Error>;
+
+    /// When a file of a folder source was touched last; none if there is no such file any more, or the source has none.
+    fn file_changed_at(&self, _path: &[u8]) -> Result<Option<Timestamp>, Error> {
+        Ok(None)
+    }
+
+    /// What a file of a folder source holds now; none if it is no DICOM object any more.
+    fn file(&self, _path: &[u8]) -> Result<Option<FileNow>, Error> {
+        Ok(None)
+    }
 
     /// Fetches instances of one study into `intake`. Returning without error says nothing about completeness.
     fn retrieve(

@@ -27,7 +27,7 @@ pub enum Stage {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Balance {
     /// Studies: failed when any instance failed and none is pending, or when none was found at all; done when all
-    /// instances are done or excluded; excluded when all are excluded.
+    /// instances are done or excluded; excluded when all are excluded, or the source deleted it before any was listed.
     pub studies: Tally,
     /// Instances, and listed files that are no DICOM objects.
     pub instances: Tally,
@@ -94,10 +94,10 @@ impl Reader {
         mut visit: impl FnMut(StudyBalance) -> Result<(), E>,
     ) -> Result<(), E> {
         // Both parts come from their keys almost in this order, so that no more than a study's rows are sorted.
-        const COUNTS: &str = "SELECT s.id, s.uid, s.listing, t.state, NULL, t.instances
+        const COUNTS: &str = "SELECT s.id, s.uid, s.listing, t.state, NULL, t.instances, s.gone IS NOT NULL
             FROM study s LEFT JOIN tally t ON t.study_id = s.id WHERE s.id > ?2 AND s.id <= ?3
             UNION ALL
-            SELECT d.study_id, s.uid, s.listing, d.instance_state, d.state, d.instances
+            SELECT d.study_id, s.uid, s.listing, d.instance_state, d.state, d.instances, s.gone IS NOT NULL
             FROM delivery_tally d CROSS JOIN study s ON s.id = d.study_id
             WHERE d.destination_id = ?1 AND d.study_id > ?2 AND d.study_id <= ?3
             ORDER BY 1, 5";
@@ -129,6 +129,12 @@ impl Reader {
         const SQL: &str = "SELECT ifnull(sum(instances), 0) FROM tally WHERE study_id = ? AND state <> ?";
         let count = first(&self.conn, SQL, params![study, InstanceState::Pending], |row| row.get(0))?;
         Ok(count.unwrap_or_default())
+    }
+
+    /// The mean length of an object, over all that were written.
+    pub fn mean_object_bytes(&self) -> Result<Option<f64>> {
+        const SQL: &str = "SELECT CAST(sum(bytes) AS REAL) / sum(instances) FROM tally WHERE state = ?";
+        Ok(first(&self.conn, SQL, [InstanceState::Written], |row| row.get::<_, Option<f64>>(0))?.flatten())
     }
 
     /// Bytes of all instances, where the source or their capture told the size of every one.
@@ -176,6 +182,7 @@ struct Counts {
     state: Option<InstanceState>,
     delivery: Option<DeliveryState>,
     instances: Option<u64>,
+    gone: bool,
 }
 
 fn counts(row: &Row<'_>) -> rusqlite::Result<Counts> {
@@ -186,6 +193,7 @@ fn counts(row: &Row<'_>) -> rusqlite::Result<Counts> {
         state: row.get(3)?,
         delivery: row.get(4)?,
         instances: row.get(5)?,
+        gone: row.get(6)?,
     })
 }
 
@@ -194,12 +202,14 @@ struct Counted {
     id: StudyId,
     uid: String,
     listing: StudyListing,
+    gone: bool,
     instances: Tally,
 }
 
 impl From<&Counts> for Counted {
     fn from(row: &Counts) -> Self {
-        Self { id: row.id, uid: row.uid.clone(), listing: row.listing, instances: Tally::default() }
+        let (uid, instances) = (row.uid.clone(), Tally::default());
+        Self { id: row.id, uid, listing: row.listing, gone: row.gone, instances }
     }
 }
 
@@ -218,7 +228,7 @@ impl Counted {
         let instances = self.instances;
         let side = if self.listing == StudyListing::Listed || instances.pending > 0 {
             Side::Pending
-        } else if instances.failed > 0 || instances.listed == 0 {
+        } else if instances.failed > 0 || instances.listed == 0 && !self.gone {
             Side::Failed
         } else if instances.done > 0 {
             Side::Done

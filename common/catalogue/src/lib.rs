@@ -5,6 +5,7 @@
 //! only legal transitions succeed, so that `listed = done + excluded + failed + pending` holds at every commit.
 //!
 //! - [`plan`] what the transfer must carry; [`capture`], [`intake`], [`pack`], [`write`](mod@write) its way to a volume
+//! - [`delta`] what the source changed since it was planned
 //! - [`register`], [`load`], [`deliver`], [`answers`], [`audit`] its way from a volume into the destinations
 //! - [`segments`], [`volumes`] what both ends know of them; [`copies`], [`damage`], [`loss`] what of them is on how many volumes
 //! - [`balance`], [`reasons`], [`standing`] what reports tell; [`events`] what happened when, [`canary`] how the archive bore it
@@ -20,6 +21,7 @@ mod connection;
 pub mod copies;
 pub mod damage;
 pub mod deliver;
+pub mod delta;
 mod error;
 pub mod events;
 mod ids;
@@ -51,7 +53,7 @@ pub use error::{Error, Result};
 pub use ids::{DestinationId, InstanceId, IntakeId, SegmentId, StudyId, VolumeId};
 pub use object::{Dataset, Digest, Object, PackedObject};
 pub use states::{
-    DeliveryState, InstanceState, IntakeState, Level, OddityState, SegmentState, StudyListing, Verdict,
-    VolumeState,
+    ChangeClass, DeliveryState, InstanceState, IntakeState, Level, OddityState, SegmentState, StudyListing,
+    Verdict, VolumeState,
 };
 pub use study::{PlanPosition, PlannedStudy, StudyRow};

@@ -53,12 +53,14 @@ pub struct QueryRow {
 }
 
 impl Catalogue {
-    /// Finds each study or adds it at the plan's end, in one transaction; newer knowledge replaces older.
+    /// Finds each study or adds it at the plan's end, in one transaction; newer knowledge replaces older. A study whose
+    /// instances are listed is left as it is: what changed of it since is for a delta to find ([`crate::delta`]).
     pub fn upsert_studies(&mut self, rows: impl IntoIterator<Item = StudyRow>) -> Result<Listed> {
         self.quick(|tx| {
             let mut listed = Listed::default();
             for row in rows {
-                listed.count(study::upsert(tx, &row)?.1);
+                let new = !study::is_enumerated(tx, &row.uid)? && study::upsert(tx, &row)?.1;
+                listed.count(new);
             }
             Ok(listed)
         })
@@ -78,6 +80,7 @@ impl Catalogue {
                 listed.count(list(tx, &mut series, study_id, &row)?);
             }
             study::mark_enumerated(tx, study_id)?;
+            study::agree(tx, study_id, listed.new + listed.known)?;
             if listed != Listed::default() {
                 // Attempts to list it are no attempts to fetch it.
                 let sql = "UPDATE study SET attempts = 0, last_error = NULL WHERE id = ? AND attempts > 0";
@@ -157,6 +160,12 @@ impl Reader {
         study::page(&self.conn, "listing = 0", &[], after, limit)
     }
 
+    /// What is known of a study, by its UID.
+    pub fn study_by_uid(&self, uid: &str) -> Result<Option<StudyRow>> {
+        let id = study::find(&self.conn, uid)?;
+        id.map(|id| self.study(id)).transpose()
+    }
+
     /// What is known of a study.
     pub fn study(&self, id: StudyId) -> Result<StudyRow> {
         let found =
@@ -196,7 +205,12 @@ impl Listed {
 }
 
 /// Adds one listed instance; false when it is known.
-fn list(conn: &Connection, series: &mut SeriesFinder, study_id: StudyId, row: &InstanceRow) -> Result<bool> {
+pub(crate) fn list(
+    conn: &Connection,
+    series: &mut SeriesFinder,
+    study_id: StudyId,
+    row: &InstanceRow,
+) -> Result<bool> {
     let series_id = series.id(conn, study_id, &row.series_uid, row.modality.as_deref())?;
     let new = change(
         conn,

@@ -83,6 +83,15 @@ impl Catalogue {
         })
     }
 
+    /// Notes a volume that another one names as sealed before it, and that was not seen yet, with the digest of its index.
+    pub fn expect_volume(&mut self, volume: &NewVolume, index_blake3: &Digest) -> Result<VolumeId> {
+        self.quick(|tx| {
+            let id = volumes::insert(tx, volume, VolumeState::Known)?;
+            change(tx, "UPDATE volume SET index_blake3 = ? WHERE id = ?", params![index_blake3, id])?;
+            Ok(id)
+        })
+    }
+
     /// Notes what a volume's index and trailer say of it.
     pub fn describe_volume(&mut self, id: VolumeId, contents: &VolumeContents<'_>) -> Result<()> {
         self.quick(|tx| {

@@ -153,6 +153,24 @@ states! {
 }
 
 states! {
+    /// What a delta found of a study or an instance.
+    ChangeClass {
+        /// The plan did not know the study.
+        New = 0,
+        /// The study has instances that the plan did not know.
+        Grew = 1,
+        /// The study has lost instances.
+        Shrank = 2,
+        /// The study's keys have changed.
+        Reidentified = 3,
+        /// The source has it no more.
+        Deleted = 4,
+        /// What was found deleted is there again.
+        Restored = 5,
+    }
+}
+
+states! {
     /// How grave an event is.
     Level {
         /// Part of the normal run.
@@ -168,10 +186,10 @@ impl State for InstanceState {
     const WHAT: &'static str = "instance";
     const TABLE: &'static str = "instance";
     fn reached_from(self) -> &'static [Self] {
-        use InstanceState::{Captured, Failed, Loaded, Packed, Pending, Written};
+        use InstanceState::{Captured, Excluded, Failed, Loaded, Packed, Pending, Written};
         match self {
-            // Spool files can be lost, and so can volumes; what failed can be tried again.
-            Self::Pending => &[Captured, Packed, Written, Loaded, Failed],
+            // Spool files can be lost, and so can volumes; what failed can be tried again, what was deleted be restored.
+            Self::Pending => &[Captured, Packed, Written, Loaded, Failed, Excluded],
             // A failed instance may still arrive with the rest of its study.
             Self::Captured | Self::Loaded => &[Pending, Failed],
             Self::Packed => &[Captured],

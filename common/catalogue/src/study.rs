@@ -14,6 +14,8 @@ pub struct StudyRow {
     pub uid: String,
     /// Patient ID.
     pub patient_id: Option<String>,
+    /// Issuer of Patient ID.
+    pub issuer: Option<String>,
     /// Patient's Name.
     pub patient_name: Option<String>,
     /// Study Date, as DICOM writes it.
@@ -26,6 +28,8 @@ pub struct StudyRow {
     pub modalities: Option<String>,
     /// Study Description.
     pub description: Option<String>,
+    /// Number of Study Related Series: the source's claim.
+    pub claimed_series: Option<u64>,
     /// Number of Study Related Instances: the source's claim.
     pub claimed_instances: Option<u64>,
 }
@@ -69,7 +73,8 @@ pub(crate) fn upsert(conn: &Connection, row: &StudyRow) -> Result<(StudyId, bool
             "UPDATE study SET patient_id = ifnull(?2, patient_id), patient_name = ifnull(?3, patient_name),
              study_date = ifnull(?4, study_date), study_time = ifnull(?5, study_time),
              accession = ifnull(?6, accession), modalities = ifnull(?7, modalities),
-             description = ifnull(?8, description), claimed_instances = ifnull(?9, claimed_instances) WHERE uid = ?1",
+             description = ifnull(?8, description), claimed_instances = ifnull(?9, claimed_instances),
+             issuer = ifnull(?10, issuer), claimed_series = ifnull(?11, claimed_series) WHERE uid = ?1",
             columns(row),
         )?;
         return Ok((id, false));
@@ -77,15 +82,16 @@ pub(crate) fn upsert(conn: &Connection, row: &StudyRow) -> Result<(StudyId, bool
     let id = conn
         .prepare_cached(
             "INSERT INTO study (uid, patient_id, patient_name, study_date, study_time, accession, modalities,
-             description, claimed_instances, position)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, (SELECT ifnull(max(position), 0) + 1 FROM study))
+             description, claimed_instances, issuer, claimed_series, position)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, (SELECT ifnull(max(position), 0) + 1 FROM study))
              RETURNING id",
         )?
         .query_row(columns(row), |found| found.get(0))?;
     Ok((id, true))
 }
 
-fn columns(row: &StudyRow) -> impl Params {
+/// The columns of [`COLUMNS`].
+pub(crate) fn columns(row: &StudyRow) -> impl Params {
     (
         &row.uid,
         &row.patient_id,
@@ -96,7 +102,31 @@ fn columns(row: &StudyRow) -> impl Params {
         &row.modalities,
         &row.description,
         row.claimed_instances,
+        &row.issuer,
+        row.claimed_series,
     )
+}
+
+/// What is known of a study, in the order of [`columns`] and [`from_row`].
+pub(crate) const COLUMNS: &str =
+    "uid, patient_id, patient_name, study_date, study_time, accession, modalities, description,
+    claimed_instances, issuer, claimed_series";
+
+/// Reads [`COLUMNS`] from column `first` on.
+pub(crate) fn from_row(row: &Row<'_>, first: usize) -> rusqlite::Result<StudyRow> {
+    Ok(StudyRow {
+        uid: row.get(first)?,
+        patient_id: row.get(first + 1)?,
+        patient_name: row.get(first + 2)?,
+        study_date: row.get(first + 3)?,
+        study_time: row.get(first + 4)?,
+        accession: row.get(first + 5)?,
+        modalities: row.get(first + 6)?,
+        description: row.get(first + 7)?,
+        claimed_instances: row.get(first + 8)?,
+        issuer: row.get(first + 9)?,
+        claimed_series: row.get(first + 10)?,
+    })
 }
 
 pub(crate) fn find(conn: &Connection, uid: &str) -> Result<Option<StudyId>> {
@@ -105,6 +135,19 @@ pub(crate) fn find(conn: &Connection, uid: &str) -> Result<Option<StudyId>> {
 
 pub(crate) fn mark_enumerated(conn: &Connection, study: StudyId) -> Result<()> {
     change(conn, "UPDATE study SET listing = 1 WHERE id = ? AND listing = 0", [study])?;
+    Ok(())
+}
+
+pub(crate) fn is_enumerated(conn: &Connection, uid: &str) -> Result<bool> {
+    const SQL: &str = "SELECT 1 FROM study WHERE uid = ? AND listing = 1";
+    Ok(first(conn, SQL, [uid], |_| Ok(()))?.is_some())
+}
+
+/// Takes the source's claims about a study for good, if it claims as many instances as it listed.
+pub(crate) fn agree(conn: &Connection, study: StudyId, listed: u64) -> Result<()> {
+    const SQL: &str = "UPDATE study SET agreed_series = iif(claimed_instances = ?2, claimed_series, NULL),
+        agreed_instances = iif(claimed_instances = ?2, claimed_instances, NULL) WHERE id = ?1";
+    change(conn, SQL, params![study, listed])?;
     Ok(())
 }
 
@@ -117,8 +160,7 @@ pub(crate) fn page(
     limit: usize,
 ) -> Result<Vec<PlannedStudy>> {
     let sql = format!(
-        "SELECT id, position, uid, patient_id, patient_name, study_date, study_time, accession, modalities,
-         description, claimed_instances, listing, attempts, last_error FROM study
+        "SELECT id, position, listing, attempts, last_error, {COLUMNS} FROM study
          WHERE (position, id) > (:position, :id) AND ({condition}) ORDER BY position, id LIMIT :limit"
     );
     let mut named: Vec<(&str, &dyn ToSql)> =
@@ -140,20 +182,10 @@ fn planned(row: &Row<'_>) -> rusqlite::Result<PlannedStudy> {
     Ok(PlannedStudy {
         id,
         position: PlanPosition { position: row.get(1)?, study_id: id },
-        study: StudyRow {
-            uid: row.get(2)?,
-            patient_id: row.get(3)?,
-            patient_name: row.get(4)?,
-            study_date: row.get(5)?,
-            study_time: row.get(6)?,
-            accession: row.get(7)?,
-            modalities: row.get(8)?,
-            description: row.get(9)?,
-            claimed_instances: row.get(10)?,
-        },
-        listing: row.get(11)?,
-        attempts: row.get(12)?,
-        last_error: row.get(13)?,
+        listing: row.get(2)?,
+        attempts: row.get(3)?,
+        last_error: row.get(4)?,
+        study: from_row(row, 5)?,
     })
 }
 

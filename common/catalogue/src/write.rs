@@ -63,7 +63,7 @@ impl Catalogue {
         })
     }
 
-    /// Records that index and trailer are committed.
+    /// Records that index and trailer are committed. The index tells the source's changes up to number `last_change`.
     pub fn seal_volume(
         &mut self,
         id: VolumeId,
@@ -71,6 +71,7 @@ impl Catalogue {
         files: &[String],
         bytes: u64,
         last: bool,
+        last_change: u64,
     ) -> Result<()> {
         self.durable(|tx| {
             advance(
@@ -82,6 +83,7 @@ impl Catalogue {
                     ("files = ?", &files_json(files)),
                     ("bytes = ?", &bytes),
                     ("last = ?", &last),
+                    ("last_change = ?", &last_change),
                     ("sealed_at = ?", &Millis::now()),
                 ],
             )

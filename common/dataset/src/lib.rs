@@ -23,6 +23,7 @@ mod syntax;
 mod tag;
 #[cfg(test)]
 mod testkit;
+mod title;
 mod uid;
 mod walk;
 
@@ -38,6 +39,7 @@ pub use read_head::read_head;
 pub use reason::Reason;
 pub use syntax::{Encoding, Framing, TRANSFER_SYNTAXES};
 pub use tag::{Tag, tags};
+pub use title::title_code;
 pub use uid::is_valid_uid;
 
 #[cfg(test)]

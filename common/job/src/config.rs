@@ -2,6 +2,7 @@
 
 mod changer;
 mod check;
+mod delta;
 mod load;
 mod media;
 mod p2t;
@@ -12,6 +13,7 @@ mod shared;
 mod t2p;
 
 pub use changer::ChangerConfig;
+pub use delta::{CutoverConfig, DeltaConfig};
 pub use load::{load, parse};
 pub use media::{Change, MediaConfig, Verify};
 pub use p2t::{P2tConfig, P2tSpool, ReceiverConfig, Retrieve, SegmentConfig, SourceConfig};

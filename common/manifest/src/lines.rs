@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::changes::{Presence, Reidentified};
 use crate::{Codec, Digest, Error};
 
 /// One line. The field `type` names the kind.
@@ -28,8 +29,17 @@ pub enum Line {
     Series(Series),
     /// An object of the series.
     Object(Object),
+    /// The source deleted a study or an instance.
+    Deleted(Presence),
+    /// What the source had deleted is there again.
+    Restored(Presence),
+    /// The source changed the keys of a study.
+    Reidentified(Box<Reidentified>),
     /// Last line of an index: how far the whole transfer had come.
     TransferState(TransferState),
+    /// A kind that this reader does not know. It says nothing about the kinds that it knows.
+    #[serde(other, skip_serializing)]
+    Other,
 }
 
 /// Whose manifest it is.
@@ -119,6 +129,9 @@ pub struct Study {
     /// Patient ID (0010,0020).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub patient_id: Option<String>,
+    /// Issuer of Patient ID (0010,0021).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub issuer: Option<String>,
     /// Patient's Name (0010,0010).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub patient_name: Option<String>,

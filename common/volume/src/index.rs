@@ -2,7 +2,7 @@
 
 use std::io::{BufReader, Read, Write};
 
-use manifest::{EarlierVolume, Frame, IndexHead, Line, Segment, TransferState};
+use manifest::{Change, EarlierVolume, Frame, IndexHead, Line, Segment, TransferState};
 
 use crate::Error;
 use crate::segment::{Entries, Entry, Lines, lines_for};
@@ -50,6 +50,11 @@ impl<W: Write> IndexWriter<W> {
         Ok(())
     }
 
+    /// Something that the source changed; in front of all segments.
+    pub fn change(&mut self, change: Change) -> Result<(), Error> {
+        self.line(&change.into())
+    }
+
     /// Ends the index with the balance of the whole transfer.
     pub fn finish(mut self, state: TransferState) -> Result<W, Error> {
         self.line(&Line::TransferState(state))?;
@@ -81,9 +86,15 @@ pub struct IndexReader {
     pub head: IndexHead,
     /// The volumes sealed before this one.
     pub earlier: Vec<EarlierVolume>,
-    pending: Option<Segment>,
+    pending: Option<Pending>,
     /// The balance of the transfer; known once all segments are read.
     pub state: Option<TransferState>,
+}
+
+/// What the last line read begins.
+enum Pending {
+    Segment(Segment),
+    Change(Change),
 }
 
 /// No set has more cartridges; bounds what a hostile index can make us remember.
@@ -110,10 +121,8 @@ impl IndexReader {
                 Some(Line::EarlierVolume(volume)) if index.earlier.len() < MAX_EARLIER => {
                     index.earlier.push(volume);
                 }
-                Some(Line::Segment(segment)) => index.pending = Some(segment),
-                Some(Line::TransferState(state)) => index.state = Some(state),
-                Some(_) => {
-                    return Err(inconsistent("a line in front of the first segment does not belong there"));
+                Some(line) => {
+                    index.begin(line, "a line in front of the first segment does not belong there")?;
                 }
                 None => return Err(inconsistent("it ends without the transfer's balance")),
             }
@@ -121,9 +130,43 @@ impl IndexReader {
         Ok(index)
     }
 
-    /// The next segment, `None` behind the last.
+    /// Takes note of a line that begins a segment, a change or the end.
+    fn begin(&mut self, line: Line, or_else: &str) -> Result<(), Error> {
+        match line {
+            Line::Segment(segment) => self.pending = Some(Pending::Segment(segment)),
+            Line::TransferState(state) => self.state = Some(state),
+            other => match Change::try_from(other) {
+                Ok(change) => self.pending = Some(Pending::Change(change)),
+                Err(_) => return Err(inconsistent(or_else)),
+            },
+        }
+        Ok(())
+    }
+
+    /// What the source changed, as the index tells it in front of its first segment; `None` behind the last change.
+    pub fn next_change(&mut self) -> Result<Option<Change>, Error> {
+        let change = match self.pending.take() {
+            Some(Pending::Change(change)) => change,
+            other => {
+                self.pending = other;
+                return Ok(None);
+            }
+        };
+        let line = self.lines.next_line()?.ok_or_else(|| inconsistent("it ends behind a change"))?;
+        self.begin(line, "a line behind a change does not belong there")?;
+        Ok(Some(change))
+    }
+
+    /// The next segment, `None` behind the last. Changes that were not asked for are passed over.
     pub fn next_segment(&mut self) -> Result<Option<IndexedSegment>, Error> {
-        let Some(segment) = self.pending.take() else { return Ok(None) };
+        while self.next_change()?.is_some() {}
+        let segment = match self.pending.take() {
+            Some(Pending::Segment(segment)) => segment,
+            other => {
+                self.pending = other;
+                return Ok(None);
+            }
+        };
         let mut frames = Vec::new();
         let mut entries = Entries::new("the index");
         loop {
@@ -131,15 +174,13 @@ impl IndexReader {
             match entries.take(line, self.lines.length())? {
                 None => {}
                 Some(Line::Frame(frame)) if frames.len() < MAX_FRAMES => frames.push(frame),
-                Some(Line::Segment(next)) => {
-                    self.pending = Some(next);
+                Some(line) => {
+                    self.begin(line, "a line in a segment does not belong there")?;
+                    if matches!(self.pending, Some(Pending::Change(_))) {
+                        return Err(inconsistent("a change follows a segment"));
+                    }
                     break;
                 }
-                Some(Line::TransferState(state)) => {
-                    self.state = Some(state);
-                    break;
-                }
-                Some(_) => return Err(inconsistent("a line in a segment does not belong there")),
             }
         }
         let entries = entries.finish();
@@ -165,3 +206,6 @@ pub fn begins_an_index(sealed: impl Read) -> bool {
 fn inconsistent(reason: &str) -> Error {
     Error::Inconsistent { what: "the index", reason: reason.to_owned() }
 }
+
+#[cfg(test)]
+mod tests;

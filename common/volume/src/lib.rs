@@ -33,4 +33,6 @@ pub use segment::{
     Entry, ObjectSink, ObjectState, SealedSegment, SegmentIdentity, SegmentOptions, SegmentReading,
     SegmentWriter,
 };
-pub use writer::{SealedVolume, SegmentFile, SegmentSource, VolumeWriter, WriteObjects, bytes_alone};
+pub use writer::{
+    CHANGE_BYTES, SealedVolume, SegmentFile, SegmentSource, VolumeWriter, WriteObjects, bytes_alone,
+};

@@ -21,6 +21,8 @@ pub struct VolumeWriter {
     label_blake3: Digest,
     segments: Vec<SegmentEntry>,
     objects: u64,
+    /// Room that the index needs besides its segments.
+    reserved_bytes: u64,
 }
 
 /// What a sealed volume ends with.
@@ -60,6 +62,8 @@ pub trait SegmentSource {
     fn digest(&self) -> Digest;
 }
 
+/// More than a change of two UIDs and the keys of a study takes in an index, on average.
+pub const CHANGE_BYTES: u64 = 512;
 /// More than a label and its framing take.
 const LABEL_BYTES: u64 = 64 * 1024;
 
@@ -91,7 +95,8 @@ impl VolumeWriter {
         file.write_all(&tar).map_err(medium_or_io("write the label"))?;
         file.finish()?;
         medium.commit()?;
-        Ok(Self { medium, label, label_blake3: Digest::of(&tar), segments: Vec::new(), objects: 0 })
+        let (label_blake3, segments) = (Digest::of(&tar), Vec::new());
+        Ok(Self { medium, label, label_blake3, segments, objects: 0, reserved_bytes: 0 })
     }
 
     /// Goes on behind the last committed segment of a volume that is labelled and not sealed. The label must be this one, or
@@ -112,7 +117,7 @@ impl VolumeWriter {
             require_segment(medium, reopened.reader(), last)?;
         }
         let medium = reopened.append(&committed)?;
-        Ok(Self { medium, label, label_blake3, segments, objects })
+        Ok(Self { medium, label, label_blake3, segments, objects, reserved_bytes: 0 })
     }
 
     /// The label.
@@ -125,12 +130,17 @@ impl VolumeWriter {
         self.medium.used_bytes()
     }
 
+    /// Keeps room free for so many changes, which the index will tell.
+    pub fn reserve_changes(&mut self, changes: u64) {
+        self.reserved_bytes = changes * CHANGE_BYTES;
+    }
+
     /// Whether the segment fits together with the index and trailer that it will need, given how many objects
     /// and frames the volume already has to index. `false` on an empty volume means: it fits on none of this kind.
     pub fn fits(&self, segment: &SegmentFile, indexed_frames: u64) -> bool {
         let objects = self.objects + u64::from(segment.objects);
         let frames = indexed_frames + u64::from(segment.frames);
-        let end = end_bytes(objects, frames, self.segments.len() as u64 + 1);
+        let end = end_bytes(objects, frames, self.segments.len() as u64 + 1) + self.reserved_bytes;
         let need = self.medium.file_bytes(segment.bytes)
             + self.medium.file_bytes(end)
             + self.medium.file_bytes(1024);

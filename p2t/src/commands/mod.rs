@@ -1,6 +1,7 @@
 //! One module for each command: what it does and what it says.
 
 mod changer;
+mod cutover;
 mod drive;
 mod export;
 mod init;
@@ -40,6 +41,7 @@ fn outcome(cli: Cli) -> Result<Outcome<Value>> {
         Command::Changer(arguments) => changer::run(&common, &arguments),
         Command::Plan(arguments) => plan::run(&context()?, arguments),
         Command::Label(arguments) => label::run(&context()?, &arguments),
+        Command::Cutover(arguments) => cutover::run(&context()?, &arguments),
         Command::Export(arguments) => export::run(&context()?, &arguments),
         Command::Verify(arguments) => verify::run(&context()?, &arguments),
         Command::Pause(arguments) => pause::pause(&context()?, arguments),

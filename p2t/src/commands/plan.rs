@@ -1,5 +1,7 @@
 //! `p2t plan`: lists what the source holds into the catalogue, studies first, then each study's instances.
 
+mod delta;
+
 use archive::{Cause, Listing, Source};
 use catalogue::balance::Stage;
 use catalogue::plan::{InstanceRow, QueryRow};
@@ -22,11 +24,16 @@ const PAGE: usize = 100;
 pub fn run(context: &Context, arguments: Plan) -> Result<Outcome<Value>> {
     let mut configured = context.config.selection.clone();
     configured.csv = configured.csv.map(|path| context.job.resolve(&path));
+    let (again, deep) = (arguments.delta, arguments.deep);
     let selection = merge(configured, arguments);
     let (_lock, mut catalogue) = context.writer()?;
     Ids::of(&mut catalogue)?;
     catalogue.list_given_up_again()?;
     let source = source::open(context, None)?;
+    if again {
+        return delta::run(context, source.as_ref(), &selection, &mut catalogue, deep);
+    }
+    catalogue.planning_begins()?;
     context.monitor.phase("list");
     let listed = list(context, source.as_ref(), &selection, &mut catalogue)
         .and_then(|()| enumerate(context, source.as_ref(), &mut catalogue));

@@ -7,10 +7,21 @@ use manifest::{Digest, Member, Series, Study};
 
 /// A study; what is unknown is absent.
 pub fn study(row: StudyRow) -> Arc<Study> {
-    let StudyRow { uid, patient_id, patient_name, study_date, study_time, accession, description, .. } = row;
+    let StudyRow {
+        uid,
+        patient_id,
+        issuer,
+        patient_name,
+        study_date,
+        study_time,
+        accession,
+        description,
+        ..
+    } = row;
     Arc::new(Study {
         uid: known(&uid),
         patient_id,
+        issuer,
         patient_name,
         date: study_date,
         time: study_time,

@@ -3,9 +3,10 @@
 use std::io::Write;
 use std::sync::Arc;
 
+use catalogue::delta::changes::{ChangeRow, Untold};
 use catalogue::segments::{NewSegment, SegmentRow};
-use catalogue::{PackedObject, Reader, StudyId, VolumeId};
-use manifest::{Digest, Frame, Segment, Study};
+use catalogue::{ChangeClass, PackedObject, Reader, StudyId, VolumeId};
+use manifest::{Change, Digest, Frame, Presence, Reidentified, Segment, Study};
 use volume::{Entry, IndexWriter};
 
 use super::describe;
@@ -17,13 +18,16 @@ pub fn frames(segment: &NewSegment) -> Result<Vec<Frame>> {
         .map_err(|source| Error::FrameTable { segment: segment.number, source })
 }
 
-/// Writes all segments of a volume with their frames and objects, holding one object at a time.
+/// Writes the source's changes that no earlier volume tells; then all segments of a volume with their frames and objects,
+/// holding one object at a time.
 pub fn write(
     reader: &Reader,
     volume: VolumeId,
+    untold: Untold,
     out: &mut IndexWriter<&mut dyn Write>,
 ) -> std::result::Result<(), volume::Error> {
-    write_all(reader, volume, out).map_err(|error| match error {
+    let written = write_changes(reader, untold, out).and_then(|()| write_all(reader, volume, out));
+    written.map_err(|error| match error {
         Error::Volume(error) => error,
         other => volume::Error::Sink(other.into()),
     })
@@ -52,6 +56,33 @@ fn write_all(reader: &Reader, volume: VolumeId, out: &mut IndexWriter<&mut dyn W
         })?;
     }
     Ok(())
+}
+
+fn write_changes(reader: &Reader, untold: Untold, out: &mut IndexWriter<&mut dyn Write>) -> Result<()> {
+    reader.each_told_change(untold.after, untold.last, |row| match change(row)? {
+        Some(change) => Ok(out.change(change)?),
+        None => Ok(()),
+    })
+}
+
+/// A change as the index tells it; none for those that show by themselves, in objects.
+fn change(row: ChangeRow) -> Result<Option<Change>> {
+    let ChangeRow { number, delta, at, class, study_uid, sop_instance, old, new, .. } = row;
+    let keys = |text: Option<String>| {
+        text.map_or(Ok(Study::default()), |text| serde_json::from_str(&text)).map_err(Error::Keys)
+    };
+    let (change, seen_at, study) = (number, at, study_uid.clone());
+    let presence = Presence { change, delta, seen_at, study, sop_instance };
+    Ok(match class {
+        ChangeClass::Deleted => Some(Change::Deleted(presence)),
+        ChangeClass::Restored => Some(Change::Restored(presence)),
+        ChangeClass::Reidentified => {
+            let (old, new) = (keys(old)?, keys(new)?);
+            let reidentified = Reidentified { change, delta, seen_at, study: study_uid, old, new };
+            Some(Change::Reidentified(Box::new(reidentified)))
+        }
+        ChangeClass::New | ChangeClass::Grew | ChangeClass::Shrank => None,
+    })
 }
 
 fn segment(file: u64, row: &SegmentRow) -> Segment {

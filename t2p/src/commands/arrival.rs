@@ -58,7 +58,7 @@ impl Arrival {
 }
 
 /// A volume's number; the copy is said of all but the first.
-fn name(row: &VolumeRow) -> String {
+pub fn name(row: &VolumeRow) -> String {
     match row.volume.copy {
         1 => row.volume.sequence.to_string(),
         copy => format!("{} (copy {copy})", row.volume.sequence),

@@ -5,17 +5,14 @@ use std::collections::BTreeSet;
 
 use archive::Outlook;
 use catalogue::audit::VerdictRow;
-use catalogue::balance::Stage;
-use catalogue::{
-    Catalogue, DeliveryState, InstanceId, InstanceState, PlanPosition, PlannedStudy, Reader, Verdict,
-};
+use catalogue::{Catalogue, DeliveryState, InstanceId, InstanceState, PlanPosition, PlannedStudy, Verdict};
 use job::{Counter, ExitCode, Outcome};
-use manifest::TransferState;
 use serde_json::{Value, json};
 
 use super::arrival::Arrival;
+use super::changed::{StillThere, Told};
 use super::report;
-use crate::context::{Context, Target};
+use crate::context::{Context, Target, arrived_whole};
 use crate::error::{Error, Result};
 
 const STUDIES: usize = 100;
@@ -29,25 +26,28 @@ pub fn run(context: &Context) -> Result<Outcome<Value>> {
         return Err(Error::NothingIngested);
     }
     let targets = context.targets(&mut catalogue)?;
+    let mut still_there = Vec::new();
     for target in &targets {
         context.monitor.phase(&format!("audit {}", target.name));
-        audit(context, &mut catalogue, target)?;
+        still_there.push(audit(context, &mut catalogue, target)?);
     }
-    summary(context, &catalogue, &targets)
+    summary(context, &catalogue, &targets, &still_there)
 }
 
-fn audit(context: &Context, catalogue: &mut Catalogue, target: &Target) -> Result<()> {
+/// Returns what the destination holds of what the source deleted since.
+fn audit(context: &Context, catalogue: &mut Catalogue, target: &Target) -> Result<StillThere> {
     catalogue.clear_verdicts(target.id)?;
+    let mut still_there = StillThere::default();
     let mut after = PlanPosition::default();
     loop {
         let page = catalogue.studies(after, STUDIES)?;
-        let Some(last) = page.last() else { return Ok(()) };
+        let Some(last) = page.last() else { return Ok(still_there) };
         after = last.position;
         for study in page {
             if context.stop.requested() {
                 return Err(archive::Error::Stopped.into());
             }
-            audit_study(context, catalogue, target, &study)?;
+            audit_study(context, catalogue, target, &study, &mut still_there)?;
         }
     }
 }
@@ -57,14 +57,22 @@ fn audit_study(
     catalogue: &mut Catalogue,
     target: &Target,
     study: &PlannedStudy,
+    still_there: &mut StillThere,
 ) -> Result<()> {
     let uid = &study.study.uid;
+    let has_changes = catalogue.has_changes(uid)?;
+    let is_deleted =
+        |sop: &str| -> Result<bool> { Ok(has_changes && catalogue.deleted_at_source(uid, sop)?.is_some()) };
     let (found, untold) = ask(target, uid)?;
     let mut judged = Judged::default();
     catalogue.each_claimed(target.id, study.id, |claimed| {
         let sop = claimed.sop_instance;
         let is_there = !sop.is_empty() && found.contains(&sop);
         let refused = claimed.delivery == Some(DeliveryState::Failed);
+        let deleted = is_deleted(&sop)?;
+        if is_there && deleted {
+            still_there.put(uid, &sop);
+        }
         let verdict = if claimed.state == InstanceState::Failed {
             (Verdict::Failed, claimed.reason.or(Some("damaged on its volume".to_owned())))
         } else if is_there && !(refused && claimed.is_shared) {
@@ -76,8 +84,14 @@ fn audit_study(
         } else if let Some(why) = &untold {
             (Verdict::Failed, Some(format!("the destination does not tell what it holds: {why}")))
         } else if matches!(claimed.delivery, Some(DeliveryState::Sent | DeliveryState::Delivered)) {
-            judged.lost.push(claimed.id);
-            (Verdict::Missing, Some("the destination accepted it and does not list it".to_owned()))
+            let why = if deleted {
+                // Somebody may have deleted it here too, and is not to be overruled.
+                "the source deleted it since, and the destination does not list it any more"
+            } else {
+                judged.lost.push(claimed.id);
+                "the destination accepted it and does not list it"
+            };
+            (Verdict::Missing, Some(why.to_owned()))
         } else {
             (Verdict::Missing, Some("it was not delivered yet".to_owned()))
         };
@@ -86,7 +100,12 @@ fn audit_study(
     })?;
     for extra in &found {
         if !judged.claimed.contains(extra) {
-            let reason = "the destination lists it in this study, the volumes do not hold it".to_owned();
+            let mut reason = "the destination lists it in this study, the volumes do not hold it".to_owned();
+            if is_deleted(extra)? {
+                reason.push_str("; the source deleted it before it was fetched");
+            } else if has_changes {
+                reason.push_str("; the source has changed this study since");
+            }
             judged.rows.push(VerdictRow {
                 study_uid: uid.clone(),
                 sop_instance: extra.clone(),
@@ -167,11 +186,16 @@ fn word(verdict: Verdict) -> &'static str {
     }
 }
 
-fn summary(context: &Context, catalogue: &Catalogue, targets: &[Target]) -> Result<Outcome<Value>> {
+fn summary(
+    context: &Context,
+    catalogue: &Catalogue,
+    targets: &[Target],
+    still_there: &[StillThere],
+) -> Result<Outcome<Value>> {
     let mut lines = Vec::new();
     let mut documents = Vec::new();
     let mut clean = true;
-    for target in targets {
+    for (target, still_there) in targets.iter().zip(still_there) {
         let counts = catalogue.verdict_counts(target.id)?;
         let count =
             |verdict| counts.iter().find(|(found, _)| *found == verdict).map_or(0, |(_, count)| *count);
@@ -182,6 +206,7 @@ fn summary(context: &Context, catalogue: &Catalogue, targets: &[Target]) -> Resu
             "{}: DELIVERED {delivered}, MISSING {missing}, EXTRA {extra}, FAILED {failed}",
             target.name
         ));
+        lines.extend(still_there.line(&target.name));
         let listed = discrepancies(catalogue, target)?;
         lines.extend(listed.iter().take(PRINTED).map(|row| {
             let reason = row.reason.as_deref().unwrap_or_default();
@@ -194,13 +219,17 @@ fn summary(context: &Context, catalogue: &Catalogue, targets: &[Target]) -> Resu
                         "reason": row.reason })
             })
             .collect();
-        documents
-            .push(json!({ "name": target.name, "delivered": delivered, "missing": missing, "extra": extra,
-                               "failed": failed, "discrepancies": documented }));
+        documents.push(
+            json!({ "name": target.name, "delivered": delivered, "missing": missing, "extra": extra,
+                               "failed": failed, "discrepancies": documented,
+                               "deleted_at_source": still_there.document() }),
+        );
     }
-    let arrival = Arrival::of(&catalogue.volumes()?, has_everything(catalogue)?);
+    let arrival = Arrival::of(&catalogue.volumes()?, arrived_whole(catalogue)?);
     clean &= arrival.is_whole();
     lines.extend(arrival.lines());
+    let told = Told::by(catalogue)?;
+    lines.extend(told.line());
     let written = report::write(context, catalogue)?;
     lines.extend(written.iter().flat_map(report::lines));
     let code = if clean { report::worst(&written) } else { ExitCode::Discrepancies };
@@ -209,15 +238,8 @@ fn summary(context: &Context, catalogue: &Catalogue, targets: &[Target]) -> Resu
         "missing_volumes": arrival.missing,
         "damaged_volumes": arrival.damaged,
         "more_volumes_follow": arrival.more_follow,
+        "source_changes": told,
         "reports": written.iter().map(report::document).collect::<Vec<_>>(),
     });
     Ok(Outcome::clean(document, lines.join("\n")).with_exit_code(code))
-}
-
-/// Whether as many instances arrived as the source had written when it was done.
-pub fn has_everything(catalogue: &Reader) -> Result<bool> {
-    let state = catalogue.job("transfer_state")?;
-    let state = state.and_then(|text| serde_json::from_str::<TransferState>(&text).ok());
-    let known = catalogue.balance(Stage::Load)?.instances.listed;
-    Ok(state.is_some_and(|state| state.last && state.pending == 0 && known >= state.written))
 }

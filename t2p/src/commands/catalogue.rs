@@ -7,9 +7,8 @@ use medium::Address;
 use serde_json::{Value, json};
 
 use super::arrival::Arrival;
-use super::audit::has_everything;
 use crate::cli::CatalogueCommand;
-use crate::context::Context;
+use crate::context::{Context, arrived_whole};
 use crate::error::Result;
 use crate::ingest::rebuild::{self, Rebuilt};
 
@@ -32,7 +31,7 @@ fn rebuild(context: &Context, media: &[Address]) -> Result<Outcome<Value>> {
 fn summary(context: &Context, catalogue: &Catalogue, rebuilt: &Rebuilt) -> Result<Outcome<Value>> {
     let loaded = catalogue.balance(Stage::Load)?;
     let volumes = catalogue.volumes()?;
-    let mut arrival = Arrival::of(&volumes, has_everything(catalogue)?);
+    let mut arrival = Arrival::of(&volumes, arrived_whole(catalogue)?);
     // Nothing was read back yet, so that none of them can be called whole.
     arrival.damaged.clear();
     let seen = volumes.iter().filter(|row| !row.volume.medium.is_empty()).count();

@@ -5,16 +5,20 @@ use catalogue::balance::Stage;
 use job::{ExitCode, Outcome};
 use serde_json::{Value, json};
 
+use super::changed::Told;
+use super::gap;
 use crate::cli::Ingest;
-use crate::context::{Context, Target};
+use crate::context::{Context, Target, arrived_whole};
 use crate::error::Result;
 use crate::ingest::{self, Ingested};
 
 pub fn run(context: &Context, arguments: &Ingest) -> Result<Outcome<Value>> {
     let (_lock, mut catalogue) = context.writer()?;
     let targets = context.targets(&mut catalogue)?;
-    let (catalogue, ingested) =
-        ingest::run(context, catalogue, &targets, &arguments.media, arguments.retry_failed)?;
+    let (mut catalogue, ingested) = ingest::run(context, catalogue, &targets, arguments)?;
+    if arguments.accept_gap {
+        gap::accept(&mut catalogue)?;
+    }
     summary(context, &catalogue, &targets, &ingested)
 }
 
@@ -48,10 +52,16 @@ fn summary(
         destinations.push(json!({ "name": target.name, "node": target.archive.describe(),
                                   "studies": studies, "instances": instances }));
     }
+    let missed = gap::missed(catalogue, arrived_whole(catalogue)?)?;
+    lines.extend(gap::line(&missed));
+    let told = Told::by(catalogue)?;
+    lines.extend(told.line());
     let code = if pending > 0 {
         ExitCode::Incomplete
     } else if failed > 0 || ingested.unsound > 0 || !ingested.unreadable.is_empty() {
         ExitCode::Discrepancies
+    } else if !missed.is_empty() {
+        ExitCode::Incomplete
     } else {
         ExitCode::Clean
     };
@@ -74,6 +84,8 @@ fn summary(
         "remarks": ingested.remarks,
         "unreadable_volumes": ingested.unreadable,
         "unsound_volumes": ingested.unsound,
+        "missing_volumes": missed,
+        "source_changes": told,
     });
     Ok(Outcome::clean(document, lines.join("\n")).with_exit_code(code))
 }

@@ -11,7 +11,11 @@ pub fn run(arguments: &OneMedium) -> Result<Outcome<Value>> {
     let mut volume = Volume::open(&arguments.medium)?;
     let mut studies = 0u64;
     let (mut earlier, mut state) = (Vec::new(), None);
+    let mut changes = 0u64;
     if let Some(mut index) = volume.index()? {
+        while index.next_change()?.is_some() {
+            changes += 1;
+        }
         let mut last = None;
         while let Some(segment) = index.next_segment()? {
             for entry in segment.entries {
@@ -41,6 +45,11 @@ pub fn run(arguments: &OneMedium) -> Result<Outcome<Value>> {
                 trailer.segments.len(),
                 DecimalBytes(bytes)
             ));
+            if changes > 0 {
+                lines.push(format!(
+                    "  tells of    {changes} changes at the source since (deleted, restored, re-identified)"
+                ));
+            }
             if trailer.last {
                 lines.push("  the last volume of the transfer".to_owned());
             }
@@ -55,6 +64,7 @@ pub fn run(arguments: &OneMedium) -> Result<Outcome<Value>> {
         "trailer": volume.trailer,
         "complete": volume.is_complete(),
         "studies": studies,
+        "source_changes": changes,
         "earlier_volumes": earlier,
         "transfer_state": state,
         "findings": volume.findings(),

@@ -3,7 +3,9 @@
 mod arrival;
 mod audit;
 mod catalogue;
+mod changed;
 mod extract;
+mod gap;
 mod ingest;
 mod init;
 mod inspect;

@@ -4,6 +4,7 @@ use catalogue::balance::Stage;
 use job::{DecimalBytes, Outcome};
 use serde_json::{Value, json};
 
+use super::changed::Told;
 use crate::context::Context;
 use crate::error::Result;
 
@@ -38,6 +39,8 @@ pub fn run(context: &Context) -> Result<Outcome<Value>> {
         destinations.push(json!({ "name": destination.name, "studies": balance.studies,
                                   "instances": instances, "proved": proved }));
     }
+    let told = Told::by(&reader)?;
+    lines.extend(told.line());
     let volumes = reader.volumes()?;
     for row in &volumes {
         let place =
@@ -55,6 +58,7 @@ pub fn run(context: &Context) -> Result<Outcome<Value>> {
         "instances": balance.instances,
         "loaded": loaded.instances,
         "destinations": destinations,
+        "source_changes": told,
         "volumes": volumes.iter().map(|row| json!({
             "sequence": row.volume.sequence, "id": row.volume.uuid, "medium": row.volume.medium,
             "state": row.state, "bytes": row.bytes, "last": row.last,

@@ -4,6 +4,8 @@
 //! volumes -> load (check) -> spool: objects of whole segments -> deliver -> destinations
 //! ```
 
+mod chain;
+mod changes;
 mod deliver;
 mod load;
 pub mod rebuild;
@@ -27,6 +29,7 @@ use self::deliver::Deliver;
 use self::load::Load;
 use self::register::Register;
 use self::spool::Spool;
+use crate::cli::Ingest;
 use crate::context::{Context, Target, joined};
 use crate::error::{Error, Result};
 
@@ -43,16 +46,14 @@ pub struct Ingested {
     pub unsound: usize,
 }
 
-/// Loads `media` one after the other and delivers to every target until all is offered or the run is stopped. `again` takes
-/// up what was refused in earlier runs.
+/// Loads the media one after the other and delivers to every target until all is offered or the run is stopped.
 pub fn run(
     context: &Context,
     mut catalogue: Catalogue,
     targets: &[Target],
-    media: &[Address],
-    again: bool,
+    arguments: &Ingest,
 ) -> Result<(Catalogue, Ingested)> {
-    if again {
+    if arguments.retry_failed {
         for target in targets {
             catalogue.retry_refused(target.id)?;
         }
@@ -61,7 +62,7 @@ pub fn run(
     let spool = Arc::new(Spool::recover(context.job.spool(), limit_bytes, &mut catalogue)?);
     announce(context, &catalogue, targets)?;
     let journal = Arc::new(Journal::new(catalogue));
-    let ingested = run_stages(context, &journal, &spool, targets, media)?;
+    let ingested = run_stages(context, &journal, &spool, targets, arguments)?;
     let catalogue = Arc::into_inner(journal).ok_or(Error::Crashed("a stage has not ended"))?;
     Ok((catalogue.into_inner(), ingested))
 }
@@ -71,7 +72,7 @@ fn run_stages(
     journal: &Arc<Journal>,
     spool: &Arc<Spool>,
     targets: &[Target],
-    media: &[Address],
+    arguments: &Ingest,
 ) -> Result<Ingested> {
     // Ends the other stages when one fails, or when the operator asks for it.
     let stop = context.stop.child();
@@ -99,12 +100,14 @@ fn run_stages(
                 context.config.retry,
                 stop.clone(),
                 &loaded,
+                &load.waiting,
+                arguments.accept_gap,
             )
         })
         .collect();
     let running =
         Running { load: &load, deliveries: &deliveries, journal, spool, stop: &stop, loaded: &loaded };
-    running.all(media)
+    running.all(&arguments.media)
 }
 
 struct Running<'a> {
@@ -141,7 +144,9 @@ impl Running<'_> {
             let delivered: Vec<Result<()>> =
                 delivering.into_iter().map(|stage| joined(stage, "deliver")).collect();
             let ingested = joined(loading, "load");
-            delivered.into_iter().collect::<Result<Vec<()>>>().and(kept).and(ingested)
+            let mut ingested = delivered.into_iter().collect::<Result<Vec<()>>>().and(kept).and(ingested)?;
+            ingested.remarks.extend(self.deliveries.iter().filter_map(held));
+            Ok(ingested)
         })
     }
 
@@ -228,12 +233,23 @@ impl Running<'_> {
     }
 }
 
+/// Rejection notes that could not be sent yet.
+fn held(deliver: &Deliver<'_>) -> Option<String> {
+    let notes = deliver.held.load(Ordering::Relaxed);
+    (notes > 0).then(|| {
+        format!(
+            "{}: {notes} rejection notes wait for the rest of the transfer, because they are delivered last",
+            deliver.target.name
+        )
+    })
+}
+
 /// Whether it is the volume that cannot be taken: damaged, another transfer's, or at odds with what others said.
 fn is_of_the_volume(error: &Error) -> bool {
     use catalogue::Error::{ObjectDiffers, PlaceTaken, SegmentDiffers, VolumeDiffers};
     match error {
         Error::Volume(volume::Error::IndexCopy { .. }) => false,
-        Error::Volume(_) | Error::OtherTransfer { .. } => true,
+        Error::Volume(_) | Error::OtherTransfer { .. } | Error::BrokenChain { .. } => true,
         Error::Catalogue(error) => matches!(
             error,
             ObjectDiffers { .. } | PlaceTaken { .. } | SegmentDiffers { .. } | VolumeDiffers { .. }

@@ -8,11 +8,11 @@ use catalogue::segments::{NewSegment, SegmentRow};
 use catalogue::volumes::NewVolume;
 use catalogue::{Level, VolumeId};
 use job::{Counter, Journal, Monitor};
-use manifest::{EarlierVolume, TransferState};
+use manifest::TransferState;
 use medium::Address;
 use volume::{Entry, IndexReader, IndexedSegment, SegmentCheck, Volume};
 
-use super::rows;
+use super::{chain, changes, rows};
 use crate::context::bind;
 use crate::error::{Error, Result};
 
@@ -52,28 +52,20 @@ impl Register {
         id: VolumeId,
         volume: &mut Volume,
     ) -> Result<(Option<IndexReader>, Vec<String>)> {
-        let index = volume.index()?;
-        let remarks = match &index {
-            Some(index) => self.note_earlier(address, volume.identity.copy, &index.earlier)?,
-            None => Vec::new(),
-        };
+        let mut index = volume.index()?;
+        chain::require_expected(&self.journal.lock(), volume)?;
+        let mut remarks = Vec::new();
+        if let Some(index) = &mut index {
+            let mut catalogue = self.journal.lock();
+            remarks.extend(chain::note_earlier(&mut catalogue, address, volume.identity, &index.earlier)?);
+            drop(catalogue);
+            remarks.extend(changes::note(&self.journal, address, index)?);
+        } else {
+            remarks
+                .push(format!("{address}: its index is lost, and with it what the source has changed since"));
+        }
         self.describe(id, volume)?;
         Ok((index, remarks))
-    }
-
-    /// Volumes that this one's index knows and that were not seen yet are noted, so that they can be missed.
-    fn note_earlier(&self, address: &Address, copy: u32, earlier: &[EarlierVolume]) -> Result<Vec<String>> {
-        let mut remarks = Vec::new();
-        let mut catalogue = self.journal.lock();
-        for EarlierVolume { sequence, volume, .. } in earlier {
-            if catalogue.volume(*volume)?.is_none() {
-                let (uuid, sequence) = (*volume, *sequence);
-                let unseen = NewVolume { uuid, sequence, copy, medium: String::new(), barcode: None };
-                catalogue.register_volume(&unseen)?;
-                remarks.push(format!("{address}: volume {sequence} of the set, {volume}, comes before it and was not ingested yet"));
-            }
-        }
-        Ok(remarks)
     }
 
     fn describe(&self, id: VolumeId, volume: &Volume) -> Result<()> {

@@ -55,17 +55,17 @@ pub fn register_objects(
 }
 
 fn study_row(study: &Study) -> StudyRow {
-    let Study { uid, patient_id, patient_name, date, time, accession, description } = study.clone();
+    let Study { uid, patient_id, issuer, patient_name, date, time, accession, description } = study.clone();
     StudyRow {
         uid: uid.unwrap_or_default(),
         patient_id,
+        issuer,
         patient_name,
         study_date: date,
         study_time: time,
         accession,
-        modalities: None,
         description,
-        claimed_instances: None,
+        ..StudyRow::default()
     }
 }
 

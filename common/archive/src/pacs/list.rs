@@ -6,8 +6,9 @@ use std::ops::ControlFlow;
 use catalogue::plan::{InstanceRow, QueryRow};
 use catalogue::{OddityState, StudyRow};
 use dataset::tags::{
-    ACCESSION_NUMBER, MODALITIES_IN_STUDY, MODALITY, PATIENT_ID, PATIENT_NAME, SERIES_INSTANCE_UID,
-    SOP_CLASS_UID, SOP_INSTANCE_UID, STUDY_DATE, STUDY_DESCRIPTION, STUDY_INSTANCE_UID, STUDY_TIME,
+    ACCESSION_NUMBER, ISSUER_OF_PATIENT_ID, MODALITIES_IN_STUDY, MODALITY, PATIENT_ID, PATIENT_NAME,
+    SERIES_INSTANCE_UID, SOP_CLASS_UID, SOP_INSTANCE_UID, STUDY_DATE, STUDY_DESCRIPTION, STUDY_INSTANCE_UID,
+    STUDY_TIME,
 };
 use dataset::{FlatSet, Tag};
 use dimse::{FindEnd, Key, Level};
@@ -22,9 +23,10 @@ use crate::source::{Listing, StudyListing};
 /// No study has so many series or instances; bounds what a PACS that never stops can make us hold.
 const MAX_ROWS: usize = 1_000_000;
 
+const NUMBER_OF_STUDY_RELATED_SERIES: Tag = Tag(0x0020, 0x1206);
 const NUMBER_OF_STUDY_RELATED_INSTANCES: Tag = Tag(0x0020, 0x1208);
 
-const STUDY_KEYS: [Tag; 10] = [
+const STUDY_KEYS: [Tag; 12] = [
     STUDY_DATE,
     STUDY_TIME,
     ACCESSION_NUMBER,
@@ -32,7 +34,9 @@ const STUDY_KEYS: [Tag; 10] = [
     STUDY_DESCRIPTION,
     PATIENT_NAME,
     PATIENT_ID,
+    ISSUER_OF_PATIENT_ID,
     STUDY_INSTANCE_UID,
+    NUMBER_OF_STUDY_RELATED_SERIES,
     NUMBER_OF_STUDY_RELATED_INSTANCES,
     dataset::tags::SPECIFIC_CHARACTER_SET,
 ];
@@ -173,17 +177,19 @@ pub(crate) fn nameless_study(number: u64) -> String {
 
 fn study_row(row: &FlatSet) -> StudyRow {
     let text = |tag| row.kept(tag);
+    let count = |tag| text(tag).and_then(|count| count.trim().parse().ok());
     StudyRow {
         uid: row.kept(STUDY_INSTANCE_UID).unwrap_or_default(),
         patient_id: text(PATIENT_ID),
+        issuer: text(ISSUER_OF_PATIENT_ID),
         patient_name: text(PATIENT_NAME),
         study_date: text(STUDY_DATE),
         study_time: text(STUDY_TIME),
         accession: text(ACCESSION_NUMBER),
         modalities: text(MODALITIES_IN_STUDY),
         description: text(STUDY_DESCRIPTION),
-        claimed_instances: text(NUMBER_OF_STUDY_RELATED_INSTANCES)
-            .and_then(|count| count.trim().parse().ok()),
+        claimed_series: count(NUMBER_OF_STUDY_RELATED_SERIES),
+        claimed_instances: count(NUMBER_OF_STUDY_RELATED_INSTANCES),
     }
 }
 

@@ -7,8 +7,9 @@ use catalogue::plan::{InstanceRow, QueryRow};
 use catalogue::{OddityState, StudyRow};
 use dataset::Tag;
 use dataset::tags::{
-    ACCESSION_NUMBER, MODALITIES_IN_STUDY, MODALITY, PATIENT_ID, PATIENT_NAME, SERIES_INSTANCE_UID,
-    SOP_CLASS_UID, SOP_INSTANCE_UID, STUDY_DATE, STUDY_DESCRIPTION, STUDY_INSTANCE_UID, STUDY_TIME,
+    ACCESSION_NUMBER, ISSUER_OF_PATIENT_ID, MODALITIES_IN_STUDY, MODALITY, PATIENT_ID, PATIENT_NAME,
+    SERIES_INSTANCE_UID, SOP_CLASS_UID, SOP_INSTANCE_UID, STUDY_DATE, STUDY_DESCRIPTION, STUDY_INSTANCE_UID,
+    STUDY_TIME,
 };
 use jiff::Timestamp;
 use job::config::SelectionConfig;
@@ -27,15 +28,18 @@ use crate::source::{Listing, StudyListing};
 /// No study has so many series or instances; bounds what a server that never stops can make us hold.
 const MAX_ROWS: usize = 1_000_000;
 
+const NUMBER_OF_STUDY_RELATED_SERIES: Tag = Tag(0x0020, 0x1206);
 const NUMBER_OF_STUDY_RELATED_INSTANCES: Tag = Tag(0x0020, 0x1208);
 
 /// What a server may leave out unless it is asked for.
-const STUDY_KEYS: [Tag; 6] = [
+const STUDY_KEYS: [Tag; 8] = [
     STUDY_DATE,
     STUDY_TIME,
     ACCESSION_NUMBER,
     MODALITIES_IN_STUDY,
     STUDY_DESCRIPTION,
+    ISSUER_OF_PATIENT_ID,
+    NUMBER_OF_STUDY_RELATED_SERIES,
     NUMBER_OF_STUDY_RELATED_INSTANCES,
 ];
 
@@ -218,16 +222,19 @@ fn room(rows: usize) -> Result<(), WebError> {
 }
 
 fn study_row(row: &Row) -> StudyRow {
+    let count = |tag| row.text(tag).and_then(|count| count.parse().ok());
     StudyRow {
         uid: row.text(STUDY_INSTANCE_UID).unwrap_or_default(),
         patient_id: row.text(PATIENT_ID),
+        issuer: row.text(ISSUER_OF_PATIENT_ID),
         patient_name: row.text(PATIENT_NAME),
         study_date: row.text(STUDY_DATE),
         study_time: row.text(STUDY_TIME),
         accession: row.text(ACCESSION_NUMBER),
         modalities: row.text(MODALITIES_IN_STUDY),
         description: row.text(STUDY_DESCRIPTION),
-        claimed_instances: row.text(NUMBER_OF_STUDY_RELATED_INSTANCES).and_then(|count| count.parse().ok()),
+        claimed_series: count(NUMBER_OF_STUDY_RELATED_SERIES),
+        claimed_instances: count(NUMBER_OF_STUDY_RELATED_INSTANCES),
     }
 }
 

@@ -5,3 +5,42 @@ ALTER TABLE volume ADD COLUMN unsound TEXT;                          -- with its
 ALTER TABLE placement ADD COLUMN harmed INTEGER NOT NULL DEFAULT 0;  -- 1: the segment is not as it was written
 
 ALTER TABLE volume ADD COLUMN barcode TEXT;                          -- of its cartridge, where a library or the drive told it
+
+-- Deltas: runs of `p2t plan --delta`, each a second listing of the source held against the plan.
+CREATE TABLE delta (
+    id INTEGER PRIMARY KEY,
+    since INTEGER,                       -- when the listing before it began; NULL: not on record
+    begun_at INTEGER NOT NULL,
+    listed_at INTEGER,                   -- when the studies were listed
+    ended_at INTEGER,                    -- NULL: cut off; the next run goes on with it
+    unchanged INTEGER NOT NULL DEFAULT 0 -- studies
+) STRICT;
+-- What they found. At t2p, what indexes of volumes tell of it.
+CREATE TABLE change (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, -- the number under which it travels
+    delta_id INTEGER NOT NULL,
+    at INTEGER NOT NULL,
+    class INTEGER NOT NULL,
+    study_uid TEXT NOT NULL,
+    sop_instance TEXT,                    -- NULL: the study as a whole
+    instances INTEGER NOT NULL DEFAULT 0, -- how many it concerns
+    old TEXT, new TEXT                    -- JSON: the keys of the study that differ
+) STRICT;
+CREATE INDEX change_of_study ON change (study_uid, sop_instance, id);
+CREATE INDEX change_of_delta ON change (delta_id, class);
+-- The listing that is being held against the plan; empty between two runs.
+CREATE TABLE relisted (
+    uid TEXT PRIMARY KEY,
+    patient_id TEXT, issuer TEXT, patient_name TEXT,
+    study_date TEXT, study_time TEXT, accession TEXT,
+    modalities TEXT, description TEXT,
+    claimed_series INTEGER, claimed_instances INTEGER
+) STRICT, WITHOUT ROWID;
+ALTER TABLE study ADD COLUMN issuer TEXT;
+ALTER TABLE study ADD COLUMN claimed_series INTEGER;
+-- What the source claimed when its instances were listed last, where that was as many as it listed.
+ALTER TABLE study ADD COLUMN agreed_series INTEGER;
+ALTER TABLE study ADD COLUMN agreed_instances INTEGER;
+ALTER TABLE study ADD COLUMN gone INTEGER;      -- the delta that found it deleted at the source
+ALTER TABLE instance ADD COLUMN gone INTEGER;   -- likewise
+ALTER TABLE volume ADD COLUMN last_change INTEGER NOT NULL DEFAULT 0;  -- its index and those before tell changes up to this

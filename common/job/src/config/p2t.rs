@@ -6,8 +6,8 @@ use pace::{ByteSize, PaceConfig};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    ChangerConfig, ListenerTlsConfig, LoginConfig, MediaConfig, RetryConfig, SelectionConfig, TimeoutsConfig,
-    TlsConfig,
+    ChangerConfig, CutoverConfig, DeltaConfig, ListenerTlsConfig, LoginConfig, MediaConfig, RetryConfig,
+    SelectionConfig, TimeoutsConfig, TlsConfig,
     check::{Check, Fault, at_least, in_range},
     page::Page,
     shared::{check_pace, render_adaptive, render_pace},
@@ -33,6 +33,10 @@ pub struct P2tConfig {
     pub receiver: ReceiverConfig,
     /// Which studies to take.
     pub selection: SelectionConfig,
+    /// What a delta looks at.
+    pub delta: DeltaConfig,
+    /// What a cutover is reckoned with.
+    pub cutover: CutoverConfig,
     /// Where objects and segments wait.
     pub spool: P2tSpool,
     /// How segments are made.
@@ -173,6 +177,8 @@ impl Default for P2tConfig {
             selection: SelectionConfig::default(),
             spool: P2tSpool::default(),
             segment: SegmentConfig::default(),
+            delta: DeltaConfig::default(),
+            cutover: CutoverConfig::default(),
             media: MediaConfig::default(),
             changer: ChangerConfig::default(),
             pace: PaceConfig::default(),
@@ -188,6 +194,8 @@ impl Check for P2tConfig {
         self.source.check()?;
         check_pace(&self.pace)?;
         self.selection.check()?;
+        self.delta.check()?;
+        self.cutover.check()?;
         let frame_bytes = self.segment.frame_bytes;
         in_range("segment.frame_bytes", frame_bytes, ByteSize(4 * KIB)..=MAX_FRAME)?;
         in_range("segment.bytes", self.segment.bytes, frame_bytes..=MAX_SEGMENT)?;
@@ -222,6 +230,8 @@ impl P2tConfig {
         page.bare_key("aet", self.aet.to_string());
         self.render_source(&mut page);
         self.selection.render(&mut page);
+        self.delta.render(&mut page);
+        self.cutover.render(&mut page);
         self.render_volumes(&mut page);
         self.changer.render(&mut page);
         render_pace(Program::P2t, &self.pace, &mut page);

@@ -122,7 +122,7 @@ impl Lab {
     /// Packs what is captured into one segment and writes it to a new volume, sealed as the last.
     pub fn write_all(&mut self) -> VolumeId {
         let volume = self.write_open();
-        self.catalogue.seal_volume(volume, &digest(99), &["VOLUME.tar".into()], 9_000, true).unwrap();
+        self.catalogue.seal_volume(volume, &digest(99), &["VOLUME.tar".into()], 9_000, true, 0).unwrap();
         volume
     }
 

@@ -52,17 +52,21 @@ fn read_manifest(tar: &mut dyn Read, bytes: u64, at: u64) -> Result<(SegmentHead
     Ok((head, entries.finish()))
 }
 
-/// Reads manifest lines of bounded length.
+/// Lines of kinds that we do not know, at most: what a hostile list may make us read in vain.
+const MAX_UNKNOWN: usize = 1_000_000;
+
+/// Reads manifest lines of bounded length, and passes over those of kinds that are not known.
 pub struct Lines<R> {
     source: R,
     what: &'static str,
     text: Vec<u8>,
+    unknown: usize,
 }
 
 impl<R: BufRead> Lines<R> {
     /// Lines of `source`; `what` names it in errors.
     pub fn new(source: R, what: &'static str) -> Self {
-        Self { source, what, text: Vec::new() }
+        Self { source, what, text: Vec::new(), unknown: 0 }
     }
 
     /// Length of the last line, in bytes.
@@ -72,6 +76,20 @@ impl<R: BufRead> Lines<R> {
 
     /// The next line, `None` at the end.
     pub fn next_line(&mut self) -> Result<Option<Line>, Error> {
+        loop {
+            let line = self.any_line()?;
+            if line != Some(Line::Other) {
+                return Ok(line);
+            }
+            self.unknown += 1;
+            if self.unknown > MAX_UNKNOWN {
+                let reason = format!("more than {MAX_UNKNOWN} lines of kinds that are not known");
+                return Err(Error::Inconsistent { what: self.what, reason });
+            }
+        }
+    }
+
+    fn any_line(&mut self) -> Result<Option<Line>, Error> {
         self.text.clear();
         let longest = manifest::MAX_LINE_BYTES as u64;
         let read = (&mut self.source).take(longest).read_until(b'\n', &mut self.text);

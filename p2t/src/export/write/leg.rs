@@ -10,7 +10,7 @@ use super::Write;
 use super::feed::{self, Feed};
 use super::handout::Why;
 use super::resume::resume;
-use super::volume::{Current, Fit, begin, is_complete};
+use super::volume::{Current, Fit, begin, begin_without_segments, is_complete, untold_changes};
 use crate::ahead;
 use crate::error::{Error, Result};
 
@@ -109,13 +109,27 @@ impl<'a> Leg<'a> {
         Ok(Step::VolumeEnded)
     }
 
-    /// Nothing more comes in this run: the last volume is sealed, if this copy has all that there will ever be.
+    /// Nothing more comes in this run: the last volume is sealed, if this copy has all that there will ever be. What the
+    /// source has changed makes a volume of its own, if no other is at hand.
     fn finish(&mut self) -> Result<Step> {
-        let complete = is_complete(&self.stage.shared.lock(), self.copy)?;
-        if complete {
-            self.end_volume(true)?;
+        let (complete, untold) = {
+            let catalogue = self.stage.shared.lock();
+            (is_complete(&catalogue, self.copy)?, untold_changes(self.stage, &catalogue, self.copy)?)
+        };
+        if !complete {
+            return Ok(self.end());
         }
-        Ok(self.end())
+        if self.volume.is_none() && untold.count > 0 {
+            self.volume = begin_without_segments(self.stage, self.copy)?;
+        }
+        if self.volume.is_none() {
+            // A medium without room for a label was given up, or there is nothing to tell.
+            return if untold.count > 0 { Ok(Step::VolumeEnded) } else { Ok(self.end()) };
+        }
+        let left = self.stage.shared.lock().untold_changes(self.copy, u64::MAX)?.count - untold.count;
+        self.end_volume(left == 0)?;
+        // A volume that had no room for its index is made up for by the next.
+        Ok(Step::VolumeEnded)
     }
 
     fn end(&mut self) -> Step {

@@ -77,7 +77,7 @@ fn go_on(stage: &Write, row: &VolumeRow) -> Result<Option<Current>> {
     let entries = committed.segments.iter().map(|(_, entry)| entry.clone()).collect();
     match VolumeWriter::resume(medium.as_ref(), &stage.settings, label.clone(), entries, committed.objects) {
         Ok(writer) => {
-            let mut current = Current::new(row.id, medium, writer, row.files.clone());
+            let mut current = Current::new(stage, row.id, medium, writer, row.files.clone())?;
             (current.frames, current.empty) = (committed.frames, committed.segments.is_empty());
             Ok(Some(current))
         }

@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use catalogue::balance::Stage;
+use catalogue::delta::changes::Untold;
 use catalogue::segments::SegmentRow;
 use catalogue::volumes::{NewVolume, VolumeRow};
 use catalogue::write::Commit;
@@ -55,9 +56,17 @@ pub enum Fit {
 }
 
 impl Current {
-    pub fn new(id: VolumeId, medium: Box<dyn Medium>, writer: VolumeWriter, files: Vec<String>) -> Self {
+    pub fn new(
+        stage: &Write,
+        id: VolumeId,
+        medium: Box<dyn Medium>,
+        mut writer: VolumeWriter,
+        files: Vec<String>,
+    ) -> Result<Self> {
+        let untold = untold_changes(stage, &stage.shared.lock(), writer.label().copy)?;
+        writer.reserve_changes(untold.count);
         let (appended, uncommitted) = (Vec::new(), Uncommitted::default());
-        Self { id, medium, writer, files, frames: 0, empty: true, appended, uncommitted }
+        Ok(Self { id, medium, writer, files, frames: 0, empty: true, appended, uncommitted })
     }
 
     /// Appends a segment, if it fits; commits before or behind it when that is due. A tape ends where it likes: then the
@@ -119,12 +128,13 @@ impl Current {
         self.commit(stage)?;
         let Self { id, writer, mut files, .. } = self;
         let Label { volume: uuid, copy, .. } = *writer.label();
-        let (earlier, state) = {
+        let (earlier, state, untold) = {
             let catalogue = stage.shared.lock();
-            (earlier_volumes(&catalogue, copy)?, transfer_state(&catalogue, copy, last)?)
+            let state = transfer_state(&catalogue, copy, last)?;
+            (earlier_volumes(&catalogue, copy)?, state, untold_changes(stage, &catalogue, copy)?)
         };
         let reader = stage.shared.lock().reader()?;
-        let sealed = match writer.seal(&earlier, state, &mut |out| index::write(&reader, id, out)) {
+        let sealed = match writer.seal(&earlier, state, &mut |out| index::write(&reader, id, untold, out)) {
             Err(volume::Error::Medium(medium::Error::Full { .. })) => {
                 let why = "it has no room for index and trailer; `t2p` reads its segments without them";
                 return give_up(stage, uuid, why).map(|()| None);
@@ -133,7 +143,7 @@ impl Current {
         };
         files.extend([sealed.trailer.index.name.clone(), manifest::TRAILER.to_owned()]);
         let blake3 = &sealed.trailer.index.blake3.0;
-        stage.shared.lock().seal_volume(id, blake3, &files, sealed.bytes, last)?;
+        stage.shared.lock().seal_volume(id, blake3, &files, sealed.bytes, last, untold.last)?;
         let row = stage.shared.lock().volume(uuid)?.ok_or(Error::NoPlan)?;
         let (objects, segments) = (sealed.trailer.objects, sealed.trailer.segments.len());
         let message = format!(
@@ -166,6 +176,16 @@ impl Current {
 /// Takes up the next volume of `copy` that was labelled ahead, or labels the next blank medium, on which this segment finds room;
 /// none if it ends before the label does, and so is given up, or if a stop was requested while a cartridge was waited for.
 pub fn begin(stage: &Write, copy: u32, segment: &SegmentRow) -> Result<Option<Current>> {
+    begin_for(stage, copy, &segment_file(segment)?)
+}
+
+/// Labels the next blank medium of `copy` for a volume that holds no segment and tells only what the source has changed.
+pub fn begin_without_segments(stage: &Write, copy: u32) -> Result<Option<Current>> {
+    let nothing = SegmentFile { number: 0, bytes: 0, blake3: Digest::of(&[]), objects: 0, frames: 0 };
+    begin_for(stage, copy, &nothing)
+}
+
+fn begin_for(stage: &Write, copy: u32, first: &SegmentFile) -> Result<Option<Current>> {
     let in_work = stage.shared.lock().volume_in_work(copy)?;
     if let Some(labelled) = in_work {
         return resume::take_up(stage, &labelled);
@@ -173,7 +193,7 @@ pub fn begin(stage: &Write, copy: u32, segment: &SegmentRow) -> Result<Option<Cu
     let volumes = stage.shared.lock().volumes()?;
     let of_copy = volumes.iter().filter(|row| row.volume.copy == copy);
     let sequence = of_copy.map(|row| row.volume.sequence).max().unwrap_or(0) + 1;
-    let next = change::next_medium(stage, copy, sequence, &segment_file(segment)?)?;
+    let next = change::next_medium(stage, copy, sequence, first)?;
     let Some(Loaded { medium, barcode }) = next else { return Ok(None) };
     let volume = NewVolume { uuid: Uuid::now_v7(), sequence, copy, medium: medium.to_string(), barcode };
     let id = stage.shared.lock().begin_volume(&volume)?;
@@ -224,7 +244,7 @@ pub fn labelled(
 ) -> Result<Current> {
     let files = vec![LABEL.to_owned()];
     stage.shared.lock().label_committed(id, &files, writer.used_bytes())?;
-    Ok(Current::new(id, medium, writer, files))
+    Current::new(stage, id, medium, writer, files)
 }
 
 pub fn label(stage: &Write, volume: &NewVolume, created_at: jiff::Timestamp) -> Label {
@@ -269,6 +289,14 @@ fn earlier_volumes(catalogue: &Catalogue, copy: u32) -> Result<Vec<EarlierVolume
     };
     let volumes = catalogue.volumes()?.into_iter().filter(|row| row.volume.copy == copy);
     Ok(volumes.filter_map(sealed).collect())
+}
+
+/// The changes that the next volume of `copy` tells: as many as take a small part of its room.
+pub fn untold_changes(stage: &Write, catalogue: &Catalogue, copy: u32) -> Result<Untold> {
+    const MOST: u64 = 100_000;
+    const PART: u64 = 10;
+    let room = stage.settings.capacity_bytes.map_or(MOST, |bytes| bytes / PART / volume::CHANGE_BYTES);
+    Ok(catalogue.untold_changes(copy, room.clamp(1, MOST))?)
 }
 
 /// Whether `copy` has all that the transfer will ever have.

@@ -3,6 +3,7 @@
 
 mod batch;
 mod dataset;
+mod notes;
 mod send;
 mod trouble;
 
@@ -19,9 +20,10 @@ use job::{Counter, Journal, Monitor, Stop};
 use pace::Pace;
 
 use self::batch::Batch;
+use self::notes::Notes;
 use self::trouble::Trouble;
 use super::spool::Spool;
-use crate::context::{Target, joined};
+use crate::context::{Target, arrived_whole, joined};
 use crate::error::Result;
 
 const TICK: Duration = Duration::from_millis(100);
@@ -40,8 +42,14 @@ pub struct Deliver<'a> {
     pub stop: Stop,
     /// Set when nothing more will be loaded in this run.
     pub loaded: &'a AtomicBool,
+    /// Set while a segment waits for room in the spool.
+    pub waiting: &'a AtomicBool,
+    /// Whether rejection notes may be sent before the whole transfer has arrived.
+    pub gap_accepted: bool,
     pub instances: AtomicU64,
     pub bytes: AtomicU64,
+    /// Rejection notes that are held back.
+    pub held: AtomicU64,
     /// Whether there is nothing to offer at the moment.
     pub idle: AtomicBool,
     outages: Mutex<Outages>,
@@ -50,6 +58,7 @@ pub struct Deliver<'a> {
     /// Set when no more batches will come.
     produced: AtomicBool,
     trouble: Trouble,
+    notes: Notes,
 }
 
 /// Failures in a row to reach the destination at all.
@@ -71,8 +80,10 @@ impl<'a> Deliver<'a> {
         retry: RetryConfig,
         stop: Stop,
         loaded: &'a AtomicBool,
+        waiting: &'a AtomicBool,
+        gap_accepted: bool,
     ) -> Self {
-        let (instances, bytes, idle, outages, pending, produced) = Default::default();
+        let (instances, bytes, held, idle, outages, pending, produced, notes) = Default::default();
         let trouble = Trouble::new(retry.attempts);
         Self {
             target,
@@ -83,13 +94,17 @@ impl<'a> Deliver<'a> {
             retry,
             stop,
             loaded,
+            waiting,
+            gap_accepted,
             instances,
             bytes,
+            held,
             idle,
             outages,
             pending,
             produced,
             trouble,
+            notes,
         }
     }
 
@@ -121,15 +136,25 @@ impl<'a> Deliver<'a> {
 
     /// Hands out batches, round after round.
     fn produce(&self, batches: &Sender<Batch>) -> Result<()> {
+        // Rejection notes are held back until nothing else is left.
+        let mut notes = false;
         while !self.stop.requested() {
             // In this order: what was loaded before the end of loading is seen by the round behind it.
             let last = self.loaded.load(Ordering::Acquire);
-            let offered = self.round(batches)?;
+            let offered = self.round(batches, notes)?;
             self.wait_for_answers(batches);
-            self.idle.store(offered == 0, Ordering::Relaxed);
             if offered > 0 {
+                self.idle.store(false, Ordering::Relaxed);
+                notes = false;
                 continue;
             }
+            let due = if last { self.has_everything()? } else { self.waiting.load(Ordering::Relaxed) };
+            if due && !notes {
+                notes = true;
+                continue;
+            }
+            self.idle.store(true, Ordering::Relaxed);
+            notes = false;
             if last {
                 break;
             }
@@ -147,7 +172,8 @@ impl<'a> Deliver<'a> {
     }
 
     /// Goes once through everything that the destination still has to get; returns how many objects were offered.
-    fn round(&self, batches: &Sender<Batch>) -> Result<usize> {
+    fn round(&self, batches: &Sender<Batch>, notes: bool) -> Result<usize> {
+        self.held.store(0, Ordering::Relaxed);
         let mut offered = 0;
         let mut after = PlanPosition::default();
         while !self.stop.requested() {
@@ -155,13 +181,18 @@ impl<'a> Deliver<'a> {
             let Some(last) = page.last() else { break };
             after = last.position;
             for study in page {
-                offered += self.study(&study, batches)?;
+                offered += self.study(&study, notes, batches)?;
             }
         }
         Ok(offered)
     }
 
-    fn study(&self, study: &PlannedStudy, batches: &Sender<Batch>) -> Result<usize> {
+    /// Whether nothing of the transfer is still to arrive.
+    fn has_everything(&self) -> Result<bool> {
+        Ok(self.gap_accepted || arrived_whole(&self.journal.lock())?)
+    }
+
+    fn study(&self, study: &PlannedStudy, notes: bool, batches: &Sender<Batch>) -> Result<usize> {
         let mut offered = 0;
         let mut after = InstanceId::default();
         while !self.stop.requested() {
@@ -170,6 +201,11 @@ impl<'a> Deliver<'a> {
             after = last.object.id;
             let mut page = page;
             page.retain(|packed| !self.trouble.leaves(study.id, packed.object.id));
+            if !notes {
+                let all = page.len();
+                page = self.without_notes(page)?;
+                self.held.fetch_add((all - page.len()) as u64, Ordering::Relaxed);
+            }
             offered += page.len();
             for batch in self.batches(study.id, page)? {
                 self.pending.fetch_add(1, Ordering::AcqRel);

@@ -1,0 +1,165 @@
+//! What a comparison changes in the plan: one transaction a study, so that a run that dies has compared it or has not.
+
+use rusqlite::{Connection, params};
+
+use crate::connection::Catalogue;
+use crate::delta::changes::{ChangeClass, NewChange, record};
+use crate::error::Result;
+use crate::ids::{InstanceId, StudyId};
+use crate::plan::{InstanceRow, list};
+use crate::rows::{change, first};
+use crate::states::InstanceState;
+use crate::study::{self, SeriesFinder, StudyRow};
+use crate::transition::{advance, state_of};
+
+/// Why an instance is left out that was planned and is not at the source any more.
+pub const GONE: &str = "deleted at the source before it was fetched";
+
+/// What a delta found of one study of the plan.
+#[derive(Clone)]
+pub struct Finding<'a> {
+    /// The delta.
+    pub delta: u32,
+    /// The study's row.
+    pub study: StudyId,
+    /// What the source says of the study now.
+    pub told: &'a StudyRow,
+    /// The changes of the study as a whole.
+    pub changes: Vec<NewChange<'a>>,
+    /// What its instances came to; none where they were not listed.
+    pub instances: Option<Instances<'a>>,
+}
+
+/// What a second listing of a study's instances came to.
+#[derive(Clone, Default)]
+pub struct Instances<'a> {
+    /// How many it lists.
+    pub listed: u64,
+    /// Those that the plan does not know, or does not know to be listed.
+    pub new: Vec<&'a InstanceRow>,
+    /// Those that the plan knows and the source has not any more, with their SOP Instance UIDs.
+    pub gone: Vec<(InstanceId, &'a str)>,
+    /// Those that were found deleted before and are there again.
+    pub back: Vec<(InstanceId, &'a str)>,
+    /// Those that stay deleted though their study is there again.
+    pub still_gone: Vec<&'a str>,
+}
+
+impl Catalogue {
+    /// Records what a delta found of a study that the source has.
+    pub fn apply_finding(&mut self, finding: &Finding<'_>) -> Result<()> {
+        let Finding { delta, study, told, changes, instances } = finding;
+        self.quick(|tx| {
+            replace(tx, *study, told)?;
+            for change in changes {
+                record(tx, *delta, change)?;
+            }
+            let Some(instances) = instances else { return Ok(()) };
+            let of = |class, sop| NewChange {
+                sop_instance: Some(sop),
+                instances: 1,
+                ..NewChange::of_study(class, &told.uid)
+            };
+            for (id, sop) in &instances.gone {
+                leave_out(tx, *delta, *id)?;
+                record(tx, *delta, &of(ChangeClass::Deleted, sop))?;
+            }
+            for sop in &instances.still_gone {
+                record(tx, *delta, &of(ChangeClass::Deleted, sop))?;
+            }
+            for (id, sop) in &instances.back {
+                take_back(tx, *id)?;
+                record(tx, *delta, &of(ChangeClass::Restored, sop))?;
+            }
+            let mut series = SeriesFinder::default();
+            for row in &instances.new {
+                list(tx, &mut series, *study, row)?;
+            }
+            if !(instances.new.is_empty() && instances.back.is_empty()) {
+                // What failed before it changed is no reason to give up what is new of it.
+                const SQL: &str =
+                    "UPDATE study SET attempts = 0, last_error = NULL WHERE id = ? AND attempts > 0";
+                change(tx, SQL, [study])?;
+            }
+            study::agree(tx, *study, instances.listed)
+        })
+    }
+
+    /// Records that the source has deleted a study with all its instances; returns how many these were.
+    pub fn study_deleted(&mut self, delta: u32, study: StudyId) -> Result<u64> {
+        const THERE: &str = "SELECT id FROM instance WHERE study_id = ? AND gone IS NULL AND listed = 1";
+        self.quick(|tx| {
+            let uid: Option<String> =
+                first(tx, "SELECT uid FROM study WHERE id = ?", [study], |row| row.get(0))?;
+            let there = crate::rows::all(tx, THERE, [study], |row| row.get::<_, InstanceId>(0))?;
+            for id in &there {
+                leave_out(tx, delta, *id)?;
+            }
+            let instances = there.len() as u64;
+            change(tx, "UPDATE study SET gone = ?, listing = 1 WHERE id = ?", params![delta, study])?;
+            let uid = uid.unwrap_or_default();
+            record(tx, delta, &NewChange { instances, ..NewChange::of_study(ChangeClass::Deleted, &uid) })?;
+            Ok(instances)
+        })
+    }
+}
+
+/// Puts what the source says of a study now in the place of what it said before; it is there.
+fn replace(conn: &Connection, id: StudyId, told: &StudyRow) -> Result<()> {
+    let StudyRow {
+        uid: _,
+        patient_id,
+        issuer,
+        patient_name,
+        study_date,
+        study_time,
+        accession,
+        modalities,
+        description,
+        claimed_series,
+        claimed_instances,
+    } = told;
+    change(
+        conn,
+        "UPDATE study SET patient_id = ?, issuer = ?, patient_name = ?, study_date = ?, study_time = ?, accession = ?,
+         modalities = ?, description = ?, claimed_series = ?, claimed_instances = ?, gone = NULL WHERE id = ?",
+        params![
+            patient_id,
+            issuer,
+            patient_name,
+            study_date,
+            study_time,
+            accession,
+            modalities,
+            description,
+            claimed_series,
+            claimed_instances,
+            id
+        ],
+    )?;
+    Ok(())
+}
+
+/// An instance is not at the source any more: what was not fetched yet will never be; what was stays as it is.
+fn leave_out(conn: &Connection, delta: u32, id: InstanceId) -> Result<()> {
+    change(conn, "UPDATE instance SET gone = ? WHERE id = ?", params![delta, id])?;
+    let state = state_of::<InstanceState>(conn, id.0)?;
+    if state == Some(InstanceState::Failed) {
+        advance(conn, id.0, InstanceState::Pending, &[])?;
+    }
+    if matches!(state, Some(InstanceState::Failed | InstanceState::Pending)) {
+        advance(conn, id.0, InstanceState::Excluded, &[("reason = ?", &GONE)])?;
+    }
+    Ok(())
+}
+
+/// An instance is at the source again.
+pub(crate) fn take_back(conn: &Connection, id: InstanceId) -> Result<()> {
+    change(conn, "UPDATE instance SET gone = NULL WHERE id = ?", [id])?;
+    let left_out =
+        first(conn, "SELECT 1 FROM instance WHERE id = ? AND reason = ?", params![id, GONE], |_| Ok(()))?;
+    if left_out.is_some() {
+        advance(conn, id.0, InstanceState::Pending, &[("reason = ?", &None::<String>)])?;
+    }
+    Ok(())
+}

@@ -1,0 +1,107 @@
+//! Deltas: a second listing of the source held against the plan, what it found, and what that does to the balance.
+//!
+//! - [`Delta`] is begun, gone on with after an interruption, and ended
+//! - [`relist`] the second listing, and the pairs to compare
+//! - [`apply`] what a comparison changes, one transaction a study
+//! - [`files`] the same for the files of a folder
+//! - [`changes`] what was found, at either end
+
+pub mod apply;
+pub mod changes;
+pub mod files;
+pub mod relist;
+
+use jiff::Timestamp;
+use rusqlite::{Row, params};
+
+use crate::connection::{Catalogue, Reader};
+use crate::error::Result;
+use crate::rows::{all, change, first};
+use crate::time::Millis;
+
+/// A run of `p2t plan --delta`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delta {
+    /// Its number, from 1.
+    pub id: u32,
+    /// When the listing before it began; none if that is not on record.
+    pub since: Option<Timestamp>,
+    /// When it began.
+    pub begun_at: Timestamp,
+    /// When the studies were listed.
+    pub listed_at: Option<Timestamp>,
+    /// When all was compared; none if it was cut off.
+    pub ended_at: Option<Timestamp>,
+    /// Studies that had not changed.
+    pub unchanged: u64,
+}
+
+/// The catalogue's key for when the plan's own listing began.
+const PLANNED: &str = "planned_at";
+
+impl Catalogue {
+    /// Notes that a listing for the plan begins; the first one counts.
+    pub fn planning_begins(&mut self) -> Result<()> {
+        if self.job(PLANNED)?.is_none() {
+            self.set_job(PLANNED, &Timestamp::now().to_string())?;
+        }
+        Ok(())
+    }
+
+    /// Begins a delta, or goes on with one that was cut off: what that one recorded stays, and the source is listed anew.
+    pub fn begin_delta(&mut self) -> Result<Delta> {
+        let planned = self.job(PLANNED)?.and_then(|text| text.parse::<Timestamp>().ok());
+        self.quick(|tx| {
+            change(tx, "DELETE FROM relisted", [])?;
+            let again = "UPDATE delta SET begun_at = ? WHERE ended_at IS NULL";
+            if change(tx, again, [Millis::now()])? == 0 {
+                change(
+                    tx,
+                    "INSERT INTO delta (since, begun_at) VALUES (ifnull((SELECT max(begun_at) FROM delta), ?), ?)",
+                    params![planned.map(Millis), Millis::now()],
+                )?;
+            }
+            let begun = first(tx, &format!("{SELECT} WHERE ended_at IS NULL"), [], delta)?;
+            begun.ok_or_else(|| crate::Error::Unknown { what: "delta", id: "new".to_owned() })
+        })
+    }
+
+    /// Notes that the second listing has come to its end.
+    pub fn delta_listed(&mut self, id: u32) -> Result<()> {
+        self.quick(|tx| {
+            change(tx, "UPDATE delta SET listed_at = ? WHERE id = ?", params![Millis::now(), id])?;
+            Ok(())
+        })
+    }
+
+    /// Ends a delta, durably.
+    pub fn end_delta(&mut self, id: u32, unchanged: u64) -> Result<()> {
+        const SQL: &str = "UPDATE delta SET ended_at = ?, unchanged = ? WHERE id = ?";
+        self.durable(|tx| {
+            change(tx, "DELETE FROM relisted", [])?;
+            change(tx, SQL, params![Millis::now(), unchanged, id])?;
+            Ok(())
+        })
+    }
+}
+
+impl Reader {
+    /// All deltas, oldest first.
+    pub fn deltas(&self) -> Result<Vec<Delta>> {
+        all(&self.conn, &format!("{SELECT} ORDER BY id"), [], delta)
+    }
+}
+
+const SELECT: &str = "SELECT id, since, begun_at, listed_at, ended_at, unchanged FROM delta";
+
+fn delta(row: &Row<'_>) -> rusqlite::Result<Delta> {
+    let time = |at| Ok::<_, rusqlite::Error>(row.get::<_, Option<Millis>>(at)?.map(|at| at.0));
+    Ok(Delta {
+        id: row.get(0)?,
+        since: time(1)?,
+        begun_at: row.get::<_, Millis>(2)?.0,
+        listed_at: time(3)?,
+        ended_at: time(4)?,
+        unchanged: row.get(5)?,
+    })
+}

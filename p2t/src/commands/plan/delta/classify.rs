@@ -1,0 +1,108 @@
+//! What a second listing of a study comes to, held against the plan. Pure: whoever asks and records is elsewhere.
+
+use std::collections::HashSet;
+
+use catalogue::StudyRow;
+use catalogue::delta::apply::Instances;
+use catalogue::delta::relist::{KnownInstance, KnownStudy};
+use catalogue::plan::InstanceRow;
+use jiff::civil::Date;
+use manifest::Study;
+
+/// Which studies are looked at instance by instance, though their counts have not changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Look {
+    /// All.
+    Deep,
+    /// Those of this day and later, and those without a date: an image that takes another's place leaves counts alone.
+    Since(Date),
+}
+
+/// Whether the instances of a study must be listed again to know whether they have changed.
+pub fn needs_instances(known: &KnownStudy, told: &StudyRow, look: Look) -> bool {
+    let recent = match look {
+        Look::Deep => true,
+        Look::Since(day) => told.study_date.as_deref().and_then(date).is_none_or(|date| date >= day),
+    };
+    let counts_agree = told.claimed_instances.is_some()
+        && told.claimed_instances == known.agreed_instances
+        && (told.claimed_series.is_none()
+            || known.agreed_series.is_none()
+            || told.claimed_series == known.agreed_series);
+    recent || known.gone || !counts_agree || told.modalities != known.study.modalities
+}
+
+/// A date as DICOM writes it (PS3.5 section 6.2, DA).
+fn date(text: &str) -> Option<Date> {
+    Date::strptime("%Y%m%d", text.trim()).ok()
+}
+
+/// The keys by which the source knows the study and that it has changed, as they were and as they are; none if they are
+/// what they were.
+pub fn reidentified(known: &StudyRow, told: &StudyRow) -> Option<(Study, Study)> {
+    let (mut old, mut new) = (Study::default(), Study::default());
+    let mut differ = false;
+    for ((was, is), (old, new)) in
+        keys(known).into_iter().zip(keys(told)).zip(fields(&mut old).into_iter().zip(fields(&mut new)))
+    {
+        if was != is {
+            differ = true;
+            (*old, *new) = (was.as_deref().map(cut), is.as_deref().map(cut));
+        }
+    }
+    differ.then_some((old, new))
+}
+
+/// Longer than any of these values may be (PS3.5 section 6.2), and short enough for a line of an index.
+fn cut(value: &str) -> String {
+    const LONGEST: usize = 256;
+    value.chars().take(LONGEST).collect()
+}
+
+/// As [`reidentified`], by the keys of the patient and the order alone: files of one study may differ in the others.
+pub fn identity(known: &StudyRow, told: &StudyRow) -> Option<(Study, Study)> {
+    let of_order = |row: &StudyRow| StudyRow {
+        patient_id: row.patient_id.clone(),
+        issuer: row.issuer.clone(),
+        patient_name: row.patient_name.clone(),
+        accession: row.accession.clone(),
+        ..StudyRow::default()
+    };
+    reidentified(&of_order(known), &of_order(told))
+}
+
+/// In the order of [`fields`].
+fn keys(study: &StudyRow) -> [&Option<String>; 7] {
+    let StudyRow { patient_id, issuer, patient_name, study_date, study_time, accession, description, .. } =
+        study;
+    [patient_id, issuer, patient_name, study_date, study_time, accession, description]
+}
+
+fn fields(study: &mut Study) -> [&mut Option<String>; 7] {
+    let Study { uid: _, patient_id, issuer, patient_name, date, time, accession, description } = study;
+    [patient_id, issuer, patient_name, date, time, accession, description]
+}
+
+/// Holds the instances that the source lists now against those of the plan, by SOP Instance UID: which series it names for
+/// an instance is a claim, and the object knows better. `study_was_gone`: the study as a whole had been deleted.
+pub fn instances<'a>(
+    known: &'a [KnownInstance],
+    told: &'a [InstanceRow],
+    study_was_gone: bool,
+) -> Instances<'a> {
+    let is_told: HashSet<&str> = told.iter().map(|row| row.sop_instance.as_str()).collect();
+    let mut is_known = HashSet::new();
+    let mut found = Instances { listed: told.len() as u64, ..Instances::default() };
+    for KnownInstance { id, sop_instance, gone } in known {
+        let sop = sop_instance.as_str();
+        is_known.insert(sop);
+        match (is_told.contains(sop), gone) {
+            (true, true) => found.back.push((*id, sop)),
+            (false, false) => found.gone.push((*id, sop)),
+            (false, true) if study_was_gone => found.still_gone.push(sop),
+            (true, false) | (false, true) => {}
+        }
+    }
+    found.new = told.iter().filter(|row| !is_known.contains(row.sop_instance.as_str())).collect();
+    found
+}

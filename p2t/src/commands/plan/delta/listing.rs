@@ -1,0 +1,100 @@
+//! The second listing of a PACS: its studies go into the catalogue, to be compared there.
+
+use archive::{Cause, Listing, Source};
+use catalogue::plan::{InstanceRow, QueryRow};
+use catalogue::{Catalogue, OddityState, StudyRow};
+use job::config::SelectionConfig;
+use job::{Counter, Monitor, Stop};
+
+use crate::error::Result;
+
+/// Studies are kept in groups of this many.
+const GROUP: usize = 500;
+
+/// Lists the studies that the selection takes.
+pub fn list(
+    monitor: &dyn Monitor,
+    stop: &Stop,
+    source: &dyn Source,
+    selection: &SelectionConfig,
+    catalogue: &mut Catalogue,
+) -> Result<()> {
+    let mut relisting = Relisting { monitor, catalogue, studies: Vec::new() };
+    let listed = source.list(selection, &mut relisting, &|| stop.requested());
+    relisting.flush().map_err(archive::Error::Taker)?;
+    Ok(listed?)
+}
+
+struct Relisting<'a> {
+    monitor: &'a dyn Monitor,
+    catalogue: &'a mut Catalogue,
+    studies: Vec<StudyRow>,
+}
+
+impl Relisting<'_> {
+    fn flush(&mut self) -> Result<(), Cause> {
+        self.monitor.count(Counter::Listed, self.studies.len() as u64);
+        Ok(self.catalogue.relist(self.studies.drain(..))?)
+    }
+}
+
+impl Listing for Relisting<'_> {
+    fn study(&mut self, study: StudyRow) -> Result<(), Cause> {
+        self.studies.push(study);
+        if self.studies.len() >= GROUP { self.flush() } else { Ok(()) }
+    }
+
+    /// A PACS lists no files.
+    fn file(&mut self, study: StudyRow, _: InstanceRow) -> Result<(), Cause> {
+        self.study(study)
+    }
+
+    fn oddity(
+        &mut self,
+        source_ref: &[u8],
+        bytes: Option<u64>,
+        state: OddityState,
+        reason: &str,
+    ) -> Result<(), Cause> {
+        Ok(self.catalogue.record_oddity(source_ref, bytes, state, reason)?)
+    }
+
+    fn query(&mut self, query: QueryRow) -> Result<(), Cause> {
+        Ok(self.catalogue.record_query(&query)?)
+    }
+}
+
+/// Asks for one study by its UID; none if the source does not have it.
+pub fn ask(source: &dyn Source, study_uid: &str) -> Result<Option<StudyRow>> {
+    let selection = SelectionConfig { study_uids: vec![study_uid.to_owned()], ..SelectionConfig::default() };
+    let mut one = One { study_uid, found: None };
+    source.list(&selection, &mut one, &|| false)?;
+    Ok(one.found)
+}
+
+/// Takes the one study that was asked for; a PACS may answer with others too.
+struct One<'a> {
+    study_uid: &'a str,
+    found: Option<StudyRow>,
+}
+
+impl Listing for One<'_> {
+    fn study(&mut self, study: StudyRow) -> Result<(), Cause> {
+        if study.uid == self.study_uid {
+            self.found = Some(study);
+        }
+        Ok(())
+    }
+
+    fn file(&mut self, study: StudyRow, _: InstanceRow) -> Result<(), Cause> {
+        self.study(study)
+    }
+
+    fn oddity(&mut self, _: &[u8], _: Option<u64>, _: OddityState, _: &str) -> Result<(), Cause> {
+        Ok(())
+    }
+
+    fn query(&mut self, _: QueryRow) -> Result<(), Cause> {
+        Ok(())
+    }
+}

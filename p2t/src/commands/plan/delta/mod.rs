@@ -1,0 +1,250 @@
+//! `p2t plan --delta`: lists the source once more and takes note of what has changed since it was planned.
+//!
+//! ```text
+//! list studies -> new | not listed any more -> ask by UID -> deleted
+//!                     | listed in other words, or in doubt -> list instances -> grew, shrank, reidentified
+//! ```
+//! Each study is compared and recorded in one transaction. A run that dies is gone on with by the next one, which lists the
+//! source anew and finds in the plan what the last one has recorded.
+
+mod classify;
+mod files;
+mod listing;
+mod summary;
+#[cfg(test)]
+mod tests;
+
+use archive::{Outlook, Source};
+use catalogue::delta::Delta;
+use catalogue::delta::apply::{Finding, Instances};
+use catalogue::delta::changes::NewChange;
+use catalogue::delta::relist::KnownStudy;
+use catalogue::{Catalogue, ChangeClass, PlanPosition, StudyId, StudyListing, StudyRow};
+use jiff::ToSpan;
+use job::config::SelectionConfig;
+use job::{Counter, Monitor, NodeOrPath, Outcome, Stop};
+use manifest::Study;
+use serde_json::Value;
+
+use self::classify::Look;
+use super::{enumerate, note};
+use crate::context::Context;
+use crate::error::{Error, Result};
+
+/// Studies compared or added at once.
+const PAGE: usize = 200;
+
+/// What a delta came to besides what the catalogue tells of it.
+#[derive(Default)]
+struct Outlined {
+    unchanged: u64,
+    /// What is in the way of a delta that misses nothing.
+    problems: Vec<String>,
+}
+
+pub fn run(
+    context: &Context,
+    source: &dyn Source,
+    selection: &SelectionConfig,
+    catalogue: &mut Catalogue,
+    deep: bool,
+) -> Result<Outcome<Value>> {
+    if catalogue.studies(PlanPosition::default(), 1)?.is_empty() {
+        return Err(Error::NoPlan);
+    }
+    let delta = catalogue.begin_delta()?;
+    let (monitor, stop) = (context.monitor.as_ref(), &context.stop);
+    let look = look(context, deep);
+    let comparing = Comparing { monitor, stop, source, catalogue, delta: &delta, look };
+    let of_files = matches!(context.config.source.node, Some(NodeOrPath::Path(_)));
+    let mut outlined = if of_files { comparing.files(selection)? } else { comparing.studies(selection)? };
+    context.monitor.phase("list instances");
+    outlined.problems.extend(enumerate(context, source, catalogue)?.problem());
+    for problem in &outlined.problems {
+        note(catalogue, "delta-in-doubt", problem.clone())?;
+    }
+    catalogue.end_delta(delta.id, outlined.unchanged)?;
+    summary::record(catalogue, delta.id, outlined.unchanged)?;
+    summary::outcome(catalogue, delta.id, &outlined)
+}
+
+fn look(context: &Context, deep: bool) -> Look {
+    let days = i64::from(context.config.delta.recent_days);
+    let today = jiff::Zoned::now().date();
+    match today.checked_sub(days.days()) {
+        Ok(since) if !deep => Look::Since(since),
+        _ => Look::Deep,
+    }
+}
+
+struct Comparing<'a> {
+    monitor: &'a dyn Monitor,
+    stop: &'a Stop,
+    source: &'a dyn Source,
+    catalogue: &'a mut Catalogue,
+    delta: &'a Delta,
+    look: Look,
+}
+
+impl Comparing<'_> {
+    /// Against a PACS.
+    fn studies(mut self, selection: &SelectionConfig) -> Result<Outlined> {
+        let mut outlined = Outlined::default();
+        self.monitor.phase("list");
+        match listing::list(self.monitor, self.stop, self.source, selection, self.catalogue) {
+            Ok(()) => {
+                self.monitor.phase("look for deleted studies");
+                self.not_listed(selection, &mut outlined)?;
+            }
+            Err(Error::Archive(error @ archive::Error::CutShort { .. })) => {
+                outlined.problems.push(format!(
+                    "{error}; what was not listed is not taken for deleted, and may have changed"
+                ));
+            }
+            Err(error) => return Err(error),
+        }
+        self.catalogue.delta_listed(self.delta.id)?;
+        while self.catalogue.plan_new_studies(self.delta.id, PAGE)? > 0 {
+            self.stop_here()?;
+        }
+        self.monitor.phase("compare");
+        self.listed(&mut outlined)?;
+        Ok(outlined)
+    }
+
+    fn stop_here(&self) -> Result<()> {
+        if self.stop.requested() { Err(archive::Error::Stopped.into()) } else { Ok(()) }
+    }
+
+    /// Studies that the listing lacks: each is asked for once more, by its UID alone.
+    fn not_listed(&mut self, selection: &SelectionConfig, outlined: &mut Outlined) -> Result<()> {
+        let mut after = StudyId::default();
+        loop {
+            let page = self.catalogue.studies_not_relisted(after, PAGE)?;
+            let Some(last) = page.last() else { return Ok(()) };
+            after = last.id;
+            for known in page.into_iter().filter(|known| is_selected(selection, &known.study)) {
+                self.stop_here()?;
+                let uid = &known.study.uid;
+                match listing::ask(self.source, uid) {
+                    // The selection takes it no more, or the listing missed it.
+                    Ok(Some(told)) => self.catalogue.relist([told])?,
+                    Ok(None) => self.deleted(&known)?,
+                    Err(Error::Archive(error)) if error.outlook() == Outlook::Permanent => {
+                        outlined.in_doubt(uid, &error);
+                    }
+                    Err(error) => return Err(error),
+                }
+            }
+        }
+    }
+
+    fn deleted(&mut self, known: &KnownStudy) -> Result<()> {
+        self.catalogue.study_deleted(self.delta.id, known.id)?;
+        tracing::info!(study = known.study.uid, "not at the source any more");
+        Ok(())
+    }
+
+    fn listed(&mut self, outlined: &mut Outlined) -> Result<()> {
+        let mut after = StudyId::default();
+        loop {
+            let page = self.catalogue.relisted_studies(after, PAGE)?;
+            let Some((last, _)) = page.last() else { return Ok(()) };
+            after = last.id;
+            for (known, told) in &page {
+                self.stop_here()?;
+                // Its instances are listed for the first time behind all this.
+                if known.listing == StudyListing::Listed {
+                    continue;
+                }
+                match self.compare(known, told) {
+                    Ok(true) => outlined.unchanged += 1,
+                    Ok(false) => {}
+                    Err(Error::Archive(error)) if error.outlook() == Outlook::Permanent => {
+                        outlined.in_doubt(&told.uid, &error);
+                    }
+                    Err(error) => return Err(error),
+                }
+                self.monitor.count(Counter::Listed, 1);
+            }
+        }
+    }
+
+    /// Compares one study and records what has changed; says whether nothing has.
+    fn compare(&mut self, known: &KnownStudy, told: &StudyRow) -> Result<bool> {
+        let keys = classify::reidentified(&known.study, told);
+        let listing = if classify::needs_instances(known, told, self.look) {
+            let listing = self.source.list_study(&told.uid)?;
+            for query in &listing.queries {
+                self.catalogue.record_query(query)?;
+            }
+            Some(listing.instances)
+        } else {
+            None
+        };
+        let instances = self.catalogue.known_instances(known.id)?;
+        let instances = listing.as_ref().map(|told| classify::instances(&instances, told, known.gone));
+        let changes = changes(told, known.gone, keys.as_ref(), instances.as_ref())?;
+        let is_unchanged = changes.is_empty();
+        if is_unchanged && instances.is_none() {
+            return Ok(true);
+        }
+        let finding = Finding { delta: self.delta.id, study: known.id, told, changes, instances };
+        self.catalogue.apply_finding(&finding)?;
+        Ok(is_unchanged)
+    }
+}
+
+/// What has changed of a study as a whole.
+fn changes<'a>(
+    told: &'a StudyRow,
+    was_gone: bool,
+    keys: Option<&(Study, Study)>,
+    instances: Option<&Instances<'_>>,
+) -> Result<Vec<NewChange<'a>>> {
+    let of = |class| NewChange::of_study(class, &told.uid);
+    let mut changes = Vec::new();
+    if was_gone {
+        changes.push(of(ChangeClass::Restored));
+    }
+    if let Some(keys) = keys {
+        changes.push(NewChange { keys: Some(in_json(keys)?), ..of(ChangeClass::Reidentified) });
+    }
+    if let Some(instances) = instances {
+        let back = if was_gone { 0 } else { instances.back.len() };
+        for (class, count) in
+            [(ChangeClass::Grew, instances.new.len() + back), (ChangeClass::Shrank, instances.gone.len())]
+        {
+            if count > 0 {
+                changes.push(NewChange { instances: count as u64, ..of(class) });
+            }
+        }
+    }
+    Ok(changes)
+}
+
+/// Keys before and after, as the catalogue holds them.
+fn in_json((old, new): &(Study, Study)) -> Result<(String, String)> {
+    let text = |study: &Study| serde_json::to_string(study).map_err(Error::Keys);
+    Ok((text(old)?, text(new)?))
+}
+
+/// Whether the selection can have taken a study, as far as its date tells: another's absence from the listing says nothing.
+fn is_selected(selection: &SelectionConfig, study: &StudyRow) -> bool {
+    let text = |date: jiff::civil::Date| date.strftime("%Y%m%d").to_string();
+    let date = study.study_date.as_deref().unwrap_or_default();
+    let from = selection.study_date_from.map(text);
+    let to = selection.study_date_to.map(text);
+    let any = from.is_none() && to.is_none();
+    any || !date.is_empty() && from.is_none_or(|from| *date >= *from) && to.is_none_or(|to| *date <= *to)
+}
+
+impl Outlined {
+    const MOST: usize = 20;
+
+    fn in_doubt(&mut self, study_uid: &str, error: &archive::Error) {
+        if self.problems.len() < Self::MOST {
+            self.problems.push(format!("study {study_uid} could not be compared: {error}"));
+        }
+    }
+}

@@ -1,0 +1,331 @@
+//! Deltas against an archive that is made up: what it holds before and after, and what the delta says of it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
+
+use archive::{Error, Intake, Listing, Retrieve, RetrieveEnd, Source, StudyListing};
+use catalogue::balance::Stage;
+use catalogue::plan::InstanceRow;
+use catalogue::{Catalogue, ChangeClass, InstanceState, PlanPosition, StudyRow};
+use jiff::civil::date;
+use job::config::SelectionConfig;
+use job::{Stop, Void};
+use proptest::prelude::*;
+use tempfile::TempDir;
+
+use super::classify::Look;
+use super::*;
+
+/// Long before any image is made up.
+const QUIET: Look = Look::Since(date(2030, 1, 1));
+
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+struct Held {
+    patient: u8,
+    images: BTreeSet<u8>,
+    /// Whether it tells how many images a study has.
+    counts: bool,
+}
+
+type Holds = BTreeMap<u8, Held>;
+
+/// A PACS, and the studies whose images it was asked for.
+struct MadeUp {
+    holds: Holds,
+    asked: Mutex<Vec<String>>,
+    cut_short: bool,
+}
+
+impl MadeUp {
+    fn new(holds: &Holds) -> Self {
+        Self { holds: holds.clone(), asked: Mutex::default(), cut_short: false }
+    }
+
+    fn row(study: u8, held: &Held) -> StudyRow {
+        StudyRow {
+            uid: uid(study),
+            patient_id: Some(format!("P{}", held.patient)),
+            study_date: Some("20200101".into()),
+            claimed_series: held.counts.then_some(1),
+            claimed_instances: held.counts.then_some(held.images.len() as u64),
+            ..StudyRow::default()
+        }
+    }
+}
+
+fn uid(study: u8) -> String {
+    format!("1.2.{study}")
+}
+
+impl Source for MadeUp {
+    fn describe(&self) -> String {
+        "MADE UP".to_owned()
+    }
+
+    fn answers(&self) -> bool {
+        true
+    }
+
+    fn list(
+        &self,
+        selection: &SelectionConfig,
+        listing: &mut dyn Listing,
+        _: &dyn Fn() -> bool,
+    ) -> Result<(), Error> {
+        let wanted =
+            |study: u8| selection.study_uids.is_empty() || selection.study_uids.contains(&uid(study));
+        let all = self.holds.iter().filter(|(study, _)| wanted(**study));
+        // One that cuts its answer short leaves out what comes late.
+        let most = if self.cut_short && selection.study_uids.is_empty() { 1 } else { usize::MAX };
+        for (study, held) in all.take(most) {
+            listing.study(Self::row(*study, held)).map_err(Error::Taker)?;
+        }
+        if most == 1 {
+            let status = dimse::Status::OUT_OF_RESOURCES;
+            return Err(Error::CutShort { node: "MADE UP".into(), level: "STUDY", status, rows: 1 });
+        }
+        Ok(())
+    }
+
+    fn list_study(&self, study_uid: &str) -> Result<StudyListing, Error> {
+        self.asked.lock().unwrap().push(study_uid.to_owned());
+        let held = self.holds.iter().find(|(study, _)| uid(**study) == study_uid);
+        let images = held.map(|(_, held)| held.images.clone()).unwrap_or_default();
+        let instance = |image: u8| InstanceRow {
+            series_uid: format!("{study_uid}.1"),
+            sop_instance: format!("{study_uid}.1.{image}"),
+            ..InstanceRow::default()
+        };
+        Ok(StudyListing { instances: images.into_iter().map(instance).collect(), queries: Vec::new() })
+    }
+
+    fn retrieve(
+        &self,
+        _: Retrieve<'_>,
+        _: &Arc<dyn Intake>,
+        _: &dyn Fn() -> bool,
+    ) -> Result<RetrieveEnd, Error> {
+        Ok(RetrieveEnd::default())
+    }
+}
+
+struct Lab {
+    catalogue: Catalogue,
+    _dir: TempDir,
+}
+
+impl Lab {
+    /// A plan of what the archive holds.
+    fn planned(holds: &Holds) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let mut catalogue = Catalogue::open(&dir.path().join("catalogue.sqlite")).unwrap();
+        let rows = holds.iter().map(|(study, held)| MadeUp::row(*study, held));
+        catalogue.upsert_studies(rows).unwrap();
+        let mut lab = Self { catalogue, _dir: dir };
+        lab.enumerate(&MadeUp::new(holds));
+        lab
+    }
+
+    fn enumerate(&mut self, source: &MadeUp) {
+        for study in self.catalogue.studies_not_enumerated(PlanPosition::default(), 1000).unwrap() {
+            let listing = source.list_study(&study.study.uid).unwrap();
+            self.catalogue.record_instances(study.id, listing.instances).unwrap();
+        }
+    }
+
+    fn delta(&mut self, source: &MadeUp, look: Look) -> (Outlined, BTreeMap<(ChangeClass, String), u64>) {
+        self.delta_of(source, look, &SelectionConfig::default())
+    }
+
+    fn delta_of(
+        &mut self,
+        source: &MadeUp,
+        look: Look,
+        selection: &SelectionConfig,
+    ) -> (Outlined, BTreeMap<(ChangeClass, String), u64>) {
+        let delta = self.catalogue.begin_delta().unwrap();
+        let (stop, monitor) = (Stop::new(), Void);
+        let comparing = Comparing {
+            monitor: &monitor,
+            stop: &stop,
+            source,
+            catalogue: &mut self.catalogue,
+            delta: &delta,
+            look,
+        };
+        let outlined = comparing.studies(selection).unwrap();
+        self.enumerate(source);
+        self.catalogue.end_delta(delta.id, outlined.unchanged).unwrap();
+        assert!(self.catalogue.balance(Stage::Export).unwrap().holds());
+        (outlined, self.found(delta.id))
+    }
+
+    /// The changes of studies as a whole, with the number of instances.
+    fn found(&self, delta: u32) -> BTreeMap<(ChangeClass, String), u64> {
+        use ChangeClass::{Deleted, Grew, New, Reidentified, Restored, Shrank};
+        let mut found = BTreeMap::new();
+        for class in [New, Grew, Shrank, Reidentified, Deleted, Restored] {
+            self.catalogue
+                .each_change(class, |change| {
+                    if change.delta == delta && change.sop_instance.is_none() {
+                        let twice = found.insert((class, change.study_uid.clone()), change.instances);
+                        assert!(twice.is_none(), "{change:?} is recorded twice");
+                    }
+                    Ok::<_, catalogue::Error>(())
+                })
+                .unwrap();
+        }
+        found
+    }
+
+    fn in_state(&self, wanted: InstanceState) -> u64 {
+        let states = self.catalogue.instance_states().unwrap();
+        states.iter().find(|(state, _)| *state == wanted).map_or(0, |(_, count)| *count)
+    }
+}
+
+fn held(patient: u8, images: impl IntoIterator<Item = u8>) -> Held {
+    Held { patient, images: images.into_iter().collect(), counts: true }
+}
+
+/// What a delta must find between two states of an archive, as the words have it.
+fn expected(before: &Holds, after: &Holds) -> BTreeMap<(ChangeClass, String), u64> {
+    let mut expected = BTreeMap::new();
+    let studies: BTreeSet<u8> = before.keys().chain(after.keys()).copied().collect();
+    for study in studies {
+        let mut put = |class, instances: usize| {
+            expected.insert((class, uid(study)), instances as u64);
+        };
+        match (before.get(&study), after.get(&study)) {
+            (None, Some(_)) => put(ChangeClass::New, 0),
+            (Some(was), None) => put(ChangeClass::Deleted, was.images.len()),
+            (Some(was), Some(is)) => {
+                if was.patient != is.patient {
+                    put(ChangeClass::Reidentified, 0);
+                }
+                let (more, less) =
+                    (is.images.difference(&was.images).count(), was.images.difference(&is.images).count());
+                if more > 0 {
+                    put(ChangeClass::Grew, more);
+                }
+                if less > 0 {
+                    put(ChangeClass::Shrank, less);
+                }
+            }
+            (None, None) => {}
+        }
+    }
+    expected
+}
+
+fn some_holdings() -> impl Strategy<Value = Holds> {
+    let images = proptest::collection::btree_set(0u8..6, 1..5);
+    let held = (0u8..3, images, any::<bool>()).prop_map(|(patient, images, counts)| Held {
+        patient,
+        images,
+        counts,
+    });
+    proptest::collection::btree_map(0u8..8, held, 1..7)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_deep_delta_finds_exactly_what_has_changed_and_the_next_one_nothing(
+        before in some_holdings(), after in some_holdings(),
+    ) {
+        let mut lab = Lab::planned(&before);
+        let (outlined, found) = lab.delta(&MadeUp::new(&after), Look::Deep);
+        let expected = expected(&before, &after);
+        prop_assert_eq!(&found, &expected);
+        let changed: BTreeSet<&String> = expected.keys().map(|(_, study)| study).collect();
+        let same = after.keys().filter(|study| !changed.contains(&uid(**study))).count();
+        prop_assert_eq!(outlined.unchanged, same as u64);
+        let (again, nothing) = lab.delta(&MadeUp::new(&after), Look::Deep);
+        prop_assert_eq!(nothing, BTreeMap::new());
+        prop_assert_eq!(again.unchanged, after.len() as u64);
+        // Nothing was fetched: what is pending is what the archive holds, the rest is left out with its reason.
+        let images: usize = after.values().map(|held| held.images.len()).sum();
+        prop_assert_eq!(lab.in_state(InstanceState::Pending), images as u64);
+    }
+}
+
+#[test]
+fn only_studies_in_doubt_are_asked_for_their_images() {
+    let mut holds: Holds = (0..20).map(|study| (study, held(1, 0..3))).collect();
+    let mut lab = Lab::planned(&holds);
+    holds.insert(3, held(1, 0..4));
+    holds.insert(4, held(2, 0..3));
+    holds.insert(5, Held { counts: false, ..held(1, 0..3) });
+    // As many images as before, and another one among them.
+    holds.insert(6, held(1, [0, 1, 9]));
+    let source = MadeUp::new(&holds);
+    let (outlined, found) = lab.delta(&source, QUIET);
+    assert_eq!(*source.asked.lock().unwrap(), [uid(3), uid(5)]);
+    let expected = [((ChangeClass::Grew, uid(3)), 1), ((ChangeClass::Reidentified, uid(4)), 0)];
+    assert_eq!(found, BTreeMap::from(expected));
+    assert_eq!(outlined.unchanged, 18);
+    // Its images are looked at when it is recent.
+    let (_, found) = lab.delta(&MadeUp::new(&holds), Look::Since(date(2020, 1, 1)));
+    let expected = [((ChangeClass::Grew, uid(6)), 1), ((ChangeClass::Shrank, uid(6)), 1)];
+    assert_eq!(found, BTreeMap::from(expected));
+}
+
+#[test]
+fn a_listing_that_is_cut_short_deletes_nothing() {
+    let holds: Holds = (0..5).map(|study| (study, held(1, 0..3))).collect();
+    let mut lab = Lab::planned(&holds);
+    let source = MadeUp { cut_short: true, ..MadeUp::new(&BTreeMap::from([(0, held(1, 0..3))])) };
+    let (outlined, found) = lab.delta(&source, QUIET);
+    assert_eq!(found, BTreeMap::new());
+    assert!(outlined.problems[0].contains("not taken for deleted"), "{:?}", outlined.problems);
+}
+
+#[test]
+fn what_the_selection_takes_no_more_is_not_deleted() {
+    let holds: Holds = (0..3).map(|study| (study, held(1, 0..3))).collect();
+    let mut lab = Lab::planned(&holds);
+    let narrow = SelectionConfig { study_uids: vec![uid(0)], ..SelectionConfig::default() };
+    let (outlined, found) = lab.delta_of(&MadeUp::new(&holds), QUIET, &narrow);
+    assert_eq!((found, outlined.unchanged), (BTreeMap::new(), 3));
+}
+
+#[test]
+fn what_is_deleted_before_it_is_fetched_is_left_out_and_comes_back() {
+    let holds: Holds = BTreeMap::from([(0, held(1, 0..3)), (1, held(1, 0..2))]);
+    let mut lab = Lab::planned(&holds);
+    let (_, found) = lab.delta(&MadeUp::new(&BTreeMap::from([(0, held(1, 0..1))])), QUIET);
+    let expected = [((ChangeClass::Shrank, uid(0)), 2), ((ChangeClass::Deleted, uid(1)), 2)];
+    assert_eq!(found, BTreeMap::from(expected));
+    assert_eq!((lab.in_state(InstanceState::Pending), lab.in_state(InstanceState::Excluded)), (1, 4));
+    let deleted = |lab: &Lab, study, image| {
+        let sop = format!("{}.1.{image}", uid(study));
+        lab.catalogue.deleted_at_source(&uid(study), &sop).unwrap().is_some()
+    };
+    assert!(!deleted(&lab, 0, 0) && deleted(&lab, 0, 1) && deleted(&lab, 1, 0));
+
+    // All but one image of each is there again.
+    let (_, found) =
+        lab.delta(&MadeUp::new(&BTreeMap::from([(0, held(1, 0..2)), (1, held(1, 1..2))])), QUIET);
+    let expected = [((ChangeClass::Grew, uid(0)), 1), ((ChangeClass::Restored, uid(1)), 0)];
+    assert_eq!(found, BTreeMap::from(expected));
+    assert_eq!((lab.in_state(InstanceState::Pending), lab.in_state(InstanceState::Excluded)), (3, 2));
+    assert!(!deleted(&lab, 0, 1) && deleted(&lab, 0, 2) && deleted(&lab, 1, 0) && !deleted(&lab, 1, 1));
+}
+
+#[test]
+fn a_delta_that_was_cut_off_is_gone_on_with() {
+    let mut holds: Holds = (0..4).map(|study| (study, held(1, 0..3))).collect();
+    let mut lab = Lab::planned(&holds);
+    let begun = lab.catalogue.begin_delta().unwrap();
+    lab.catalogue.relist([MadeUp::row(9, &held(1, 0..1))]).unwrap();
+    lab.catalogue.plan_new_studies(begun.id, 10).unwrap();
+    holds.insert(9, held(1, 0..1));
+    holds.remove(&0);
+    let (_, found) = lab.delta(&MadeUp::new(&holds), QUIET);
+    let expected = [((ChangeClass::New, uid(9)), 0), ((ChangeClass::Deleted, uid(0)), 3)];
+    assert_eq!(found, BTreeMap::from(expected));
+    let deltas = lab.catalogue.deltas().unwrap();
+    assert!(deltas.len() == 1 && deltas[0].ended_at.is_some(), "{deltas:?}");
+}

@@ -1,0 +1,181 @@
+//! Deltas: what a PACS changes while the volumes are on the road is found, carried and told; exactly that.
+#![allow(clippy::expect_used, reason = "helpers of tests fail as tests do")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use e2e::changing::{Delta, INSTANCES, Scale, Site, instance};
+use e2e::disk::scratch;
+use e2e::orthanc::Orthanc;
+use e2e::program::{Exit, Program};
+use e2e::random::Random;
+use e2e::transfer::{self, text};
+use serde_json::{Value, json};
+
+const SCALE: Scale = Scale { studies: 200, new: 20, grew: 15, shrank: 10, deleted: 8, reidentified: 12 };
+
+fn in_volume(t2p: &Program, volume: &Path) -> Value {
+    t2p.run(&["inspect", &text(volume)]).expect(Exit::Clean).json()
+}
+
+#[test]
+fn a_delta_brings_exactly_what_has_changed_and_tells_what_was_deleted() {
+    let folder = scratch();
+    let site = Site::planned(folder.path(), SCALE.studies);
+    site.p2t.run(&["export"]).expect(Exit::Clean);
+    let bulk = site.volumes();
+    let destination = Orthanc::start("SITE_B", &site.folder.join("b"));
+    let t2p = transfer::new_ingest(&site.folder.join("ingest"), &destination.node());
+    t2p.run(&transfer::ingest_arguments(&bulk)).expect(Exit::Clean);
+    t2p.run(&["audit"]).expect(Exit::Clean);
+    let before = destination.uids();
+
+    site.change(&SCALE);
+    assert_eq!(site.delta(), SCALE.expected());
+    let nothing = Delta { unchanged: u64::from(SCALE.studies) + 20 - 8, ..Delta::default() };
+    assert_eq!(site.delta(), nothing);
+    site.p2t.run(&["export"]).expect(Exit::Clean);
+    let changed: Vec<PathBuf> = site.volumes().into_iter().filter(|volume| !bulk.contains(volume)).collect();
+    assert_eq!(changed.len(), 1, "the changes are on {changed:?}");
+    let volume = in_volume(&t2p, &changed[0]);
+    assert_eq!(volume["identity"]["sequence"], bulk.len() + 1);
+    assert_eq!(volume["trailer"]["objects"], SCALE.fresh().len());
+    assert_eq!(volume["source_changes"], SCALE.told());
+    let balance = transfer::balance(&site.p2t);
+    assert_eq!(
+        (balance.done, balance.pending),
+        (u64::from(SCALE.studies * INSTANCES) + SCALE.fresh().len() as u64, 0)
+    );
+
+    let told = t2p.run(&transfer::ingest_arguments(&changed)).expect(Exit::Clean).json();
+    let expected =
+        json!({ "deleted_studies": 8, "deleted_instances": 10, "restored": 0, "reidentified_studies": 12 });
+    assert_eq!(told["source_changes"], expected);
+    t2p.run_for_people(&["status"]).says("deleted 8 studies and 10 instances of others");
+    let audit = t2p.run(&["audit"]);
+    audit.expect(Exit::Clean);
+    let mut expected: BTreeSet<String> = before;
+    expected.extend(SCALE.fresh());
+    assert_eq!(destination.uids(), expected, "a tombstone was applied, or a change did not arrive");
+    let document = audit.json();
+    assert_eq!(document["destinations"][0]["deleted_at_source"]["count"], 10 + 16);
+}
+
+#[test]
+fn deletions_alone_make_a_small_volume_and_what_was_never_fetched_is_left_out() {
+    let folder = scratch();
+    let site = Site::planned(folder.path(), SCALE.studies);
+    let ids = site.source.instances();
+    // Planned and not exported yet.
+    site.source.delete(&ids[&instance(1, 1).uid()]);
+    assert_eq!(site.delta().classes, BTreeMap::from([("shrank".to_owned(), (1, 1))]));
+    site.p2t.run(&["export"]).expect(Exit::Clean);
+    let balance = transfer::balance(&site.p2t);
+    assert_eq!((balance.excluded, balance.failed, balance.pending), (1, 0, 0));
+    let bulk = site.volumes();
+
+    site.source.delete(&ids[&instance(2, 1).uid()]);
+    site.source.delete(&ids[&instance(2, 2).uid()]);
+    assert_eq!(site.delta().classes, BTreeMap::from([("deleted".to_owned(), (1, 2))]));
+    site.p2t.run(&["export"]).expect(Exit::Clean);
+    let volumes = site.volumes();
+    assert_eq!(volumes.len(), bulk.len() + 1);
+    let last = volumes.last().expect("there is a volume");
+    let t2p = transfer::without_job(&site.folder);
+    let volume = in_volume(&t2p, last);
+    assert_eq!((&volume["trailer"]["objects"], &volume["source_changes"]), (&0.into(), &1.into()));
+    // Nothing more is to be told.
+    site.p2t.run(&["export"]).expect(Exit::Clean);
+    assert_eq!(site.volumes().len(), volumes.len());
+
+    let destination = Orthanc::start("SITE_B", &site.folder.join("b"));
+    let t2p = transfer::new_ingest(&site.folder.join("ingest"), &destination.node());
+    // The later volumes first: they are delivered, and the transfer is not complete.
+    let later = transfer::ingest_arguments(&volumes[1..]);
+    assert_eq!(t2p.run(&later).expect(Exit::Incomplete).json()["missing_volumes"], json!(["1"]));
+    t2p.run(&transfer::ingest_arguments(&volumes)).expect(Exit::Clean);
+    t2p.run_for_people(&["audit"]).says("2 instances were deleted at the source since, and are still");
+    // What somebody deletes here too is not sent again.
+    let there = destination.instances();
+    destination.delete(&there[&instance(2, 1).uid()]);
+    t2p.run(&["audit"]).expect(Exit::Discrepancies).says("the source deleted it since");
+    t2p.run(&transfer::ingest_arguments(&volumes));
+    assert!(!destination.uids().contains(&instance(2, 1).uid()), "what was deleted was sent again");
+}
+
+#[test]
+fn a_volume_that_is_lost_for_good_can_be_done_without() {
+    let folder = scratch();
+    let site = Site::planned(folder.path(), SCALE.studies);
+    site.p2t.run(&["export"]).expect(Exit::Clean);
+    site.change(&SCALE);
+    site.delta();
+    site.p2t.run(&["export"]).expect(Exit::Clean);
+    let volumes = site.volumes();
+    let destination = Orthanc::start("SITE_B", &site.folder.join("b"));
+    let t2p = transfer::new_ingest(&site.folder.join("ingest"), &destination.node());
+    let last = volumes.last().expect("there is a volume");
+    t2p.run_for_people(&["ingest", &text(last)])
+        .expect(Exit::Incomplete)
+        .says("A VOLUME IS MISSING: volume 1");
+    assert_eq!(destination.uids().len(), SCALE.fresh().len(), "a missing volume blocks the others");
+    t2p.run(&["ingest", "--accept-gap"]).expect(Exit::Clean);
+    t2p.run(&["ingest", &text(last)]).expect(Exit::Clean);
+    // The audit goes on naming it.
+    assert_eq!(t2p.run(&["audit"]).expect(Exit::Discrepancies).json()["missing_volumes"], json!(["1"]));
+}
+
+#[test]
+fn a_delta_that_is_killed_at_any_moment_finds_the_same_when_it_is_run_again() {
+    let folder = scratch();
+    let site = Site::planned(folder.path(), SCALE.studies);
+    site.p2t.run(&["export"]).expect(Exit::Clean);
+    site.change(&SCALE);
+    let mut random = Random::new(4);
+    let (mut killed, mut ended) = (0, None);
+    while killed < 8 && ended.is_none() {
+        let mut running = site.p2t.spawn(&["plan", "--delta"]);
+        std::thread::sleep(random.moment(std::time::Duration::from_millis(150)));
+        if running.is_running() {
+            killed += usize::from(running.kill());
+        } else {
+            ended = Some(Delta::of(&running.finish().expect(Exit::Clean).json()));
+        }
+    }
+    assert!(killed > 0, "it was never in work when it was killed");
+    // A run that was cut off and the one that goes on with it are one delta.
+    let found = ended.unwrap_or_else(|| site.delta());
+    assert_eq!(found.classes, SCALE.expected().classes);
+    site.p2t.run(&["export"]).expect(Exit::Clean);
+    let t2p = transfer::without_job(&site.folder);
+    let last = site.volumes().pop().expect("there is a volume");
+    let volume = in_volume(&t2p, &last);
+    assert_eq!(
+        (&volume["trailer"]["objects"], &volume["source_changes"]),
+        (&SCALE.fresh().len().into(), &30.into())
+    );
+}
+
+#[test]
+fn a_cutover_is_reckoned_from_what_was_measured() {
+    let folder = scratch();
+    let site = Site::planned(folder.path(), SCALE.studies);
+    site.p2t.run(&["export"]).expect(Exit::Clean);
+    site.p2t.run(&["cutover"]).expect(Exit::Failed).says("no delta has run");
+    site.change(&SCALE);
+    site.delta();
+    site.p2t.run(&["export"]).expect(Exit::Clean);
+    let forecast = site.p2t.run(&["cutover", "--window", "12h"]).expect(Exit::Clean).json();
+    assert_eq!(forecast["forecast"]["holds"], true);
+    assert_eq!(forecast["deliver_rate_assumed"], true);
+    // 65 studies and 55 images, over the time between two listings.
+    let (studies, images) =
+        (&forecast["changes"]["studies_per_hour"], &forecast["changes"]["instances_per_hour"]);
+    let ratio = images.as_f64().expect("a number") / studies.as_f64().expect("a number");
+    assert!((ratio - 55.0 / 65.0).abs() < 1e-9, "{forecast}");
+    // A courier who takes a day holds no window of an hour.
+    let carried = site.p2t.run(&["cutover", "--window", "1h", "--carry", "24h", "--deliver-rate", "80 MB"]);
+    carried.expect(Exit::Discrepancies);
+    site.p2t.configure("cutover", "carry_hours", 24.0);
+    site.p2t.run_for_people(&["cutover"]).expect(Exit::Discrepancies).says("DOES NOT HOLD");
+}
