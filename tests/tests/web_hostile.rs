@@ -137,6 +137,24 @@ fn a_server_without_study_retrieval_is_asked_instance_by_instance() {
 }
 
 #[test]
+fn instances_that_are_gone_do_not_keep_those_behind_them_from_being_asked_for() {
+    let folder = scratch();
+    let shelf = Shelf { studies: 1, instances: 150, bytes: 500, ..Shelf::default() };
+    let server = server(shelf, |_, request| {
+        let number = request.path.rsplit('.').next().and_then(|number| number.parse::<u32>().ok());
+        let gone = request.is_for_objects() && number.is_none_or(|number| number <= 100);
+        (request.is_for_study() || gone).then(|| Reply::new("404 Not Found", "", b""))
+    });
+    let p2t = job(folder.path(), &server);
+    p2t.configure("retry", "attempts", 1);
+    p2t.run(&["plan"]).expect(Exit::Clean);
+    let export = p2t.run(&["export"]);
+    assert!(export.is(Exit::Discrepancies), "{export:?}");
+    let balance = transfer::balance(&p2t);
+    assert_eq!((balance.listed, balance.done, balance.failed), (150, 50, 100));
+}
+
+#[test]
 fn a_redirect_is_followed_on_the_same_server_only() {
     exports_all(Shelf::default(), |shelf, request| match request.path.strip_prefix("/moved") {
         None => {

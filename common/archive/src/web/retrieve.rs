@@ -22,7 +22,7 @@ const DICOM: &str = "application/dicom";
 const AS_STORED: &str = "multipart/related; type=\"application/dicom\"; transfer-syntax=*";
 /// How often a busy server is asked for the same.
 const PATIENCE: u32 = 3;
-/// Single instances asked for in vain, one after the other, until the rest is left to the next attempt.
+/// Single instances asked for in vain, one after the other, until only one of as many is tried.
 const MOST_IN_VAIN: usize = 32;
 const COPY_BYTES: usize = 256 * 1024;
 
@@ -75,21 +75,39 @@ impl<'a> Fetch<'a> {
         if request.whole {
             self.ask(&study, None)?;
         }
+        let arrived =
+            |fetch: &Self, instance: &PendingInstance| fetch.arrived.contains(&instance.sop_instance);
+        let missing: Vec<_> = request.wanted.iter().filter(|instance| !arrived(self, instance)).collect();
+        self.one_by_one(&study, &missing)
+    }
+
+    /// Asks for each instance. After many in vain only for one of as many, until one comes: then those that were passed over
+    /// have their turn, too.
+    fn one_by_one(&mut self, study: &str, missing: &[&PendingInstance]) -> Result<(), Halt> {
         let mut in_vain = 0;
-        for instance in request.wanted {
-            if (self.stop)() || in_vain >= MOST_IN_VAIN {
-                break;
+        let mut passed_over = Vec::new();
+        for (number, instance) in missing.iter().enumerate() {
+            if in_vain >= MOST_IN_VAIN && number % MOST_IN_VAIN > 0 {
+                passed_over.push(*instance);
+            } else if self.ask_for(study, instance)? {
+                in_vain = 0;
+                for instance in passed_over.drain(..) {
+                    self.ask_for(study, instance)?;
+                }
+            } else {
+                in_vain += 1;
             }
-            if self.arrived.contains(&instance.sop_instance) {
-                continue;
-            }
-            let PendingInstance { series_uid, sop_instance, .. } = instance;
-            let resource =
-                format!("{study}/series/{}/instances/{}", segment(series_uid), segment(sop_instance));
-            let came = self.ask(&resource, Some(instance.id))?;
-            in_vain = if came { 0 } else { in_vain + 1 };
         }
         Ok(())
+    }
+
+    fn ask_for(&mut self, study: &str, instance: &PendingInstance) -> Result<bool, Halt> {
+        if (self.stop)() {
+            return Err(Halt::NotNow);
+        }
+        let PendingInstance { series_uid, sop_instance, .. } = instance;
+        let resource = format!("{study}/series/{}/instances/{}", segment(series_uid), segment(sop_instance));
+        self.ask(&resource, Some(instance.id))
     }
 
     /// Gets a study, or one instance. Whether anything came; what came instead is noted.

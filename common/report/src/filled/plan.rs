@@ -15,6 +15,8 @@ const FOLDER: &str = "Every file below the source folder was looked at: what is 
     listed with its reason.";
 const PACS: &str = "C-FIND at STUDY level by the selection, then at SERIES and IMAGE level for each study. A list counts \
     as whole only if the source ended it with Success; what its counters claim is not used.";
+const WEB: &str = "QIDO-RS for studies by the selection, then for the instances of each study, in pages until one is empty. A \
+    list of which that cannot be said does not count as whole; what its counters claim only confirms it.";
 const VOLUMES: &str =
     "The list is what the volumes themselves name, object by object, in their indexes and manifests.";
 const NONE: &str = "Nothing was listed yet.";
@@ -31,11 +33,12 @@ pub fn proof(
         queries.add(&query);
         Ok::<_, Error>(())
     })?;
-    let method = match (subject, queries.folder, queries.total) {
-        (Subject::Ingest(_) | Subject::Audit(_), _, _) => VOLUMES,
-        (Subject::Export, _, 0) => NONE,
-        (Subject::Export, true, _) => FOLDER,
-        (Subject::Export, false, _) => PACS,
+    let method = match subject {
+        Subject::Ingest(_) | Subject::Audit(_) => VOLUMES,
+        Subject::Export if queries.total == 0 => NONE,
+        Subject::Export if queries.folder => FOLDER,
+        Subject::Export if queries.web => WEB,
+        Subject::Export => PACS,
     };
     Ok(PlanProof {
         method: method.to_owned(),
@@ -49,6 +52,7 @@ pub fn proof(
 struct Queries {
     total: u64,
     folder: bool,
+    web: bool,
     single: Vec<PlanQuery>,
     ended_badly: Vec<PlanQuery>,
     /// One line a level.
@@ -60,6 +64,7 @@ impl Queries {
         self.total += 1;
         let is_folder = query.level == "FOLDER";
         self.folder |= is_folder;
+        self.web |= query.keys.starts_with("QIDO-RS");
         let finds_studies = is_folder || query.level == "STUDY";
         if query.status != 0 && self.ended_badly.len() < MOST {
             let note = format!("ended with status {:04X}H: not whole", query.status);

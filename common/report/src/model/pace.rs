@@ -95,7 +95,7 @@ pub struct Allowance {
 pub struct CanaryRow {
     /// When.
     pub at: Timestamp,
-    /// The request: `C-ECHO` or `C-FIND`.
+    /// The request: `C-ECHO`, `C-FIND` or `QIDO-RS`.
     pub probe: String,
     /// How long the answer took.
     pub milliseconds: f64,
