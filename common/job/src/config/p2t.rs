@@ -306,7 +306,7 @@ impl P2tConfig {
             self.segment.bytes.to_string(),
         );
         page.key(
-            &format!("Its independent zstd frames: at most {MAX_FRAME}, and as much memory on each core."),
+            &format!("Its independent zstd frames: at most {MAX_FRAME}. Two for each core, and four more, are in memory."),
             "frame_bytes",
             self.segment.frame_bytes.to_string(),
         );
