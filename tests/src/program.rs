@@ -3,12 +3,12 @@
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
-use std::thread::sleep;
-use std::time::Duration;
 
 use nix::sys::signal::{self, Signal};
 use nix::unistd::Pid;
 use serde_json::Value;
+
+use crate::corpus;
 
 /// What the exit code says (the operators' contract).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -185,26 +185,6 @@ impl Running {
             child.wait_with_output().expect("a child can be waited for"),
         )
     }
-
-    /// Waits until it ends, and says how much memory it held at most, in bytes.
-    pub fn finish_with_peak_memory(mut self) -> (Finished, u64) {
-        let id = self.id();
-        let mut child = self.child.take().expect("it has not been taken");
-        // Read while it runs, or a full pipe would stop it.
-        let (stdout, stderr) = (drain(child.stdout.take()), drain(child.stderr.take()));
-        let mut peak = 0;
-        let status = loop {
-            // The kernel keeps the high-water mark itself: polling may be slow without missing a peak.
-            peak = peak.max(high_water_mark(id).unwrap_or(0));
-            if let Some(status) = child.try_wait().expect("a child can be asked") {
-                break status;
-            }
-            sleep(Duration::from_millis(20));
-        };
-        let join = |pipe: std::thread::JoinHandle<Vec<u8>>| pipe.join().expect("the reader does not panic");
-        let output = Output { status, stdout: join(stdout), stderr: join(stderr) };
-        (finished(std::mem::take(&mut self.command), output), peak)
-    }
 }
 
 impl Drop for Running {
@@ -216,21 +196,23 @@ impl Drop for Running {
     }
 }
 
-fn drain(pipe: Option<impl std::io::Read + Send + 'static>) -> std::thread::JoinHandle<Vec<u8>> {
-    std::thread::spawn(move || {
-        let mut bytes = Vec::new();
-        if let Some(mut pipe) = pipe {
-            pipe.read_to_end(&mut bytes).expect("a pipe can be read");
-        }
-        bytes
-    })
-}
-
-/// `VmHWM` of a process, in bytes; `None` when it has ended.
-fn high_water_mark(id: u32) -> Option<u64> {
-    let status = std::fs::read_to_string(format!("/proc/{id}/status")).ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    Some(line.split_whitespace().next()?.parse::<u64>().ok()? * 1024)
+/// Runs a command to its end, and says how much memory it held at most, in bytes. The system tells that of a child when it
+/// is waited for; a small process in between waits, because what its parent held counts for a child, too.
+pub fn measure(command: &Command) -> (Finished, u64) {
+    const WAIT: &str = "
+import os, sys
+child = os.posix_spawn(sys.argv[2], sys.argv[2:], os.environ)
+_, status, used = os.wait4(child, 0)
+with open(sys.argv[1], 'w') as out:
+    out.write(str(used.ru_maxrss))
+sys.exit(os.waitstatus_to_exitcode(status))
+";
+    let note = tempfile::NamedTempFile::new().expect("a temporary file can be made");
+    let mut waiting = Command::new(corpus::python());
+    waiting.args(["-c", WAIT]).arg(note.path()).arg(command.get_program()).args(command.get_args());
+    let finished = finish(waiting);
+    let kibibytes = std::fs::read_to_string(note.path()).expect("the peak is noted");
+    (finished, kibibytes.parse::<u64>().expect("the peak is a number") * 1024)
 }
 
 impl Finished {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use e2e::corpus;
 use e2e::disk::scratch;
-use e2e::program::Exit;
+use e2e::program::{self, Exit};
 use e2e::transfer::{self, text};
 use e2e::tree;
 use serde_json::Value;
@@ -18,7 +18,7 @@ fn every_file_comes_back_byte_for_byte_or_is_listed_with_a_reason() {
     let p2t = transfer::new_export(&folder.join("export"), &text(&corpus::nasty()), &medium);
     p2t.run(&["plan"]).expect(Exit::Clean);
     // Conflicting SOP Instance UIDs are discrepancies, and every object travels all the same.
-    let (exported, peak) = p2t.spawn(&["export"]).finish_with_peak_memory();
+    let (exported, peak) = program::measure(&p2t.command(&["export"]));
     exported.expect(Exit::Discrepancies);
     assert!(peak < 256_000_000, "deep nests and long elements held {peak} bytes");
     let t2p = transfer::without_job(folder);

@@ -10,7 +10,7 @@ use std::thread;
 use e2e::disk::scratch;
 use e2e::forge::Forgery;
 use e2e::peer::Peer;
-use e2e::program::{Exit, Finished, Program};
+use e2e::program::{self, Exit, Finished, Program};
 use e2e::synthetic;
 use e2e::transfer::{self, text};
 use e2e::tree;
@@ -39,7 +39,7 @@ fn forged(folder: &Path, script: &str) -> PathBuf {
 }
 
 fn runs_bounded(program: &Program, arguments: &[String]) -> Finished {
-    let (finished, peak) = program.spawn(arguments).finish_with_peak_memory();
+    let (finished, peak) = program::measure(&program.command(arguments));
     assert!(peak < MEMORY, "{arguments:?} held {peak} bytes");
     assert!(!finished.is(Exit::Clean), "{arguments:?} saw nothing wrong: {finished:?}");
     finished

@@ -9,7 +9,7 @@ use std::thread;
 use std::time::Duration;
 
 use e2e::disk::scratch;
-use e2e::program::{Exit, Program};
+use e2e::program::{self, Exit, Program};
 use e2e::transfer::{self, Balance};
 use e2e::tree;
 use e2e::web::{Reply, Request, Shelf, WebServer};
@@ -256,7 +256,7 @@ fn answers_without_end_are_refused_in_little_memory() {
         let node = endless(beginning, filler);
         let p2t = transfer::new_export(&folder.path().join("job"), &node, &folder.path().join("disk-{seq}"));
         p2t.configure("timeouts", "idle_seconds", 5);
-        let (finished, peak) = p2t.spawn(&["plan".to_owned()]).finish_with_peak_memory();
+        let (finished, peak) = program::measure(&p2t.command(&["plan"]));
         assert!(!finished.is(Exit::Clean) && peak < 256_000_000, "{peak} bytes: {finished:?}");
     }
 }
