@@ -214,3 +214,37 @@ fn an_operator_is_asked_for_each_cartridge() {
         all_is_on(&p2t, &source, folder.path(), &cartridges);
     });
 }
+
+#[test]
+fn what_a_drive_complains_of_is_told_at_load_and_at_a_commit_and_stops_nothing() {
+    let name = "what_a_drive_complains_of_is_told_at_load_and_at_a_commit_and_stops_nothing";
+    lab::in_guest(name, &Lab::default(), || {
+        let folder = scratch();
+        let (p2t, source) = tape_job::new_export(folder.path(), "2 MiB");
+        ctl("drive 0 alert 21 on");
+        let export = p2t.spawn(&["export"]);
+        // Begun, and so asked: the next flag is for a commit.
+        until(|| p2t.run(&["status"]).stdout.contains("P2T001L8"));
+        ctl("drive 0 alert 4 on");
+        let export = export.finish();
+        export
+            .expect(Exit::Clean)
+            .says("/dev/nst0, volume 1: TapeAlert 21")
+            .says("/dev/nst0, volume 1: TapeAlert 4");
+        // By the cartridge's chip.
+        assert_eq!(barcodes(&p2t), ["P2T001L8"]);
+        all_is_on(&p2t, &source, folder.path(), &barcodes(&p2t));
+    });
+}
+
+#[test]
+fn a_drive_that_tells_nothing_is_written_all_the_same() {
+    lab::in_guest("a_drive_that_tells_nothing_is_written_all_the_same", &Lab::default(), || {
+        let folder = scratch();
+        let (p2t, _) = tape_job::new_export(folder.path(), "2 MiB");
+        shell("rm -f /dev/sg*");
+        let export = p2t.run(&["export"]);
+        export.expect(Exit::Clean);
+        assert_eq!(export.stderr.matches("does not tell how it is").count(), 1, "{export:?}");
+    });
+}

@@ -186,6 +186,11 @@ pub trait MediumWriter: Send {
     /// Makes all ended files durable, checks on the medium itself that they are there, and returns their count.
     fn commit(&mut self) -> Result<u32, Error>;
 
+    /// What drive and cartridge told of themselves at the last commit, where they tell anything; each time once.
+    fn health(&mut self) -> Option<scsi::Health> {
+        None
+    }
+
     /// Closes the medium and shows the error that closing may bring. Does not commit.
     fn close(self: Box<Self>) -> Result<(), Error>;
 }

@@ -7,6 +7,7 @@ use manifest::{
     Digest, DigestingWriter, EarlierVolume, INDEX, IndexEntry, IndexHead, LABEL, Label, SegmentEntry,
     TRAILER, Trailer, TransferState, segment_name,
 };
+use medium::scsi::Health;
 use medium::{FileWriter, Medium, MediumWriter, Settings};
 
 use crate::error::medium_or_io;
@@ -178,6 +179,11 @@ impl VolumeWriter {
     /// Closes the medium with no more on it than is committed.
     pub fn close(self) -> Result<(), Error> {
         Ok(self.medium.close()?)
+    }
+
+    /// What drive and cartridge told of themselves at the last commit; each time once.
+    pub fn health(&mut self) -> Option<Health> {
+        self.medium.health()
     }
 
     /// Writes index and trailer, commits, and closes the medium. `write_objects` gives the index all segments.

@@ -55,7 +55,7 @@ use self::pack::Pack;
 use self::pause::PauseWatch;
 use self::spool::Spool;
 use self::watch::Watch;
-use self::write::{CommitInterval, Handout, Pacing, Write, Written};
+use self::write::{CommitInterval, Handout, Pacing, Told, Write, Written};
 use crate::context::{Context, Ids};
 use crate::error::{Error, Result};
 use crate::media::Media;
@@ -168,6 +168,7 @@ fn run_stages(
         objects: 0.into(),
         bytes: 0.into(),
         down: Mutex::default(),
+        told: Told::default(),
     };
     let workers = context.config.pace.most_associations();
     let running = Running { fetch: &fetch, pack: &pack, write: &write, stop: &stop, pause: &pause };

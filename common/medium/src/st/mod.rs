@@ -13,6 +13,7 @@ use nix::fcntl::OFlag;
 use nix::sys::stat::{major, minor};
 
 use crate::buffer::{RecordBuffer, is_page_aligned};
+use crate::scsi::Health;
 use crate::tape::{DriveStatus, Filemark, OPEN, TapeDevice, device_error};
 use crate::{Error, system};
 use ioctl::{MtGet, MtOp};
@@ -221,6 +222,10 @@ impl TapeDevice for StDevice {
             write_protected: found.general_status & gmt::WRITE_PROTECTED != 0,
             files_before: u32::try_from(found.file_number).ok(),
         })
+    }
+
+    fn health_at_commit(&mut self) -> Option<Health> {
+        Some(Health::at_commit(&self.path))
     }
 
     fn close(self: Box<Self>) -> Result<(), Error> {

@@ -5,6 +5,7 @@ use std::path::Path;
 use nix::errno::Errno;
 
 use crate::Error;
+use crate::scsi::Health;
 
 /// How a filemark is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,6 +69,12 @@ pub(crate) trait TapeDevice: Send {
 
     /// Asks for the state.
     fn status(&mut self) -> Result<DriveStatus, Errno>;
+
+    /// Asks drive and cartridge how they are; none where they cannot be asked. The answer may take the unit attention that
+    /// would tell of a reset: only for between a flush and the check of the position.
+    fn health_at_commit(&mut self) -> Option<Health> {
+        None
+    }
 
     /// Closes the drive and shows the error that this may bring.
     fn close(self: Box<Self>) -> Result<(), Error>;

@@ -4,6 +4,7 @@ use nix::errno::Errno;
 
 use super::device::{Filemark, TapeDevice};
 use super::{device_error, step};
+use crate::scsi::Health;
 use crate::sequence::Sequence;
 use crate::{Error, MediumWriter, Settings, names};
 
@@ -23,6 +24,8 @@ pub(super) struct TapeWriter {
     /// Segments end here; what is left belongs to index and trailer.
     is_near_end: bool,
     failed: bool,
+    /// What was told at the last commit.
+    health: Option<Health>,
 }
 
 /// A place that can be gone back to.
@@ -62,6 +65,7 @@ impl TapeWriter {
             file_start: Mark { block, used },
             is_near_end: false,
             failed: false,
+            health: None,
         })
     }
 
@@ -120,12 +124,12 @@ impl TapeWriter {
         }
     }
 
-    /// Waits until everything is on the tape, and makes sure that the drive is where it was counted to be.
+    /// Waits until everything is on the tape.
     fn flush(&mut self) -> Result<(), Error> {
-        if let Err(error) = self.device.filemark(Filemark::FlushOnly) {
-            return Err(self.fail(device_error(self.device.path(), "flush", error)));
+        match self.device.filemark(Filemark::FlushOnly) {
+            Ok(()) => Ok(()),
+            Err(error) => Err(self.fail(device_error(self.device.path(), "flush", error))),
         }
-        self.check_position()
     }
 
     fn check_position(&mut self) -> Result<(), Error> {
@@ -223,6 +227,7 @@ impl MediumWriter for TapeWriter {
             return Ok(());
         }
         self.flush()?;
+        self.check_position()?;
         let Mark { block, used } = self.file_start;
         (self.block, self.used) = (block, used);
         if let Err(error) = self.device.seek(block) {
@@ -235,7 +240,14 @@ impl MediumWriter for TapeWriter {
         self.check_usable()?;
         self.sequence.check_between_files()?;
         self.flush()?;
+        // In this order: whatever happened to the drive before it is asked, the position shows.
+        self.health = self.device.health_at_commit();
+        self.check_position()?;
         Ok(self.sequence.ended())
+    }
+
+    fn health(&mut self) -> Option<Health> {
+        self.health.take()
     }
 
     fn close(self: Box<Self>) -> Result<(), Error> {

@@ -11,6 +11,7 @@ mod change;
 mod commit;
 mod feed;
 mod handout;
+mod health;
 mod leg;
 mod resume;
 #[cfg(test)]
@@ -33,6 +34,7 @@ use uuid::Uuid;
 
 pub use self::commit::CommitInterval;
 pub use self::handout::Handout;
+pub use self::health::Told;
 use self::leg::{Leg, Step};
 use self::turn::Standing;
 pub use self::volume::label_of;
@@ -63,6 +65,8 @@ pub struct Write {
     pub bytes: AtomicU64,
     /// Legs that ended before their time.
     pub down: Mutex<Vec<Down>>,
+    /// What was said of the health of drives.
+    pub told: Told,
 }
 
 /// When is written, and when committed.

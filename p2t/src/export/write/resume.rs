@@ -42,6 +42,7 @@ pub fn take_up(stage: &Write, row: &VolumeRow) -> Result<Option<Current>> {
 
 fn go_on(stage: &Write, row: &VolumeRow) -> Result<Option<Current>> {
     let medium = stage.media.find(&row.volume.medium)?;
+    stage.health_at_load(&stage.name_of(&row.volume), medium.as_ref())?;
     let label = label(stage, &row.volume, row.created_at);
     if row.state == VolumeState::Labelling {
         return match VolumeWriter::recreate(medium.as_ref(), &stage.settings, label) {

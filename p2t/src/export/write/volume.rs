@@ -113,6 +113,10 @@ impl Current {
             self.appended.iter().map(|appended| (appended.row.id, u64::from(appended.file_number))).collect();
         let commit = Commit { segments: &segments, files: &self.files, bytes: self.writer.used_bytes() };
         let written = stage.shared.lock().segments_written(self.id, &commit, stage.media.copies())?;
+        if let Some(health) = self.writer.health() {
+            let Label { copy, sequence, .. } = *self.writer.label();
+            stage.tell_health(&stage.name(copy, sequence), &health)?;
+        }
         self.uncommitted = Uncommitted::default();
         for Appended { row, .. } in self.appended.drain(..) {
             if written.contains(&row.id) {
@@ -195,6 +199,9 @@ fn begin_for(stage: &Write, copy: u32, first: &SegmentFile) -> Result<Option<Cur
     let sequence = of_copy.map(|row| row.volume.sequence).max().unwrap_or(0) + 1;
     let next = change::next_medium(stage, copy, sequence, first)?;
     let Some(Loaded { medium, barcode }) = next else { return Ok(None) };
+    let health = stage.health_at_load(&stage.name(copy, sequence), medium.as_ref())?;
+    let by_chip = health.and_then(|health| health.cartridge?.barcode().map(str::to_owned));
+    let barcode = barcode.or(by_chip);
     let volume = NewVolume { uuid: Uuid::now_v7(), sequence, copy, medium: medium.to_string(), barcode };
     let id = stage.shared.lock().begin_volume(&volume)?;
     let created_at = stage.shared.lock().volume(volume.uuid)?.map(|row| row.created_at).unwrap_or_default();
@@ -322,9 +329,14 @@ fn transfer_state(catalogue: &Catalogue, copy: u32, last: bool) -> Result<Transf
 impl Write {
     /// A volume for people.
     pub fn name_of(&self, volume: &NewVolume) -> String {
+        self.name(volume.copy, volume.sequence)
+    }
+
+    /// The volume of this number for people.
+    pub fn name(&self, copy: u32, sequence: u32) -> String {
         match self.media.copies() {
-            1 => format!("volume {}", volume.sequence),
-            _ => format!("volume {} of copy {}", volume.sequence, volume.copy),
+            1 => format!("volume {sequence}"),
+            _ => format!("volume {sequence} of copy {copy}"),
         }
     }
 

@@ -18,7 +18,7 @@ use tempfile::TempDir;
 use uuid::Uuid;
 use volume::SegmentOptions;
 
-use super::super::{CommitInterval, Handout, Leg, Pacing, Write, Written};
+use super::super::{CommitInterval, Handout, Leg, Pacing, Told, Write, Written};
 use crate::context::Ids;
 use crate::error::Result;
 use crate::export::capture::Capture;
@@ -120,6 +120,7 @@ impl Lab {
             objects: 0.into(),
             bytes: 0.into(),
             down: Mutex::default(),
+            told: Told::default(),
         }
     }
 
