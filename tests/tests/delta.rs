@@ -179,3 +179,34 @@ fn a_cutover_is_reckoned_from_what_was_measured() {
     site.p2t.configure("cutover", "carry_hours", 24.0);
     site.p2t.run_for_people(&["cutover"]).expect(Exit::Discrepancies).says("DOES NOT HOLD");
 }
+
+#[test]
+fn a_file_that_has_changed_travels_as_a_further_version_and_one_that_is_gone_is_told() {
+    let folder = scratch();
+    let folder = folder.path();
+    let files = folder.join("files");
+    e2e::synthetic::write_many(&files, 6, INSTANCES, 2000);
+    let path = |study: u32, number: u32| files.join(format!("{study:06}/{number:06}.dcm"));
+    let medium = folder.join("disk-{seq}.tap");
+    let p2t = transfer::new_export(&folder.join("export"), &text(&files), &medium);
+    transfer::export(&p2t);
+    let delta = || Delta::of(&p2t.run(&["plan", "--delta"]).expect(Exit::Clean).json());
+    assert_eq!(delta(), Delta { unchanged: 6, ..Delta::default() });
+
+    // As long as before, and written over in place; one that replaces another; one more; one less; a study less.
+    let mut changed = std::fs::read(path(1, 1)).expect("a file can be read");
+    *changed.last_mut().expect("it is not empty") ^= 1;
+    std::fs::write(path(1, 1), changed).expect("a file can be written");
+    std::fs::write(path(2, 1), instance(2, 7).small(2000)).expect("a file can be written");
+    std::fs::write(path(3, 3), instance(3, 3).small(2000)).expect("a file can be written");
+    std::fs::remove_file(path(4, 1)).expect("a file can be removed");
+    std::fs::remove_dir_all(files.join("000005")).expect("a folder can be removed");
+    let expected = [("grew", (3, 3)), ("shrank", (2, 2)), ("deleted", (1, 2))];
+    let expected = expected.map(|(class, counts)| (class.to_owned(), counts)).into();
+    assert_eq!(delta(), Delta { unchanged: 1, classes: expected });
+    assert_eq!(delta(), Delta { unchanged: 5, ..Delta::default() });
+    p2t.run_for_people(&["export"]).expect(Exit::Discrepancies).says("claimed by objects that differ");
+    let last = transfer::volumes(&medium).pop().expect("there is a volume");
+    let volume = in_volume(&transfer::without_job(folder), &last);
+    assert_eq!((&volume["trailer"]["objects"], &volume["source_changes"]), (&3.into(), &3.into()));
+}

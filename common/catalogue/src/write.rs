@@ -4,6 +4,7 @@ use rusqlite::{Connection, params};
 
 use crate::connection::Catalogue;
 use crate::copies::copies_of;
+use crate::delta::changes::Untold;
 use crate::error::{Error, Result};
 use crate::ids::{SegmentId, VolumeId};
 use crate::object::Digest;
@@ -63,7 +64,7 @@ impl Catalogue {
         })
     }
 
-    /// Records that index and trailer are committed. The index tells the source's changes up to number `last_change`.
+    /// Records that index and trailer are committed. Its index tells these changes of the source.
     pub fn seal_volume(
         &mut self,
         id: VolumeId,
@@ -71,7 +72,7 @@ impl Catalogue {
         files: &[String],
         bytes: u64,
         last: bool,
-        last_change: u64,
+        told: Untold,
     ) -> Result<()> {
         self.durable(|tx| {
             advance(
@@ -83,7 +84,8 @@ impl Catalogue {
                     ("files = ?", &files_json(files)),
                     ("bytes = ?", &bytes),
                     ("last = ?", &last),
-                    ("last_change = ?", &last_change),
+                    ("changes_after = ?", &told.after),
+                    ("last_change = ?", &told.last),
                     ("sealed_at = ?", &Millis::now()),
                 ],
             )

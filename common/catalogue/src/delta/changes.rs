@@ -6,7 +6,7 @@ use rusqlite::{Connection, Row, params};
 use crate::connection::{Catalogue, Reader};
 use crate::error::{Error, Result};
 use crate::rows::{all, change, each, first};
-use crate::states::ChangeClass as Class;
+use crate::states::{ChangeClass as Class, VolumeState};
 use crate::time::Millis;
 
 pub use crate::states::ChangeClass;
@@ -127,8 +127,15 @@ impl Reader {
     pub fn untold_changes(&self, copy: u32, most: u64) -> Result<Untold> {
         const NEXT: &str = "SELECT count(*), ifnull(max(id), 0) FROM
             (SELECT id FROM change WHERE id > ? AND class IN (?, ?, ?) ORDER BY id LIMIT ?)";
-        const TOLD_SO_FAR: &str = "SELECT ifnull(max(last_change), 0) FROM volume WHERE copy = ?";
-        let after: u64 = first(&self.conn, TOLD_SO_FAR, [copy], |row| row.get(0))?.unwrap_or(0);
+        const TOLD_BY: &str = "SELECT changes_after, last_change FROM volume WHERE copy = ? AND state = ?
+            ORDER BY changes_after, last_change";
+        let told = all(&self.conn, TOLD_BY, params![copy, VolumeState::Sealed], |row| {
+            Ok((row.get::<_, u64>(0)?, row.get::<_, u64>(1)?))
+        })?;
+        // What a volume told that was lost since is told again, with all that follows.
+        let after = told
+            .into_iter()
+            .fold(0, |so_far, (after, last)| if after <= so_far { last.max(so_far) } else { so_far });
         let [a, b, c] = TOLD;
         let found = first(&self.conn, NEXT, params![after, a, b, c, most.min(i64::MAX as u64)], |row| {
             Ok((row.get::<_, u64>(0)?, row.get::<_, u64>(1)?))

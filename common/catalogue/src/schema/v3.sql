@@ -43,4 +43,6 @@ ALTER TABLE study ADD COLUMN agreed_series INTEGER;
 ALTER TABLE study ADD COLUMN agreed_instances INTEGER;
 ALTER TABLE study ADD COLUMN gone INTEGER;      -- the delta that found it deleted at the source
 ALTER TABLE instance ADD COLUMN gone INTEGER;   -- likewise
-ALTER TABLE volume ADD COLUMN last_change INTEGER NOT NULL DEFAULT 0;  -- its index and those before tell changes up to this
+-- Its index tells the changes behind the first of these numbers, up to the second.
+ALTER TABLE volume ADD COLUMN changes_after INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE volume ADD COLUMN last_change INTEGER NOT NULL DEFAULT 0;

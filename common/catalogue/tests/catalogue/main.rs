@@ -10,6 +10,7 @@ mod capture;
 mod copies;
 mod crash;
 mod deliver;
+mod delta;
 mod files;
 mod lab;
 mod plan;

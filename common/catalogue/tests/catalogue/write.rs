@@ -1,6 +1,7 @@
 //! Packing and writing: whole transactions, legal steps only.
 
 use catalogue::balance::Stage;
+use catalogue::delta::changes::Untold;
 use catalogue::pack::{Budget, ObjectCursor, Readiness};
 use catalogue::write::Commit;
 use catalogue::{Error, SegmentId, SegmentState, VolumeId, VolumeState};
@@ -148,11 +149,11 @@ fn volumes_go_from_label_to_seal_and_not_back() {
         assert!(matches!(result, Err(Error::IllegalTransition { what: "volume", .. })), "{result:?}");
     };
     illegal(commit(&mut lab, id, &[(segment, 1)]));
-    illegal(lab.catalogue.seal_volume(id, &digest(1), &[], 0, false, 0));
+    illegal(lab.catalogue.seal_volume(id, &digest(1), &[], 0, false, Untold::default()));
     illegal(lab.catalogue.volume_verified(id, "read back"));
     lab.catalogue.label_committed(id, &[], 0).unwrap();
     illegal(lab.catalogue.label_committed(id, &[], 0));
-    lab.catalogue.seal_volume(id, &digest(1), &[], 7, true, 0).unwrap();
+    lab.catalogue.seal_volume(id, &digest(1), &[], 7, true, Untold::default()).unwrap();
     illegal(commit(&mut lab, id, &[(segment, 1)]));
     lab.catalogue.volume_verified(id, "read back").unwrap();
     let row = lab.catalogue.volumes().unwrap().remove(0);
@@ -171,7 +172,7 @@ fn damage_stays_on_record_until_all_of_the_volume_is_found_sound() {
     let segment = lab.seal_all();
     let id = lab.open_volume();
     commit(&mut lab, id, &[(segment, 1)]).unwrap();
-    lab.catalogue.seal_volume(id, &digest(1), &[], 7, true, 0).unwrap();
+    lab.catalogue.seal_volume(id, &digest(1), &[], 7, true, Untold::default()).unwrap();
     let number = lab.catalogue.segment(1).unwrap().unwrap().segment.number;
     lab.catalogue.volume_damaged(id, Some("its index"), &[number]).unwrap();
     let known = |lab: &Lab| {

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use catalogue::capture::{CaptureKey, Captured};
+use catalogue::delta::changes::Untold;
 use catalogue::events::Sample;
 use catalogue::load::LoadedSegment;
 use catalogue::pack::{Budget, Member, ObjectCursor, Readiness};
@@ -122,7 +123,9 @@ impl Lab {
     /// Packs what is captured into one segment and writes it to a new volume, sealed as the last.
     pub fn write_all(&mut self) -> VolumeId {
         let volume = self.write_open();
-        self.catalogue.seal_volume(volume, &digest(99), &["VOLUME.tar".into()], 9_000, true, 0).unwrap();
+        self.catalogue
+            .seal_volume(volume, &digest(99), &["VOLUME.tar".into()], 9_000, true, Untold::default())
+            .unwrap();
         volume
     }
 

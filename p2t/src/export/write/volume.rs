@@ -147,7 +147,7 @@ impl Current {
         };
         files.extend([sealed.trailer.index.name.clone(), manifest::TRAILER.to_owned()]);
         let blake3 = &sealed.trailer.index.blake3.0;
-        stage.shared.lock().seal_volume(id, blake3, &files, sealed.bytes, last, untold.last)?;
+        stage.shared.lock().seal_volume(id, blake3, &files, sealed.bytes, last, untold)?;
         let row = stage.shared.lock().volume(uuid)?.ok_or(Error::NoPlan)?;
         let (objects, segments) = (sealed.trailer.objects, sealed.trailer.segments.len());
         let message = format!(
