@@ -3,17 +3,23 @@
 use std::io::{self, Read};
 
 use manifest::{Codec, Frame, MAX_FRAME_BYTES};
+use zstd::bulk::Decompressor;
 
 use crate::Error;
 
 /// Decodes one frame and checks that it holds exactly the bytes that the frame table says.
 pub fn decode_frame(frame: &Frame, sealed: &[u8]) -> Result<Vec<u8>, Error> {
     match frame.codec {
-        Codec::Zstd => decode_zstd(frame.at, sealed, Some(frame.tar_bytes)),
+        Codec::Zstd => decode_zstd(frame.at, sealed, Some(frame.tar_bytes), zstd::bulk::decompress),
     }
 }
 
-fn decode_zstd(at: u64, sealed: &[u8], expected: Option<u64>) -> Result<Vec<u8>, Error> {
+fn decode_zstd(
+    at: u64,
+    sealed: &[u8],
+    expected: Option<u64>,
+    decompress: impl FnOnce(&[u8], usize) -> io::Result<Vec<u8>>,
+) -> Result<Vec<u8>, Error> {
     let bad = |reason: String| Error::BadFrame { at, reason };
     let stated = zstd_safe::get_frame_content_size(sealed)
         .map_err(|_| bad("no zstd frame begins here".into()))?
@@ -27,7 +33,7 @@ fn decode_zstd(at: u64, sealed: &[u8], expected: Option<u64>) -> Result<Vec<u8>,
     if let Some(expected) = expected.filter(|expected| *expected != stated) {
         return Err(bad(format!("it claims {stated} bytes of content; the index says {expected}")));
     }
-    let plain = zstd::bulk::decompress(sealed, stated as usize).map_err(|error| bad(error.to_string()))?;
+    let plain = decompress(sealed, stated as usize).map_err(|error| bad(error.to_string()))?;
     if plain.len() as u64 == stated {
         Ok(plain)
     } else {
@@ -41,6 +47,8 @@ pub struct FrameSplitter<R> {
     buffer: Vec<u8>,
     /// How much of the buffer is behind us.
     passed: usize,
+    /// Made once: to make it costs more than to decode a small frame.
+    decoder: Option<Decompressor<'static>>,
     at: u64,
     ended: bool,
 }
@@ -52,7 +60,7 @@ const STEP: usize = 256 * 1024;
 impl<R: Read> FrameSplitter<R> {
     /// Frames from the beginning of a segment file.
     pub fn new(source: R) -> Self {
-        Self { source, buffer: Vec::new(), passed: 0, at: 0, ended: false }
+        Self { source, buffer: Vec::new(), passed: 0, decoder: None, at: 0, ended: false }
     }
 
     /// The next frame's content; `None` behind the last. After an error nothing more can be found.
@@ -65,7 +73,12 @@ impl<R: Read> FrameSplitter<R> {
             if let Ok(bytes) = zstd_safe::find_frame_compressed_size(ahead)
                 && let Some(sealed) = ahead.get(..bytes)
             {
-                let plain = decode_zstd(self.at, sealed, None)?;
+                let decoder = match &mut self.decoder {
+                    Some(decoder) => decoder,
+                    none => none.insert(Decompressor::new().map_err(Error::io("make a decoder"))?),
+                };
+                let plain =
+                    decode_zstd(self.at, sealed, None, |sealed, bytes| decoder.decompress(sealed, bytes))?;
                 self.passed += bytes;
                 self.at += bytes as u64;
                 return Ok(Some(plain));
