@@ -135,6 +135,9 @@ pub struct Plan {
     /// CSV file that names studies, accession numbers or patients
     #[arg(long)]
     pub csv: Option<PathBuf>,
+    /// Ask a PACS for everything twice, as a whole and in parts, however long its answers are
+    #[arg(long)]
+    pub prove: bool,
     /// List the source once more, and plan what has changed since
     #[arg(long)]
     pub delta: bool,

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use catalogue::capture::PendingInstance;
+use catalogue::listing::{Answered, ListingProof, Recalled};
 use catalogue::plan::{InstanceRow, QueryRow};
-use catalogue::{Digest, InstanceId, OddityState, StudyRow};
+use catalogue::{Digest, InstanceId, OddityState, StudyId, StudyRow};
 use jiff::Timestamp;
 use job::config::SelectionConfig;
 use pace::Probe;
@@ -29,6 +30,30 @@ pub trait Listing {
     ) -> Result<(), Cause>;
     /// A query and its outcome, as proof.
     fn query(&mut self, query: QueryRow) -> Result<(), Cause>;
+    /// The answer that an earlier, interrupted run had to the query with these keys.
+    fn recall(&mut self, _part: &str) -> Result<Option<Recalled>, Cause> {
+        Ok(None)
+    }
+    /// An answer with its studies, to be kept before it is used. Returns the studies' rows, in the same order; none where
+    /// answers are not kept.
+    fn answered(&mut self, answered: &Answered<'_>) -> Result<Option<Vec<StudyId>>, Cause> {
+        for study in answered.studies {
+            self.study(study.clone())?;
+        }
+        self.query(answered.query.clone())?;
+        Ok(None)
+    }
+    /// What was concluded of the answer to these keys; `open` if it is cut short and cannot be divided.
+    fn judged(&mut self, _part: &str, _verdict: &str, _open: bool) -> Result<(), Cause> {
+        Ok(())
+    }
+    /// All is listed, or named as not enumerable; an error where that is not kept.
+    fn proved(&mut self, proof: &ListingProof) -> Result<(), Cause> {
+        match proof.open {
+            0 => Ok(()),
+            _ => Err(format!("the source does not tell all that it holds: {}", proof.text()).into()),
+        }
+    }
 }
 
 /// A study's instances as the archive lists them.

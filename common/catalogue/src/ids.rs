@@ -41,4 +41,6 @@ id! {
     VolumeId,
     /// A destination's row.
     DestinationId,
+    /// A listing's row.
+    ListingId,
 }

@@ -4,7 +4,7 @@
 //! writer, [`Reader`] any number of read-only views beside it. Every row that the balance counts has a state, and
 //! only legal transitions succeed, so that `listed = done + excluded + failed + pending` holds at every commit.
 //!
-//! - [`plan`] what the transfer must carry; [`capture`], [`intake`], [`pack`], [`write`](mod@write) its way to a volume
+//! - [`plan`] what the transfer must carry, [`listing`] how that was found; [`capture`], [`intake`], [`pack`], [`write`](mod@write) its way to a volume
 //! - [`delta`] what the source changed since it was planned
 //! - [`register`], [`load`], [`deliver`], [`answers`], [`audit`] its way from a volume into the destinations
 //! - [`segments`], [`volumes`] what both ends know of them; [`copies`], [`damage`], [`loss`] what of them is on how many volumes
@@ -26,6 +26,7 @@ mod error;
 pub mod events;
 mod ids;
 pub mod intake;
+pub mod listing;
 pub mod load;
 pub mod loss;
 mod object;
@@ -50,7 +51,7 @@ pub mod write;
 pub use connection::CommitGate;
 pub use connection::{Catalogue, Reader};
 pub use error::{Error, Result};
-pub use ids::{DestinationId, InstanceId, IntakeId, SegmentId, StudyId, VolumeId};
+pub use ids::{DestinationId, InstanceId, IntakeId, ListingId, SegmentId, StudyId, VolumeId};
 pub use object::{Dataset, Digest, Object, PackedObject};
 pub use states::{
     ChangeClass, DeliveryState, InstanceState, IntakeState, Level, OddityState, SegmentState, StudyListing,

@@ -1,7 +1,7 @@
 //! The plan: which studies and instances the transfer must carry, and the queries that prove it.
 
 use jiff::Timestamp;
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, Row, params};
 
 use crate::connection::{Catalogue, Reader};
 use crate::error::{Error, Result};
@@ -174,24 +174,32 @@ impl Reader {
         known.ok_or_else(|| Error::Unknown { what: "study", id: id.to_string() })
     }
 
+    /// Calls `visit` for each recorded query, oldest first, with what was concluded of its answer, and whether it is cut
+    /// short for good.
+    pub fn each_judged_query<E: From<Error>>(
+        &self,
+        mut visit: impl FnMut(QueryRow, Option<String>, bool) -> Result<(), E>,
+    ) -> Result<(), E> {
+        const SQL: &str = "SELECT at, level, keys, rows, status, verdict, open FROM query ORDER BY id";
+        let read = |row: &Row<'_>| Ok((query_row(row)?, row.get(5)?, row.get(6)?));
+        each(&self.conn, SQL, [], read, |(query, verdict, open)| visit(query, verdict, open))
+    }
+
     /// Calls `visit` for each recorded query, oldest first.
     pub fn each_query<E: From<Error>>(&self, visit: impl FnMut(QueryRow) -> Result<(), E>) -> Result<(), E> {
-        each(
-            &self.conn,
-            "SELECT at, level, keys, rows, status FROM query ORDER BY id",
-            [],
-            |row| {
-                Ok(QueryRow {
-                    at: row.get::<_, Millis>(0)?.0,
-                    level: row.get(1)?,
-                    keys: row.get(2)?,
-                    rows: row.get(3)?,
-                    status: row.get(4)?,
-                })
-            },
-            visit,
-        )
+        each(&self.conn, "SELECT at, level, keys, rows, status FROM query ORDER BY id", [], query_row, visit)
     }
+}
+
+/// A query of the columns at, level, keys, rows, status.
+pub(crate) fn query_row(row: &Row<'_>) -> rusqlite::Result<QueryRow> {
+    Ok(QueryRow {
+        at: row.get::<_, Millis>(0)?.0,
+        level: row.get(1)?,
+        keys: row.get(2)?,
+        rows: row.get(3)?,
+        status: row.get(4)?,
+    })
 }
 
 impl Listed {

@@ -22,7 +22,7 @@ pub use error::{Error, RowError};
 pub use footing::Footing;
 pub use model::{
     Allowance, Balance, CanaryRow, Check, CheckRow, Conflict, ConflictObject, DamagedSegment, Equation,
-    EventRow, InstanceRow, InstanceScope, Kind, MissingVolume, Outcome, Overall, PaceRow, PlanProof,
+    EventRow, InstanceRow, InstanceScope, Kind, Listing, MissingVolume, Outcome, Overall, PaceRow, PlanProof,
     PlanQuery, Program, RateSample, ReasonGroup, Report, Severity, Stage, StudyRow, TransferInfo, Verdict,
     VerdictCount, Verified, VolumeRow, VolumeState,
 };

@@ -4,8 +4,9 @@ mod delta;
 
 use archive::{Cause, Listing, Source};
 use catalogue::balance::Stage;
+use catalogue::listing::{Answered, ListingProof, Recalled};
 use catalogue::plan::{InstanceRow, QueryRow};
-use catalogue::{Catalogue, Level, OddityState, PlanPosition, PlannedStudy, StudyRow};
+use catalogue::{Catalogue, Level, ListingId, OddityState, PlanPosition, PlannedStudy, StudyId, StudyRow};
 use job::config::SelectionConfig;
 use job::{Counter, ExitCode, Outcome};
 use medium::Address;
@@ -39,7 +40,7 @@ pub fn run(context: &Context, arguments: Plan) -> Result<Outcome<Value>> {
         .and_then(|()| enumerate(context, source.as_ref(), &mut catalogue));
     // What was listed before an interruption or error stays; the next run goes on.
     let problem = match listed {
-        Ok(unlisted) => unlisted.problem(),
+        Ok(unlisted) => both(not_enumerable(&catalogue)?, unlisted.problem()),
         Err(Error::Archive(error)) if error.is_of_list() => Some(error.to_string()),
         Err(error) => return Err(error),
     };
@@ -47,6 +48,30 @@ pub fn run(context: &Context, arguments: Plan) -> Result<Outcome<Value>> {
         note(&mut catalogue, "list-cut-short", problem.clone())?;
     }
     summary(context, &mut catalogue, problem.as_deref())
+}
+
+fn both(first: Option<String>, second: Option<String>) -> Option<String> {
+    match (first, second) {
+        (Some(first), Some(second)) => Some(format!("{first}; {second}")),
+        (first, second) => first.or(second),
+    }
+}
+
+/// What the last listing could not list, with the first few of its queries.
+fn not_enumerable(catalogue: &Catalogue) -> Result<Option<String>> {
+    const SHOWN: usize = 10;
+    let open = catalogue.listings()?.pop().map_or(0, |(_, proof)| proof.open);
+    if open == 0 {
+        return Ok(None);
+    }
+    let queries = catalogue.open_queries(SHOWN)?;
+    let shown = queries.iter().map(|query| format!("{} {} ({} rows)", query.level, query.keys, query.rows));
+    Ok(Some(format!(
+        "{open} queries are cut short by the source and cannot be divided; studies that fit them may be missing, so list these by \
+         accession number or Study Instance UID (--csv): {}{}",
+        shown.collect::<Vec<_>>().join("; "),
+        if open > SHOWN as u64 { "; …" } else { "" },
+    )))
 }
 
 fn note(catalogue: &mut Catalogue, kind: &str, message: String) -> Result<()> {
@@ -71,6 +96,7 @@ fn merge(configured: SelectionConfig, given: Plan) -> SelectionConfig {
         accession_numbers: list(given.accession_numbers, configured.accession_numbers),
         study_uids: list(given.study_uids, configured.study_uids),
         csv: given.csv.or(configured.csv),
+        prove: given.prove || configured.prove,
     }
 }
 
@@ -80,8 +106,16 @@ fn list(
     selection: &SelectionConfig,
     catalogue: &mut Catalogue,
 ) -> Result<()> {
-    let mut recording =
-        Recording { context, catalogue, studies: Vec::new(), files: Vec::new(), walked: false };
+    let mut recording = Recording {
+        context,
+        catalogue,
+        studies: Vec::new(),
+        files: Vec::new(),
+        walked: false,
+        selection: format!("{selection:?}"),
+        listing: None,
+        verdicts: Vec::new(),
+    };
     let listed = source.list(selection, &mut recording, &|| context.stop.requested());
     recording.flush().map_err(archive::Error::Taker)?;
     listed?;
@@ -99,10 +133,29 @@ struct Recording<'a> {
     files: Vec<(StudyRow, InstanceRow)>,
     /// Whether files were listed, and so each study's instances with it.
     walked: bool,
+    selection: String,
+    /// Once a query was asked that belongs to one.
+    listing: Option<ListingId>,
+    /// Part, verdict, and whether it is open.
+    verdicts: Vec<(String, String, bool)>,
 }
 
 impl Recording<'_> {
+    /// The listing that the queries belong to: an interrupted one is gone on with.
+    fn listing(&mut self) -> Result<ListingId, Cause> {
+        let listing = match self.listing {
+            Some(listing) => listing,
+            None => self.catalogue.listing(&self.selection)?,
+        };
+        self.listing = Some(listing);
+        Ok(listing)
+    }
+
     fn flush(&mut self) -> Result<(), Cause> {
+        if let Some(listing) = self.listing {
+            self.catalogue.record_verdicts(listing, &self.verdicts)?;
+            self.verdicts.clear();
+        }
         self.catalogue.upsert_studies(self.studies.drain(..))?;
         let listed = self.catalogue.record_files(&self.files)?;
         self.context.monitor.count(Counter::Listed, listed.new + listed.known);
@@ -138,6 +191,27 @@ impl Listing for Recording<'_> {
 
     fn query(&mut self, query: QueryRow) -> Result<(), Cause> {
         Ok(self.catalogue.record_query(&query)?)
+    }
+
+    fn recall(&mut self, part: &str) -> Result<Option<Recalled>, Cause> {
+        let listing = self.listing()?;
+        Ok(self.catalogue.recall(listing, part)?)
+    }
+
+    fn answered(&mut self, answered: &Answered<'_>) -> Result<Option<Vec<StudyId>>, Cause> {
+        let listing = self.listing()?;
+        Ok(Some(self.catalogue.record_answer(listing, answered)?))
+    }
+
+    fn judged(&mut self, part: &str, verdict: &str, open: bool) -> Result<(), Cause> {
+        self.verdicts.push((part.to_owned(), verdict.to_owned(), open));
+        if self.verdicts.len() >= GROUP { self.flush() } else { Ok(()) }
+    }
+
+    fn proved(&mut self, proof: &ListingProof) -> Result<(), Cause> {
+        let listing = self.listing()?;
+        self.flush()?;
+        Ok(self.catalogue.finish_listing_with(listing, proof)?)
     }
 }
 
@@ -223,6 +297,7 @@ fn summary(context: &Context, catalogue: &mut Catalogue, problem: Option<&str>) 
     cartridges.remember(catalogue)?;
     let forecast = Forecast::of(&context.config, &cartridges, studies.listed, catalogue.planned_bytes()?);
     let oddities = catalogue.oddity_reasons(50)?;
+    let listing = catalogue.listings()?.pop().map(|(_, proof)| proof);
     let mut lines = vec![
         format!(
             "{} studies, {} instances and files listed ({} excluded, {} failed)",
@@ -230,6 +305,7 @@ fn summary(context: &Context, catalogue: &mut Catalogue, problem: Option<&str>) 
         ),
         forecast.text(),
     ];
+    lines.extend(listing.iter().map(|proof| format!("Listed: {}", proof.text())));
     lines.extend(oddities.iter().map(|reason| format!("  {} × {}", reason.count, reason.reason)));
     lines.extend(problem.map(|problem| format!("THE LIST IS NOT WHOLE: {problem}")));
     let not_carried: Vec<Value> = oddities
@@ -240,6 +316,7 @@ fn summary(context: &Context, catalogue: &mut Catalogue, problem: Option<&str>) 
         "studies": studies,
         "instances": instances,
         "forecast": forecast,
+        "listing": listing,
         "not_carried": not_carried,
         "problem": problem,
     });

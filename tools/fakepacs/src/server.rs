@@ -85,6 +85,11 @@ impl FakePacs {
         *lock(&self.inner.lies) = lies;
     }
 
+    /// How many C-FIND it was asked so far.
+    pub fn queries(&self) -> u64 {
+        self.inner.queries.load(Ordering::Relaxed)
+    }
+
     /// What it was asked so far, in order.
     pub fn asked(&self) -> Vec<Asked> {
         lock(&self.inner.asked).clone()

@@ -4,6 +4,7 @@ mod canary;
 mod contexts;
 mod doorkeeper;
 mod get;
+mod instances;
 pub(crate) mod list;
 mod receive;
 mod retrieve;

@@ -1,5 +1,22 @@
 -- Schema 3.
 
+-- A listing: one enumeration of the source by one selection, and the queries at STUDY level that it rests on.
+CREATE TABLE listing (
+    id INTEGER PRIMARY KEY,
+    begun_at INTEGER NOT NULL,
+    selection TEXT NOT NULL,             -- another selection is another listing
+    finished_at INTEGER,                 -- NULL: to be gone on with
+    proof TEXT                           -- JSON, once it is finished
+) STRICT;
+ALTER TABLE query ADD COLUMN listing_id INTEGER REFERENCES listing (id);
+ALTER TABLE query ADD COLUMN part TEXT;  -- the keys in full: patient data
+ALTER TABLE query ADD COLUMN broken_off INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE query ADD COLUMN studies BLOB;  -- row ids of the studies answered, 8 bytes each, until the listing is finished
+ALTER TABLE query ADD COLUMN verdict TEXT;  -- what was concluded of the answer
+ALTER TABLE query ADD COLUMN open INTEGER NOT NULL DEFAULT 0;  -- 1: cut short, and cannot be divided
+CREATE UNIQUE INDEX query_of_listing ON query (listing_id, part) WHERE listing_id IS NOT NULL;
+CREATE INDEX query_open ON query (listing_id) WHERE open;
+
 -- What reading a volume back at p2t showed to be wrong, for as long as nothing is done about it.
 ALTER TABLE volume ADD COLUMN unsound TEXT;                          -- with its label, index or trailer; NULL: nothing
 ALTER TABLE placement ADD COLUMN harmed INTEGER NOT NULL DEFAULT 0;  -- 1: the segment is not as it was written

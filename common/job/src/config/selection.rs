@@ -28,6 +28,8 @@ pub struct SelectionConfig {
     /// A CSV file that names studies, patients or accession numbers, one a line.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub csv: Option<PathBuf>,
+    /// Whether no answer of a PACS is taken as whole because of a sample of its parts.
+    pub prove: bool,
 }
 
 impl SelectionConfig {
@@ -65,6 +67,11 @@ impl SelectionConfig {
         page.list("Study Instance UIDs.", "study_uids", self.study_uids.clone(), "[\"1.2.840.113619.2.1\"]");
         let csv = self.csv.as_ref().map(|path| path.display().to_string());
         page.optional("A CSV file that names them.", "csv", csv, "\"studies.csv\"");
+        page.key(
+            "Whether a PACS is asked for everything twice, as a whole and in parts, however long its answers are.",
+            "prove",
+            self.prove,
+        );
     }
 }
 

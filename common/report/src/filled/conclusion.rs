@@ -15,6 +15,8 @@ pub struct Known<'a> {
     pub missing: &'a [MissingVolume],
     pub conflicts: u64,
     pub source: Option<&'a SourceState>,
+    /// Queries of the listing that are cut short and cannot be divided.
+    pub not_enumerable: u64,
 }
 
 /// The verdict and the sentence that explains it.
@@ -112,6 +114,13 @@ fn troubles(known: &Known<'_>) -> Vec<String> {
         instances(Verdict::Failed, "failed"),
         instances(Verdict::Missing, "missing at the destination"),
         instances(Verdict::Extra, "extra at the destination"),
+        (
+            known.not_enumerable,
+            format!(
+                "{} to the source cut short and not to be divided",
+                plural(known.not_enumerable, "query")
+            ),
+        ),
         (known.conflicts, format!("{} of SOP Instance UIDs", plural(known.conflicts, "conflict"))),
         (
             source_failed,

@@ -140,6 +140,8 @@ fn report(
     let rates = rates::Rates::read(reader).map_err(unreadable("samples"))?;
     let (started_at, finished_at) = rates.period();
     let job = |key| reader.job(key).map_err(unreadable("facts about the job"));
+    let not_enumerable =
+        reader.listings().map_err(unreadable("listings"))?.pop().map_or(0, |(_, proof)| proof.open);
     let known = conclusion::Known {
         subject,
         totals: &totals,
@@ -147,6 +149,7 @@ fn report(
         missing: &missing,
         conflicts: conflicts.total,
         source: state.as_ref(),
+        not_enumerable,
     };
     let (verdict, summary) = conclusion::conclude(&known);
     let evidence = evidence::rows(&known);

@@ -6,15 +6,16 @@ use catalogue::{Error, Reader};
 
 use super::Facts;
 use super::subject::Subject;
-use crate::{PlanProof, PlanQuery};
+use crate::{Listing, PlanProof, PlanQuery};
 
 /// Queries with a line of their own, and as many again that did not end well.
 const MOST: usize = 200;
 
 const FOLDER: &str = "Every file below the source folder was looked at: what is a DICOM object was listed, what is not is \
     listed with its reason.";
-const PACS: &str = "C-FIND at STUDY level by the selection, then at SERIES and IMAGE level for each study. A list counts \
-    as whole only if the source ended it with Success; what its counters claim is not used.";
+const PACS: &str = "C-FIND at STUDY level by the selection, then at SERIES and IMAGE level for each study. An answer with \
+    studies counts as whole only if the source ended it with Success and its parts, asked for by themselves, hold nothing \
+    that it lacks; else they are listed instead. What the source's counters claim is not used.";
 const WEB: &str = "QIDO-RS for studies by the selection, then for the instances of each study, in pages until one is empty. A \
     list of which that cannot be said does not count as whole; what its counters claim only confirms it.";
 const VOLUMES: &str =
@@ -29,8 +30,8 @@ pub fn proof(
     claimed_instances: Option<u64>,
 ) -> Result<PlanProof, Error> {
     let mut queries = Queries::default();
-    reader.each_query(|query| {
-        queries.add(&query);
+    reader.each_judged_query(|query, verdict, open| {
+        queries.add(&query, verdict.unwrap_or_default(), open);
         Ok::<_, Error>(())
     })?;
     let method = match subject {
@@ -45,7 +46,13 @@ pub fn proof(
         selection: facts.selection.clone(),
         queries: queries.rows(),
         claimed_instances,
+        listings: listings(reader)?,
     })
+}
+
+fn listings(reader: &Reader) -> Result<Vec<Listing>, Error> {
+    let finished = reader.listings()?.into_iter();
+    Ok(finished.map(|(finished_at, proof)| Listing { finished_at, text: proof.text(), proof }).collect())
 }
 
 #[derive(Default)]
@@ -60,17 +67,18 @@ struct Queries {
 }
 
 impl Queries {
-    fn add(&mut self, query: &QueryRow) {
+    fn add(&mut self, query: &QueryRow, verdict: String, open: bool) {
         self.total += 1;
         let is_folder = query.level == "FOLDER";
         self.folder |= is_folder;
         self.web |= query.keys.starts_with("QIDO-RS");
         let finds_studies = is_folder || query.level == "STUDY";
-        if query.status != 0 && self.ended_badly.len() < MOST {
-            let note = format!("ended with status {:04X}H: not whole", query.status);
-            self.ended_badly.push(single(query, note));
+        let unexplained = query.status != 0 && verdict.is_empty();
+        if (open || unexplained) && self.ended_badly.len() < MOST {
+            let status = format!("ended with status {:04X}H: not whole", query.status);
+            self.ended_badly.push(single(query, if unexplained { status } else { verdict }));
         } else if finds_studies && self.single.len() < MOST {
-            self.single.push(single(query, String::new()));
+            self.single.push(single(query, verdict));
         } else {
             self.sum(query);
         }

@@ -1,5 +1,6 @@
 //! The report as a whole: whose it is, what it concludes, and everything but the studies and instances.
 
+use catalogue::listing::ListingProof;
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -178,6 +179,21 @@ pub struct PlanProof {
     pub queries: Vec<PlanQuery>,
     /// Instances that the source's own counters claim, where it gives them.
     pub claimed_instances: Option<u64>,
+    /// The finished listings of a PACS, oldest first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub listings: Vec<Listing>,
+}
+
+/// One enumeration of a PACS.
+#[derive(Debug, Clone, Serialize)]
+pub struct Listing {
+    /// When it was finished.
+    pub finished_at: Timestamp,
+    /// What it came to, in words.
+    pub text: String,
+    /// The same in numbers.
+    #[serde(flatten)]
+    pub proof: ListingProof,
 }
 
 /// A query, or queries of one kind taken together.

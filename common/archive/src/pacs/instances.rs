@@ -1,0 +1,95 @@
+//! Lists the instances of a study by hierarchical C-FIND at SERIES and IMAGE level (PS3.4 annex C): relational queries are
+//! optional, and some PACS refuse them. The counts that a PACS claims are kept and not believed.
+
+use std::ops::ControlFlow;
+
+use catalogue::plan::InstanceRow;
+use dataset::tags::{MODALITY, SERIES_INSTANCE_UID, SOP_CLASS_UID, SOP_INSTANCE_UID, STUDY_INSTANCE_UID};
+use dataset::{FlatSet, Tag};
+use dimse::{FindEnd, Key, Level};
+
+use super::Pacs;
+use super::list::query_row;
+use crate::error::Error;
+use crate::source::StudyListing;
+
+/// No study has so many series or instances; bounds what a PACS that never stops can make us hold.
+const MAX_ROWS: usize = 1_000_000;
+
+impl Pacs {
+    /// Asks for the series where the PACS does not know Modalities in Study.
+    pub(super) fn has_modality(&self, study_uid: &str, wanted: &[String]) -> Result<bool, Error> {
+        let mut found = false;
+        let keys = [(STUDY_INSTANCE_UID, study_uid)];
+        let end = self.find(Level::Series, &keys, &[SERIES_INSTANCE_UID, MODALITY], &mut |row| {
+            found |= row.text(MODALITY).is_some_and(|modality| wanted.contains(&modality));
+            ControlFlow::Continue(())
+        })?;
+        self.require_whole(Level::Series, &end)?;
+        Ok(found)
+    }
+
+    pub(super) fn list_instances(&self, study_uid: &str) -> Result<StudyListing, Error> {
+        let mut listing = StudyListing::default();
+        let mut series = Vec::new();
+        let study = (STUDY_INSTANCE_UID, study_uid);
+        let end = self.find(Level::Series, &[study], &[SERIES_INSTANCE_UID, MODALITY], &mut |row| {
+            series.push((row.kept(SERIES_INSTANCE_UID).unwrap_or_default(), row.kept(MODALITY)));
+            room(series.len())
+        })?;
+        listing.queries.push(query_row(Level::Series, &[study], end.rows, end.status));
+        self.require_whole(Level::Series, &end)?;
+        for (series_uid, modality) in series {
+            let keys = [study, (SERIES_INSTANCE_UID, series_uid.as_str())];
+            let end = self.find(Level::Image, &keys, &[SOP_INSTANCE_UID, SOP_CLASS_UID], &mut |row| {
+                listing.instances.push(InstanceRow {
+                    series_uid: series_uid.clone(),
+                    modality: modality.clone(),
+                    sop_instance: row.kept(SOP_INSTANCE_UID).unwrap_or_default(),
+                    sop_class: row.kept(SOP_CLASS_UID),
+                    source_ref: None,
+                    bytes: None,
+                });
+                room(listing.instances.len())
+            })?;
+            listing.queries.push(query_row(Level::Image, &keys, end.rows, end.status));
+            self.require_whole(Level::Image, &end)?;
+        }
+        Ok(listing)
+    }
+
+    fn find(
+        &self,
+        level: Level,
+        narrowing: &[Key<'_>],
+        asked: &[Tag],
+        on_row: &mut dyn FnMut(FlatSet) -> ControlFlow<()>,
+    ) -> Result<FindEnd, Error> {
+        let mut keys = narrowing.to_vec();
+        let unset = |tag: &&Tag| !narrowing.iter().any(|(set, _)| set == *tag);
+        keys.extend(asked.iter().filter(unset).map(|tag| (*tag, "")));
+        let mut begun = false;
+        self.query(&mut |association| {
+            // Rows that were handed on cannot be taken back, so only a query without any is asked again.
+            if begun {
+                return Err(dimse::Error::Closed);
+            }
+            association.find(level, &keys, &mut |row| {
+                begun = true;
+                on_row(row)
+            })
+        })
+    }
+
+    fn require_whole(&self, level: Level, end: &FindEnd) -> Result<(), Error> {
+        if end.is_complete() {
+            return Ok(());
+        }
+        let node = self.settings.node.to_string();
+        Err(Error::CutShort { node, level: level.as_str(), status: end.status, rows: end.rows })
+    }
+}
+
+fn room(rows: usize) -> ControlFlow<()> {
+    if rows < MAX_ROWS { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+}

@@ -1,0 +1,143 @@
+//! Lists the studies of a PACS by C-FIND at STUDY level (PS3.4 annex C), however much of them it tells at a time.
+
+mod ask;
+mod divide;
+mod part;
+mod sample;
+mod span;
+mod sweep;
+mod verdict;
+
+use std::collections::HashMap;
+
+use catalogue::StudyRow;
+use catalogue::listing::ListingProof;
+use catalogue::plan::QueryRow;
+use dataset::Tag;
+use dataset::tags::{
+    ACCESSION_NUMBER, MODALITIES_IN_STUDY, PATIENT_ID, SERIES_INSTANCE_UID, STUDY_DATE, STUDY_INSTANCE_UID,
+    STUDY_TIME,
+};
+use dimse::{Key, Level, Status};
+use jiff::Timestamp;
+use job::config::SelectionConfig;
+
+use super::Pacs;
+use super::select::{StudyQuery, queries};
+use crate::error::Error;
+use crate::source::Listing;
+use ask::Asking;
+use part::{Part, Texts};
+use sweep::{End, Peer, Sweep, Verdict};
+
+pub(super) const NUMBER_OF_STUDY_RELATED_SERIES: Tag = Tag(0x0020, 0x1206);
+pub(super) const NUMBER_OF_STUDY_RELATED_INSTANCES: Tag = Tag(0x0020, 0x1208);
+
+impl Pacs {
+    pub(super) fn list_studies(
+        &self,
+        selection: &SelectionConfig,
+        listing: &mut dyn Listing,
+        stop: &dyn Fn() -> bool,
+    ) -> Result<(), Error> {
+        let mut asking = Asking {
+            pacs: self,
+            selection,
+            listing,
+            stop,
+            fixed: Vec::new(),
+            nameless: 0,
+            refusals: 0,
+            numbers: HashMap::new(),
+        };
+        let mut proof = ListingProof::default();
+        let (named, described): (Vec<_>, Vec<_>) = queries(selection)?
+            .into_iter()
+            .partition(|query| query.iter().any(|(tag, _)| *tag == STUDY_INSTANCE_UID));
+        for query in named {
+            asking.study(query, &mut proof)?;
+        }
+        let mut sweep = Sweep::new(&mut asking, selection.prove);
+        for query in &described {
+            sweep.list(&whole(query, selection))?;
+        }
+        let swept = sweep.proof();
+        proof.studies += swept.studies;
+        proof.undated += swept.undated;
+        proof.cap = swept.cap;
+        proof.sampled = swept.sampled;
+        proof.useless = swept.useless.into_iter().map(|useless| useless.name().to_owned()).collect();
+        asking.listing.proved(&proof).map_err(Error::Taker)
+    }
+}
+
+impl Asking<'_> {
+    /// A study by its UID: there is one, or none.
+    fn study(&mut self, query: StudyQuery, proof: &mut ListingProof) -> Result<(), Error> {
+        self.fixed = query;
+        let part = Part::default();
+        let answer = self.ask(&part)?;
+        proof.studies += answer.rows.len() as u64;
+        proof.undated += answer.rows.iter().filter(|row| row.date.is_none()).count() as u64;
+        if let End::Cut(status) | End::Refused(status) = answer.end {
+            let node = self.pacs.settings.node.to_string();
+            let (level, status, rows) = (Level::Study.as_str(), Status(status), answer.count);
+            return Err(Error::CutShort { node, level, status, rows });
+        }
+        self.judged(&part, &Verdict::Small)?;
+        self.fixed.clear();
+        Ok(())
+    }
+}
+
+/// Everything that one query of the selection is for.
+fn whole(query: &StudyQuery, selection: &SelectionConfig) -> Part {
+    let value = |wanted| query.iter().find(|(tag, _)| *tag == wanted).map(|(_, value)| value.clone());
+    Part {
+        dates: ask::dates(selection),
+        times: None,
+        patient: value(PATIENT_ID).map(Texts::Exactly),
+        accession: value(ACCESSION_NUMBER).map(Texts::Exactly),
+        modality: value(MODALITIES_IN_STUDY),
+    }
+}
+
+/// Whether the study has one of the modalities wanted; `None` when the PACS does not say. A PACS may ignore the key
+/// that narrows the query, so its answer is looked at again.
+pub(crate) fn in_modalities(study: &StudyRow, selection: &SelectionConfig) -> Option<bool> {
+    if selection.modalities.is_empty() {
+        return Some(true);
+    }
+    let wanted = |modality: &str| selection.modalities.iter().any(|wanted| wanted == modality.trim());
+    Some(study.modalities.as_deref()?.split('\\').any(wanted))
+}
+
+/// Asking for it would be asking for every study.
+pub(crate) const NAMELESS: &str =
+    "the source lists a study without Study Instance UID, which cannot be asked for: have it repaired there";
+
+/// What stands in the plan for such a study.
+pub(crate) fn nameless_study(number: u64) -> String {
+    format!("study without Study Instance UID, number {number}")
+}
+
+/// The keys without patient data: their names, and values of UIDs, dates and times only.
+pub(crate) fn shown(keys: &[Key<'_>]) -> String {
+    const SHOWN: [Tag; 5] =
+        [STUDY_INSTANCE_UID, SERIES_INSTANCE_UID, STUDY_DATE, STUDY_TIME, MODALITIES_IN_STUDY];
+    let shown = keys.iter().map(|(tag, value)| {
+        let value = if SHOWN.contains(tag) { value } else { "…" };
+        format!("{tag}={value}")
+    });
+    shown.collect::<Vec<_>>().join(" ")
+}
+
+pub(super) fn query_row(level: Level, keys: &[Key<'_>], rows: u64, status: Status) -> QueryRow {
+    QueryRow {
+        at: Timestamp::now(),
+        level: level.as_str().to_owned(),
+        keys: shown(keys),
+        rows,
+        status: status.0,
+    }
+}

@@ -1,0 +1,435 @@
+//! Lists all studies of an archive that may give fewer than it has, and may not say so.
+//!
+//! A source that gives at most N rows gives N rows to every query that more studies fit. So an answer with fewer rows than
+//! the largest one is whole; one with as many is doubted until the same part, asked for in smaller parts, shows nothing
+//! that it lacked. What it lacked proves that it was cut short, and teaches N. Parts are made smaller until their answers
+//! are whole; one that cannot be made smaller is not enumerable, and stays on record with its query.
+
+use std::collections::{BTreeSet, HashSet};
+
+use super::divide::{Knowledge, divide};
+use super::part::{Dimension, Part, Row};
+use super::sample::sample;
+
+/// An answer of more rows than this is checked by a sample of its parts, unless everything is to be proved.
+pub const CHECKED_WHOLE: u64 = 2_000;
+/// Where a source gives fewer rows than this, parts are not divided further by texts: it would take hundreds of queries for
+/// each study.
+const TINY: u64 = 5;
+
+/// How an answer ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// The source says that this was all.
+    Success,
+    /// It says that there is more, with this status.
+    Cut(u16),
+    /// It refused to answer, with this status.
+    Refused(u16),
+    /// We broke it off, at the most that we take.
+    Enough,
+}
+
+/// An answer to a query for a part.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// Rows that came, whatever they were.
+    pub count: u64,
+    /// The studies among them.
+    pub rows: Vec<Row>,
+    pub end: End,
+}
+
+/// Whoever can be asked.
+pub trait Peer {
+    type Error;
+    fn ask(&mut self, part: &Part) -> Result<Answer, Self::Error>;
+    /// Keeps what was concluded of a part that was asked for.
+    fn judged(&mut self, part: &Part, verdict: &Verdict) -> Result<(), Self::Error>;
+}
+
+/// What was concluded of an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// The source gives more rows elsewhere.
+    Small,
+    /// Asked for in parts, it shows nothing more.
+    InParts,
+    /// A sample of its parts shows nothing more.
+    Sampled { rows: u64 },
+    /// It was cut short, and its parts were listed.
+    Divided(Cause),
+    /// It was cut short, and cannot be made smaller.
+    Open(Cause),
+}
+
+/// Why an answer counts as cut short.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cause {
+    /// The source said so.
+    Status(u16),
+    /// It had as many rows as the source gives at most.
+    Cap(u64),
+    /// Its parts had studies that it lacked.
+    Lacking,
+    /// We broke it off.
+    TooMany,
+}
+
+/// What a sweep came to.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Proof {
+    pub queries: u64,
+    pub rows: u64,
+    /// Different studies.
+    pub studies: u64,
+    /// Rows that the source gives at most, where it was found to cut its answers.
+    pub cap: Option<u64>,
+    /// Parts that are not enumerable.
+    pub open: u64,
+    /// Attributes that the source takes no notice of, or refuses.
+    pub useless: BTreeSet<Dimension>,
+    /// Rows of the samples that stand behind answers too long to be checked whole.
+    pub sampled: Option<u64>,
+    /// Studies without Study Date.
+    pub undated: u64,
+}
+
+/// A part whose parts are being listed.
+struct Frame {
+    part: Part,
+    count: u64,
+    said_success: bool,
+    /// A study was found in its parts that its answer lacked.
+    lacking: bool,
+    /// Studies of its answer that were not found in its parts yet.
+    missing: HashSet<u64>,
+    /// Studies that were found in its parts, and how many they are; counted where the source said that there are more
+    /// than in its answer.
+    found: Option<(Seen, u64)>,
+    /// So many at least must be found then.
+    due: u64,
+}
+
+impl Frame {
+    /// Whether all that its answer showed, and what it said there is besides, was found in its parts.
+    fn is_accounted_for(&self) -> bool {
+        self.missing.is_empty() && self.found.as_ref().is_none_or(|(_, count)| *count >= self.due)
+    }
+}
+
+/// How a part came out.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Outcome {
+    Whole,
+    Refused,
+    Open,
+}
+
+pub struct Sweep<'a, P> {
+    peer: &'a mut P,
+    prove_all: bool,
+    proof: Proof,
+    known: Knowledge,
+    seen: Seen,
+    /// Rows of the largest answer so far.
+    largest: u64,
+    /// Studies of the largest answer that ended with success.
+    most_studies: u64,
+    /// Rows of the largest answer that was taken as whole because its parts showed nothing more.
+    taken_as_whole: u64,
+    anonymous: bool,
+    frames: Vec<Frame>,
+}
+
+impl<'a, P: Peer> Sweep<'a, P> {
+    /// With `prove_all` no answer is taken as whole because of a sample.
+    pub fn new(peer: &'a mut P, prove_all: bool) -> Self {
+        Self {
+            peer,
+            prove_all,
+            proof: Proof::default(),
+            known: Knowledge::default(),
+            seen: Seen::default(),
+            largest: 0,
+            most_studies: 0,
+            taken_as_whole: 0,
+            anonymous: false,
+            frames: Vec::new(),
+        }
+    }
+
+    /// Lists what lies in `part`. Several parts may be listed, one after the other.
+    pub fn list(&mut self, part: &Part) -> Result<(), P::Error> {
+        loop {
+            let open = self.proof.open;
+            self.part(part)?;
+            // What was taken as whole before the source was found to cut answers of this length is doubted once more.
+            if self.proof.cap.is_none_or(|cap| self.taken_as_whole < cap) {
+                return Ok(());
+            }
+            self.taken_as_whole = 0;
+            self.proof.open = open;
+        }
+    }
+
+    pub fn proof(self) -> Proof {
+        self.proof
+    }
+
+    fn part(&mut self, part: &Part) -> Result<Outcome, P::Error> {
+        let answer = self.ask(part)?;
+        let doubt = self.doubt(&answer);
+        self.largest = self.largest.max(answer.count);
+        match doubt {
+            Doubt::None if self.frames.is_empty() && answer.count == 0 => self.parts(part, &answer, None),
+            Doubt::None => {
+                self.peer.judged(part, &Verdict::Small)?;
+                Ok(Outcome::Whole)
+            }
+            Doubt::Some if answer.count > CHECKED_WHOLE && !self.prove_all => self.sampled(part, &answer),
+            Doubt::Some => self.parts(part, &answer, None),
+            Doubt::Cut(cause) => self.parts(part, &answer, Some(cause)),
+        }
+    }
+
+    fn ask(&mut self, part: &Part) -> Result<Answer, P::Error> {
+        let answer = self.peer.ask(part)?;
+        self.proof.queries += 1;
+        self.proof.rows += answer.count;
+        if answer.end == End::Success {
+            self.most_studies = self.most_studies.max(answer.rows.len() as u64);
+        }
+        for row in &answer.rows {
+            self.take(part, row, answer.end);
+        }
+        Ok(answer)
+    }
+
+    fn take(&mut self, part: &Part, row: &Row, end: End) {
+        self.known.learn(row);
+        self.anonymous |= row.patient.is_none();
+        // An answer that we broke off may be of anything.
+        if let Some(useless) = part.misfit(row)
+            && end != End::Enough
+        {
+            self.proof.useless.insert(useless);
+        }
+        let new = self.seen.insert(row.study);
+        self.proof.studies += u64::from(new);
+        self.proof.undated += u64::from(new && row.date.is_none());
+        for frame in &mut self.frames {
+            frame.missing.remove(&row.study);
+            if let Some((seen, count)) = &mut frame.found {
+                *count += u64::from(seen.insert(row.study));
+            }
+            if new && frame.part.misfit(row).is_none() && !frame.lacking {
+                frame.lacking = true;
+                if frame.said_success {
+                    self.proof.cap = Some(self.proof.cap.unwrap_or(u64::MAX).min(frame.count));
+                }
+            }
+        }
+    }
+
+    fn doubt(&self, answer: &Answer) -> Doubt {
+        match (answer.end, self.proof.cap) {
+            (End::Cut(status) | End::Refused(status), _) => Doubt::Cut(Cause::Status(status)),
+            (End::Enough, _) => Doubt::Cut(Cause::TooMany),
+            (End::Success, Some(cap)) if answer.count == cap => Doubt::Cut(Cause::Cap(cap)),
+            (End::Success, Some(cap)) if answer.count < cap => Doubt::None,
+            (End::Success, None) if answer.count < self.largest && !is_round(answer.count) => Doubt::None,
+            (End::Success, _) if answer.count == 0 => Doubt::None,
+            (End::Success, _) => Doubt::Some,
+        }
+    }
+
+    /// Asks for some parts of an answer too long to be asked for twice.
+    fn sampled(&mut self, part: &Part, answer: &Answer) -> Result<Outcome, P::Error> {
+        self.enter(part, answer);
+        let before = self.proof.rows;
+        for piece in sample(part, &answer.rows) {
+            if !self.is_useful(&piece, part) || self.is_lacking() {
+                continue;
+            }
+            self.part(&piece)?;
+        }
+        let lacking = self.is_lacking();
+        self.frames.pop();
+        if lacking {
+            return self.parts(part, answer, Some(Cause::Lacking));
+        }
+        self.taken_as_whole = self.taken_as_whole.max(answer.count);
+        let rows = self.proof.rows - before;
+        self.proof.sampled = Some(self.proof.sampled.unwrap_or_default() + rows);
+        self.peer.judged(part, &Verdict::Sampled { rows })?;
+        Ok(Outcome::Whole)
+    }
+
+    /// Asks for a part by its parts: by one attribute, and by the next where that may leave studies out. Dividing a range or
+    /// a prefix further leaves out nothing; dividing by another attribute leaves out the studies that have none. Where the
+    /// answer showed such studies, or [`Self::is_due`], the next attribute follows.
+    fn parts(&mut self, part: &Part, answer: &Answer, cause: Option<Cause>) -> Result<Outcome, P::Error> {
+        let top = self.frames.is_empty();
+        self.enter(part, answer);
+        let (mut open, mut settled, mut left_out) = (false, false, false);
+        for dimension in self.dimensions(part) {
+            let cut = cause.is_some() || self.is_lacking();
+            if settled && !self.is_due(part, dimension, top, cut) {
+                continue;
+            }
+            let pieces = divide(part, dimension, &answer.rows, &self.known, self.frames.len());
+            if pieces.is_empty() {
+                continue;
+            }
+            let outcome = self.pieces(&pieces, dimension, answer)?;
+            open |= outcome == Outcome::Open;
+            let all_back = self.frames.last().is_none_or(Frame::is_accounted_for);
+            settled = outcome == Outcome::Whole && all_back;
+            left_out = !part.has(dimension);
+            if !left_out && (settled || outcome == Outcome::Open) {
+                break;
+            }
+            if outcome == Outcome::Open && all_back && !top {
+                break;
+            }
+        }
+        let lacking = self.is_lacking();
+        self.frames.pop();
+        let cause = cause.or(lacking.then_some(Cause::Lacking));
+        let last = left_out && self.is_last(part);
+        let (verdict, outcome) = match cause {
+            None if open => (Verdict::Divided(Cause::Lacking), Outcome::Open),
+            None => {
+                self.taken_as_whole = self.taken_as_whole.max(answer.count);
+                (Verdict::InParts, Outcome::Whole)
+            }
+            Some(cause) if settled && !last => (Verdict::Divided(cause), Outcome::Whole),
+            Some(cause) if open && !last => (Verdict::Divided(cause), Outcome::Open),
+            Some(cause) => {
+                self.proof.open += 1;
+                (Verdict::Open(cause), Outcome::Open)
+            }
+        };
+        self.peer.judged(part, &verdict)?;
+        match answer.end {
+            End::Refused(_) if outcome == Outcome::Open => Ok(Outcome::Refused),
+            _ => Ok(outcome),
+        }
+    }
+
+    fn pieces(&mut self, pieces: &[Part], by: Dimension, whole: &Answer) -> Result<Outcome, P::Error> {
+        let mut worst = Outcome::Whole;
+        for piece in pieces {
+            let outcome = self.part(piece)?;
+            if outcome == Outcome::Refused && !matches!(whole.end, End::Refused(_)) {
+                // Less was asked for than was answered before: it is the attribute that the source does not take.
+                self.proof.useless.insert(by);
+            }
+            if self.proof.useless.contains(&by) {
+                return Ok(Outcome::Refused);
+            }
+            if outcome != Outcome::Whole {
+                worst = Outcome::Open;
+            }
+        }
+        Ok(worst)
+    }
+
+    /// The attributes to divide by: first those that the part is divided by already.
+    fn dimensions(&self, part: &Part) -> Vec<Dimension> {
+        let tiny = self.is_tiny() && self.frames.len() > 1;
+        let costly = [Dimension::Patient, Dimension::Accession, Dimension::Modality];
+        let (begun, other): (Vec<_>, Vec<_>) = Dimension::ALL
+            .into_iter()
+            .filter(|dimension| !self.proof.useless.contains(dimension))
+            .partition(|dimension| part.has(*dimension));
+        let other = other.into_iter().filter(|dimension| !(tiny && costly.contains(dimension)));
+        begun.into_iter().chain(other).collect()
+    }
+
+    /// Whether a part is divided by this attribute too, though nothing seems to be missing. An archive that cuts an answer
+    /// need not show one of the studies without a date. All there is is divided by date and by patient, and where studies
+    /// without a patient were seen, by time and accession number; one patient's studies, too many for one answer, by date,
+    /// time and modality.
+    fn is_due(&self, part: &Part, dimension: Dimension, top: bool, cut: bool) -> bool {
+        if part.dates.is_some() && !part.is_spelt_out() {
+            return false;
+        }
+        match dimension {
+            Dimension::Date => top || cut,
+            Dimension::Time => (top && self.anonymous) || (cut && part.is_spelt_out()),
+            Dimension::Patient => top,
+            Dimension::Accession => top && self.anonymous,
+            Dimension::Modality => cut && part.is_spelt_out(),
+        }
+    }
+
+    /// Whether no other way of dividing all there is vouches for the studies that dividing this part leaves out.
+    fn is_last(&self, part: &Part) -> bool {
+        let tiny = self.is_tiny();
+        (part.is_spelt_out() && (tiny || part.is_a_moment()))
+            || (part.is_a_moment() && (tiny || self.anonymous))
+    }
+
+    fn is_tiny(&self) -> bool {
+        self.proof.cap.is_some_and(|cap| cap < TINY)
+    }
+
+    fn is_useful(&self, piece: &Part, whole: &Part) -> bool {
+        !self.proof.useless.iter().any(|useless| piece.has(*useless) && !whole.has(*useless))
+    }
+
+    fn enter(&mut self, part: &Part, answer: &Answer) {
+        self.frames.push(Frame {
+            part: part.clone(),
+            count: answer.count,
+            said_success: answer.end == End::Success,
+            lacking: false,
+            missing: answer.rows.iter().map(|row| row.study).collect(),
+            found: matches!(answer.end, End::Cut(_) | End::Refused(_)).then(Default::default),
+            due: match answer.end {
+                End::Refused(_) => self.most_studies + 1,
+                _ => answer.rows.len() as u64 + 1,
+            },
+        });
+    }
+
+    fn is_lacking(&self) -> bool {
+        self.frames.last().is_some_and(|frame| frame.lacking)
+    }
+}
+
+enum Doubt {
+    None,
+    /// Nothing speaks against it, and nothing for it.
+    Some,
+    Cut(Cause),
+}
+
+/// What a limit set by a person looks like.
+fn is_round(count: u64) -> bool {
+    count >= 100 && (count.is_multiple_of(100) || count.is_power_of_two() || (count + 1).is_power_of_two())
+}
+
+/// The studies seen, a bit each: their numbers are dense.
+#[derive(Default)]
+struct Seen(Vec<u64>);
+
+impl Seen {
+    /// Whether it is new.
+    fn insert(&mut self, study: u64) -> bool {
+        let (word, bit) = ((study / 64) as usize, 1 << (study % 64));
+        if self.0.len() <= word {
+            self.0.resize(word + 1, 0);
+        }
+        self.0.get_mut(word).is_some_and(|word| {
+            let new = *word & bit == 0;
+            *word |= bit;
+            new
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

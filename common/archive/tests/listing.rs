@@ -1,0 +1,244 @@
+//! Listing a PACS that gives fewer rows than it has, over the network, into a catalogue.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests fail as tests do")]
+
+use std::collections::BTreeSet;
+
+use archive::{Cause, Listing, Pacs, PacsSettings, Source};
+use catalogue::listing::{Answered, ListingProof, Recalled};
+use catalogue::plan::{InstanceRow, QueryRow};
+use catalogue::{Catalogue, ListingId, OddityState, PlanPosition, StudyId, StudyRow};
+use dimse::{Options, Status};
+use fakepacs::{Archive, FakePacs, Lies, Order, Population, Study};
+use job::config::{Retrieve, SelectionConfig};
+
+/// A catalogue that takes what is listed, as `p2t plan` does.
+struct Book {
+    catalogue: Catalogue,
+    listing: ListingId,
+    oddities: u64,
+    _dir: tempfile::TempDir,
+}
+
+impl Book {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let mut catalogue = Catalogue::open(&dir.path().join("catalogue")).unwrap();
+        let listing = catalogue.listing("everything").unwrap();
+        Self { catalogue, listing, oddities: 0, _dir: dir }
+    }
+
+    fn proof(&self) -> ListingProof {
+        self.catalogue.listings().unwrap().pop().expect("the listing is finished").1
+    }
+
+    fn uids(&self) -> BTreeSet<String> {
+        let studies = self.catalogue.studies(PlanPosition::default(), usize::MAX >> 1).unwrap();
+        studies.into_iter().map(|planned| planned.study.uid).collect()
+    }
+}
+
+impl Listing for Book {
+    fn study(&mut self, _: StudyRow) -> Result<(), Cause> {
+        Err("a PACS lists by answers".into())
+    }
+
+    fn file(&mut self, _: StudyRow, _: InstanceRow) -> Result<(), Cause> {
+        Err("a PACS has no files".into())
+    }
+
+    fn oddity(&mut self, _: &[u8], _: Option<u64>, _: OddityState, _: &str) -> Result<(), Cause> {
+        self.oddities += 1;
+        Ok(())
+    }
+
+    fn query(&mut self, query: QueryRow) -> Result<(), Cause> {
+        Ok(self.catalogue.record_query(&query)?)
+    }
+
+    fn recall(&mut self, part: &str) -> Result<Option<Recalled>, Cause> {
+        Ok(self.catalogue.recall(self.listing, part)?)
+    }
+
+    fn answered(&mut self, answered: &Answered<'_>) -> Result<Option<Vec<StudyId>>, Cause> {
+        Ok(Some(self.catalogue.record_answer(self.listing, answered)?))
+    }
+
+    fn judged(&mut self, part: &str, verdict: &str, open: bool) -> Result<(), Cause> {
+        Ok(self.catalogue.record_verdicts(self.listing, &[(part.to_owned(), verdict.to_owned(), open)])?)
+    }
+
+    fn proved(&mut self, proof: &ListingProof) -> Result<(), Cause> {
+        Ok(self.catalogue.finish_listing_with(self.listing, proof)?)
+    }
+}
+
+fn serve(studies: Vec<Study>, lies: Lies) -> FakePacs {
+    let title = "FAKE".parse().unwrap();
+    FakePacs::start(([127, 0, 0, 1], 0).into(), title, Archive::new(studies), lies, |_| {}).unwrap()
+}
+
+fn clustered(studies: u32) -> Population {
+    Population { studies, days: 4, null_dates: 3, odd_dates: 1, odd_times: 10, ..Population::default() }
+}
+
+fn list(pacs: &FakePacs, selection: &SelectionConfig) -> Book {
+    let mut book = Book::new();
+    let settings = PacsSettings {
+        node: format!("FAKE@{}", pacs.address()).parse().unwrap(),
+        aet: "TEST".parse().unwrap(),
+        options: Options::default(),
+        service: Retrieve::CGet,
+    };
+    Pacs::new(settings).list(selection, &mut book, &|| false).unwrap();
+    book
+}
+
+fn held(pacs: &FakePacs) -> BTreeSet<String> {
+    pacs.archive().studies().iter().map(|study| study.uid.clone()).collect()
+}
+
+/// Lists five thousand studies from a source that gives so many rows, and checks what was asked against what is kept.
+fn all_are_listed(cap: u64, order: Order) {
+    let pacs = serve(clustered(5_000).make(), Lies { cap: Some(cap), order, ..Lies::default() });
+    let book = list(&pacs, &SelectionConfig::default());
+    let proof = book.proof();
+    assert_eq!(book.uids(), held(&pacs), "{proof:?}");
+    assert_eq!((proof.studies, proof.open, proof.cap), (5_000, 0, Some(cap)));
+    let undated = pacs.archive().studies().iter().filter(|study| study.date.is_empty()).count();
+    assert_eq!(proof.undated, undated as u64);
+    let asked = pacs.asked();
+    assert_eq!((asked.len() as u64, asked.iter().map(|asked| asked.rows).sum()), (proof.queries, proof.rows));
+    let (mut kept, mut divided) = (0, 0);
+    book.catalogue
+        .each_judged_query(|query, verdict, open| {
+            let verdict = verdict.unwrap_or_else(|| panic!("{} has no verdict", query.keys));
+            divided += u64::from(verdict.ends_with("divided"));
+            kept += 1;
+            assert!(
+                !open && !query.keys.contains("=P") && !query.keys.contains("=A"),
+                "{} {verdict}",
+                query.keys
+            );
+            Ok::<_, catalogue::Error>(())
+        })
+        .unwrap();
+    assert_eq!(kept, proof.queries);
+    assert!(divided > 0);
+}
+
+#[test]
+fn all_are_listed_seven_at_a_time() {
+    all_are_listed(7, Order::Stored);
+}
+
+#[test]
+fn all_are_listed_one_hundred_at_a_time_in_any_order() {
+    all_are_listed(100, Order::NullsLast);
+    all_are_listed(100, Order::Shuffled);
+}
+
+#[test]
+fn all_are_listed_two_or_five_hundred_at_a_time() {
+    all_are_listed(200, Order::NullsLast);
+    all_are_listed(500, Order::NewestFirst);
+}
+
+#[test]
+fn of_a_source_that_gives_one_row_what_cannot_be_told_apart_is_named() {
+    let mut studies = clustered(5_000).make();
+    studies.push(Study { uid: "1.2.3".into(), ..studies[7].clone() });
+    let pacs = serve(studies, Lies { cap: Some(1), ..Lies::default() });
+    let book = list(&pacs, &SelectionConfig::default());
+    let proof = book.proof();
+    let mut missing = held(&pacs);
+    missing.retain(|uid| !book.uids().contains(uid));
+    assert_eq!(missing, BTreeSet::from(["1.2.3".to_owned()]), "{proof:?}");
+    assert!(proof.open > 0);
+    assert_eq!(book.catalogue.open_queries(usize::MAX >> 1).unwrap().len() as u64, proof.open);
+}
+
+#[test]
+fn an_honest_source_is_asked_for_a_fifth_more_at_most() {
+    let population = Population { studies: 10_000, days: 3_000, null_dates: 3, ..Population::default() };
+    let pacs = serve(population.make(), Lies::default());
+    let book = list(&pacs, &SelectionConfig::default());
+    let (asked, proof) = (pacs.asked(), book.proof());
+    assert_eq!(book.uids().len(), 10_000);
+    let rows: u64 = asked.iter().map(|asked| asked.rows).sum();
+    assert!(rows <= 12_000 && asked.len() <= 40, "{} queries, {rows} rows", asked.len());
+    assert!(proof.sampled.unwrap_or(0) >= 700 && proof.cap.is_none() && proof.open == 0, "{proof:?}");
+}
+
+#[test]
+fn refusals_ignored_keys_and_repeated_rows_are_seen_through() {
+    let key = |name: &str| name.parse().unwrap();
+    for lies in [
+        Lies { refuse_above: Some(50), ..Lies::default() },
+        Lies { cap: Some(50), cap_status: Status(0xB000), ..Lies::default() },
+        Lies { cap: Some(50), cap_status: Status(0xA700), rows_per_study: Some(2), ..Lies::default() },
+        Lies { cap: Some(50), ignore: vec![key("StudyDate")], ..Lies::default() },
+        Lies { cap: Some(50), ignore: vec![key("StudyTime")], hide_modalities: true, ..Lies::default() },
+        Lies { cap: Some(50), ignore: vec![key("PatientID")], ..Lies::default() },
+    ] {
+        let pacs = serve(clustered(800).make(), lies.clone());
+        let book = list(&pacs, &SelectionConfig::default());
+        assert_eq!(book.uids(), held(&pacs), "{lies:?} {:?}", book.proof());
+        assert_eq!(book.proof().open, 0, "{lies:?}");
+        assert_eq!(book.proof().useless.len(), lies.ignore.len(), "{:?}", book.proof());
+    }
+}
+
+#[test]
+fn studies_without_a_uid_are_reported_and_a_selection_takes_no_more_than_it_says() {
+    let population = Population { nameless: 3, ..clustered(600) };
+    let pacs = serve(population.make(), Lies { cap: Some(50), ..Lies::default() });
+    let selection = SelectionConfig {
+        study_date_from: Some("2010-01-02".parse().unwrap()),
+        study_date_to: Some("2010-01-03".parse().unwrap()),
+        modalities: vec!["CT".into()],
+        ..SelectionConfig::default()
+    };
+    let taken = |study: &&Study| {
+        ["20100102", "20100103"].contains(&study.date.as_str())
+            && study.series.iter().any(|series| series.modality == "CT")
+            && !study.uid.is_empty()
+    };
+    let expected: BTreeSet<_> =
+        pacs.archive().studies().iter().filter(taken).map(|study| study.uid.clone()).collect();
+    assert_eq!(list(&pacs, &selection).uids(), expected);
+    pacs.set_lies(Lies { ignore: vec!["ModalitiesInStudy".parse().unwrap()], ..Lies::default() });
+    assert_eq!(list(&pacs, &selection).uids(), expected);
+    pacs.set_lies(Lies { hide_modalities: true, ..Lies::default() });
+    assert_eq!(list(&pacs, &selection).uids(), expected);
+    let everything = list(&pacs, &SelectionConfig::default());
+    assert!(everything.oddities >= 3 && everything.uids().len() == 597);
+}
+
+#[test]
+fn what_was_answered_is_not_asked_again() {
+    let pacs = serve(clustered(1_000).make(), Lies { cap: Some(100), ..Lies::default() });
+    let settings = PacsSettings {
+        node: format!("FAKE@{}", pacs.address()).parse().unwrap(),
+        aet: "TEST".parse().unwrap(),
+        options: Options::default(),
+        service: Retrieve::CGet,
+    };
+    let mut book = Book::new();
+    let source = Pacs::new(settings);
+    let mut runs = 0;
+    loop {
+        let begun = pacs.queries();
+        runs += 1;
+        let listed = source.list(&SelectionConfig::default(), &mut book, &|| pacs.queries() >= begun + 30);
+        match listed {
+            Err(archive::Error::Stopped) => {}
+            done => break done.unwrap(),
+        }
+    }
+    assert!(runs > 3);
+    assert_eq!(book.uids(), held(&pacs));
+    let asked: Vec<String> = pacs.asked().into_iter().map(|asked| asked.keys).collect();
+    let different: BTreeSet<&String> = asked.iter().collect();
+    // What is broken off in the middle is asked again; nothing else is.
+    assert!(asked.len() - different.len() < runs, "{runs} runs, {} queries", asked.len());
+}

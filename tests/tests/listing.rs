@@ -1,0 +1,85 @@
+//! A plan against a PACS that gives fewer rows than it has: whole all the same, or said not to be; and kill -9 in its middle.
+#![allow(clippy::expect_used, reason = "helpers of tests fail as tests do")]
+
+use std::collections::BTreeSet;
+use std::thread::sleep;
+use std::time::Duration;
+
+use e2e::disk::scratch;
+use e2e::program::{Exit, Program};
+use e2e::random::Random;
+use e2e::transfer;
+use fakepacs::{Archive, FakePacs, Lies, Population, Study};
+
+const KILLS: usize = 8;
+const LONGEST: Duration = Duration::from_millis(400);
+
+fn serve(studies: Vec<Study>, cap: u64) -> FakePacs {
+    let title = "FAKE".parse().expect("it is an AE title");
+    let lies = Lies { cap: Some(cap), ..Lies::default() };
+    FakePacs::start(([127, 0, 0, 1], 0).into(), title, Archive::new(studies), lies, |_| {})
+        .expect("loopback has a free port")
+}
+
+fn job(folder: &std::path::Path, pacs: &FakePacs) -> Program {
+    transfer::new_export(
+        &folder.join("export"),
+        &format!("FAKE@{}", pacs.address()),
+        &folder.join("disk-{seq}"),
+    )
+}
+
+#[test]
+fn a_listing_that_is_killed_goes_on_where_it_was() {
+    let folder = scratch();
+    let population = Population { studies: 1_000, days: 3, null_dates: 3, ..Population::default() };
+    let pacs = serve(population.make(), 20);
+    let p2t = job(folder.path(), &pacs);
+    let mut random = Random::new(4);
+    let mut killed = 0;
+    for _ in 0..KILLS {
+        let running = p2t.spawn(&["plan"]);
+        sleep(random.moment(LONGEST));
+        killed += usize::from(running.kill());
+    }
+    let plan = p2t.run(&["plan"]);
+    let plan = plan.expect(Exit::Clean).json();
+    assert_eq!(plan["studies"]["listed"], 1_000);
+    assert_eq!(plan["listing"]["cap"], 20);
+    let asked: Vec<String> = pacs
+        .asked()
+        .into_iter()
+        .filter(|asked| asked.what == "C-FIND STUDY")
+        .map(|asked| asked.keys)
+        .collect();
+    let different: BTreeSet<&String> = asked.iter().collect();
+    assert_eq!(plan["listing"]["queries"], different.len());
+    let twice = asked.len() - different.len();
+    assert!(killed > 0 && twice <= killed, "{twice} queries were asked twice, {killed} runs were killed");
+
+    let report = p2t.run(&["report"]).json();
+    let page =
+        std::fs::read_to_string(report["html"].as_str().expect("a path")).expect("a report can be read");
+    assert!(page.contains("20 rows are the most that the source gives: divided"), "{page}");
+    assert!(page.contains("1000 studies (") && page.contains("every query was divided"), "{page}");
+}
+
+#[test]
+fn what_is_not_enumerable_is_said_and_ends_with_code_3() {
+    let folder = scratch();
+    let mut studies = Population { studies: 30, days: 5, ..Population::default() }.make();
+    let twins = (0..9).map(|number| Study { uid: format!("1.2.3.{number}"), ..studies[4].clone() });
+    let twins: Vec<Study> = twins.collect();
+    studies.extend(twins);
+    let pacs = serve(studies, 6);
+    let p2t = job(folder.path(), &pacs);
+    let plan = p2t.run(&["plan"]);
+    let plan = plan.expect(Exit::Discrepancies).json();
+    assert!(plan["problem"].as_str().is_some_and(|problem| problem.contains("cannot be divided")), "{plan}");
+    assert!(plan["listing"]["open"].as_u64().is_some_and(|open| open > 0), "{plan}");
+    assert!(plan["studies"]["listed"].as_u64().is_some_and(|listed| (35..39).contains(&listed)), "{plan}");
+    let report = p2t.run(&["report"]).json();
+    let page =
+        std::fs::read_to_string(report["html"].as_str().expect("a path")).expect("a report can be read");
+    assert!(page.contains("NOT ENUMERABLE") && page.contains("not to be divided"), "{page}");
+}
