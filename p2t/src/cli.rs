@@ -40,6 +40,7 @@ Examples:
   p2t plan
   p2t plan --from 2020-01-01 --until 2020-12-31 --modality CT --modality MR
   p2t plan --delta                (what the source has changed since it was listed)
+  p2t plan --compare ris.csv      (a heading line with StudyInstanceUID, AccessionNumber, or both)
   p2t plan --csv studies.csv      (a heading line with StudyInstanceUID, AccessionNumber or PatientID)")]
     Plan(Plan),
     /// Label a medium ahead of the export, as the next volume of a copy
@@ -138,6 +139,9 @@ pub struct Plan {
     /// Ask a PACS for everything twice, as a whole and in parts, however long its answers are
     #[arg(long)]
     pub prove: bool,
+    /// Compare what is listed with this CSV file of the RIS, by study UID or accession number
+    #[arg(long, value_name = "FILE")]
+    pub compare: Option<PathBuf>,
     /// List the source once more, and plan what has changed since
     #[arg(long)]
     pub delta: bool,

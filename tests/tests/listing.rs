@@ -57,10 +57,15 @@ fn a_listing_that_is_killed_goes_on_where_it_was() {
     let twice = asked.len() - different.len();
     assert!(killed > 0 && twice <= killed, "{twice} queries were asked twice, {killed} runs were killed");
 
+    compare(&p2t, &pacs, folder.path());
     let report = p2t.run(&["report"]).json();
     let page =
         std::fs::read_to_string(report["html"].as_str().expect("a path")).expect("a report can be read");
     assert!(page.contains("20 rows are the most that the source gives: divided"), "{page}");
+    assert!(
+        page.contains("998 in both, 2 only in the source, 1 only in the list ris.csv (lines 3)"),
+        "{page}"
+    );
     assert!(page.contains("1000 studies (") && page.contains("every query was divided"), "{page}");
 }
 
@@ -82,4 +87,25 @@ fn what_is_not_enumerable_is_said_and_ends_with_code_3() {
     let page =
         std::fs::read_to_string(report["html"].as_str().expect("a path")).expect("a report can be read");
     assert!(page.contains("NOT ENUMERABLE") && page.contains("not to be divided"), "{page}");
+}
+
+/// With a list of the RIS that lacks two studies, and has one that the source lacks.
+fn compare(p2t: &Program, pacs: &FakePacs, folder: &std::path::Path) {
+    let lines = pacs.archive().studies().iter().skip(2).enumerate().map(|(number, study)| match number % 2 {
+        0 => format!(",{}", study.uid),
+        _ => format!("{},", study.accession),
+    });
+    let mut list = vec!["Accession No,Study Instance UID".to_owned()];
+    list.extend(lines);
+    list.insert(2, "A9999999,1.2.3.4".to_owned());
+    let path = folder.join("ris.csv");
+    std::fs::write(&path, list.join("\n")).expect("a list can be written");
+    let compared = p2t.run(&["plan", "--compare", &transfer::text(&path)]);
+    let compared = compared.expect(Exit::Discrepancies).json();
+    let compared = &compared["comparison"];
+    assert_eq!((compared["in_both"].as_u64(), compared["only_list"].as_u64()), (Some(998), Some(1)));
+    assert_eq!(compared["lines"], serde_json::json!([3]));
+    let left: BTreeSet<&str> =
+        compared["studies"].as_array().expect("a list").iter().filter_map(|uid| uid.as_str()).collect();
+    assert_eq!(left, pacs.archive().studies().iter().take(2).map(|study| study.uid.as_str()).collect());
 }

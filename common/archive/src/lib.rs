@@ -7,12 +7,14 @@ mod destination;
 mod error;
 pub mod folder;
 mod folder_source;
+mod named;
 mod pacs;
 mod source;
 mod web;
 
 pub use destination::{Delivery, Destination, Session, StoreAnswer};
 pub use error::{Cause, Error, Outlook};
+pub use named::{NamedStudy, named_studies};
 pub use pacs::{Doorkeeper, Pacs, PacsSettings, Receiving};
 pub use source::{
     Canary, FileNow, Intake, IntakeError, IntakeObject, Listing, ObjectIdentity, Retrieve, RetrieveEnd,

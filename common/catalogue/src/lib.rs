@@ -4,7 +4,8 @@
 //! writer, [`Reader`] any number of read-only views beside it. Every row that the balance counts has a state, and
 //! only legal transitions succeed, so that `listed = done + excluded + failed + pending` holds at every commit.
 //!
-//! - [`plan`] what the transfer must carry, [`listing`] how that was found; [`capture`], [`intake`], [`pack`], [`write`](mod@write) its way to a volume
+//! - [`plan`] what the transfer must carry, [`listing`] how that was found, [`comparison`] what others
+//!   list; [`capture`], [`intake`], [`pack`], [`write`](mod@write) its way to a volume
 //! - [`delta`] what the source changed since it was planned
 //! - [`register`], [`load`], [`deliver`], [`answers`], [`audit`] its way from a volume into the destinations
 //! - [`segments`], [`volumes`] what both ends know of them; [`copies`], [`damage`], [`loss`] what of them is on how many volumes
@@ -17,6 +18,7 @@ pub mod balance;
 pub mod canary;
 pub mod capture;
 mod claims;
+pub mod comparison;
 mod connection;
 pub mod copies;
 pub mod damage;

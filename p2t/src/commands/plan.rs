@@ -2,7 +2,9 @@
 
 mod delta;
 
-use archive::{Cause, Listing, Source};
+use std::path::Path;
+
+use archive::{Cause, Listing, NamedStudy, Source, named_studies};
 use catalogue::balance::Stage;
 use catalogue::listing::{Answered, ListingProof, Recalled};
 use catalogue::plan::{InstanceRow, QueryRow};
@@ -26,6 +28,9 @@ pub fn run(context: &Context, arguments: Plan) -> Result<Outcome<Value>> {
     let mut configured = context.config.selection.clone();
     configured.csv = configured.csv.map(|path| context.job.resolve(&path));
     let (again, deep) = (arguments.delta, arguments.deep);
+    // Read before the source is asked for anything: a list that cannot be read should not cost hours.
+    let others = arguments.compare.as_deref().map(named_studies).transpose()?;
+    let compared = arguments.compare.clone();
     let selection = merge(configured, arguments);
     let (_lock, mut catalogue) = context.writer()?;
     Ids::of(&mut catalogue)?;
@@ -44,10 +49,21 @@ pub fn run(context: &Context, arguments: Plan) -> Result<Outcome<Value>> {
         Err(Error::Archive(error)) if error.is_of_list() => Some(error.to_string()),
         Err(error) => return Err(error),
     };
+    if let Some((path, named)) = compared.zip(others) {
+        compare(&mut catalogue, &path, named)?;
+    }
     if let Some(problem) = &problem {
         note(&mut catalogue, "list-cut-short", problem.clone())?;
     }
     summary(context, &mut catalogue, problem.as_deref())
+}
+
+fn compare(catalogue: &mut Catalogue, path: &Path, named: Vec<NamedStudy>) -> Result<()> {
+    let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
+    let named: Vec<_> =
+        named.into_iter().map(|study| (study.line, study.study_uid, study.accession)).collect();
+    catalogue.compare(&name, &named)?;
+    Ok(())
 }
 
 fn both(first: Option<String>, second: Option<String>) -> Option<String> {
@@ -298,6 +314,7 @@ fn summary(context: &Context, catalogue: &mut Catalogue, problem: Option<&str>) 
     let forecast = Forecast::of(&context.config, &cartridges, studies.listed, catalogue.planned_bytes()?);
     let oddities = catalogue.oddity_reasons(50)?;
     let listing = catalogue.listings()?.pop().map(|(_, proof)| proof);
+    let comparison = catalogue.last_comparison()?.map(|(_, comparison)| comparison);
     let mut lines = vec![
         format!(
             "{} studies, {} instances and files listed ({} excluded, {} failed)",
@@ -306,6 +323,7 @@ fn summary(context: &Context, catalogue: &mut Catalogue, problem: Option<&str>) 
         forecast.text(),
     ];
     lines.extend(listing.iter().map(|proof| format!("Listed: {}", proof.text())));
+    lines.extend(comparison.iter().map(|comparison| format!("Compared: {}", comparison.text())));
     lines.extend(oddities.iter().map(|reason| format!("  {} × {}", reason.count, reason.reason)));
     lines.extend(problem.map(|problem| format!("THE LIST IS NOT WHOLE: {problem}")));
     let not_carried: Vec<Value> = oddities
@@ -317,10 +335,12 @@ fn summary(context: &Context, catalogue: &mut Catalogue, problem: Option<&str>) 
         "instances": instances,
         "forecast": forecast,
         "listing": listing,
+        "comparison": comparison,
         "not_carried": not_carried,
         "problem": problem,
     });
-    let code = if problem.is_some() || instances.failed > 0 || studies.failed > 0 {
+    let unlisted = comparison.is_some_and(|comparison| comparison.only_list > 0);
+    let code = if problem.is_some() || unlisted || instances.failed > 0 || studies.failed > 0 {
         ExitCode::Discrepancies
     } else {
         ExitCode::Clean

@@ -8,6 +8,7 @@ use dataset::tags::{ACCESSION_NUMBER, MODALITIES_IN_STUDY, PATIENT_ID, STUDY_DAT
 use job::config::SelectionConfig;
 
 use crate::error::Error;
+use crate::named;
 
 /// One query: the keys that narrow it.
 pub type StudyQuery = Vec<(Tag, String)>;
@@ -73,16 +74,9 @@ fn read_csv(file: impl std::io::Read, named: &mut BTreeSet<(Tag, String)>) -> Re
         ("accessionnumber", ACCESSION_NUMBER),
         ("patientid", PATIENT_ID),
     ];
-    let mut reader = csv::ReaderBuilder::new().flexible(true).trim(csv::Trim::All).from_reader(file);
-    let heading: Vec<String> = reader
-        .headers()
-        .map_err(|error| format!("cannot be read: {error}"))?
-        .iter()
-        .map(|name| name.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_lowercase())
-        .collect();
-    let column = COLUMNS
-        .iter()
-        .find_map(|(name, tag)| heading.iter().position(|heading| heading == name).map(|at| (at, *tag)));
+    let mut reader = named::reader(file);
+    let columns = named::columns(&mut reader)?;
+    let column = COLUMNS.iter().find_map(|(name, tag)| columns.get(*name).map(|at| (*at, *tag)));
     let (at, tag) =
         column.ok_or("needs a heading line with StudyInstanceUID, AccessionNumber or PatientID in it")?;
     for (line, record) in reader.records().enumerate() {

@@ -17,6 +17,13 @@ ALTER TABLE query ADD COLUMN open INTEGER NOT NULL DEFAULT 0;  -- 1: cut short, 
 CREATE UNIQUE INDEX query_of_listing ON query (listing_id, part) WHERE listing_id IS NOT NULL;
 CREATE INDEX query_open ON query (listing_id) WHERE open;
 
+-- What was listed, held against lists that others keep.
+CREATE TABLE comparison (
+    id INTEGER PRIMARY KEY, at INTEGER NOT NULL,
+    told TEXT NOT NULL                   -- JSON
+) STRICT;
+CREATE INDEX study_by_accession ON study (accession) WHERE accession IS NOT NULL;
+
 -- What reading a volume back at p2t showed to be wrong, for as long as nothing is done about it.
 ALTER TABLE volume ADD COLUMN unsound TEXT;                          -- with its label, index or trailer; NULL: nothing
 ALTER TABLE placement ADD COLUMN harmed INTEGER NOT NULL DEFAULT 0;  -- 1: the segment is not as it was written

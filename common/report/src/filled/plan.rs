@@ -6,7 +6,7 @@ use catalogue::{Error, Reader};
 
 use super::Facts;
 use super::subject::Subject;
-use crate::{Listing, PlanProof, PlanQuery};
+use crate::{Compared, Listing, PlanProof, PlanQuery};
 
 /// Queries with a line of their own, and as many again that did not end well.
 const MOST: usize = 200;
@@ -47,6 +47,11 @@ pub fn proof(
         queries: queries.rows(),
         claimed_instances,
         listings: listings(reader)?,
+        comparison: reader.last_comparison()?.map(|(at, comparison)| Compared {
+            at,
+            text: comparison.text(),
+            comparison,
+        }),
     })
 }
 

@@ -12,8 +12,8 @@ pub use balance::{Balance, Equation};
 pub use evidence::{Check, CheckRow, Outcome};
 pub use pace::{Allowance, CanaryRow, PaceRow, RateSample, Stage};
 pub use report::{
-    EventRow, InstanceScope, Kind, Listing, Overall, PlanProof, PlanQuery, Program, Report, Severity,
-    TransferInfo,
+    Compared, EventRow, InstanceScope, Kind, Listing, Overall, PlanProof, PlanQuery, Program, Report,
+    Severity, TransferInfo,
 };
 pub use rows::{Conflict, ConflictObject, InstanceRow, StudyRow};
 pub use verdict::{ReasonGroup, Verdict, VerdictCount};

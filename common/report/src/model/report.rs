@@ -1,5 +1,6 @@
 //! The report as a whole: whose it is, what it concludes, and everything but the studies and instances.
 
+use catalogue::comparison::Comparison;
 use catalogue::listing::ListingProof;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -182,6 +183,21 @@ pub struct PlanProof {
     /// The finished listings of a PACS, oldest first.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub listings: Vec<Listing>,
+    /// The last comparison with a list that others keep.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub comparison: Option<Compared>,
+}
+
+/// What was listed, held against a list that others keep.
+#[derive(Debug, Clone, Serialize)]
+pub struct Compared {
+    /// When.
+    pub at: Timestamp,
+    /// What came of it, in words.
+    pub text: String,
+    /// The same in numbers.
+    #[serde(flatten)]
+    pub comparison: Comparison,
 }
 
 /// One enumeration of a PACS.
