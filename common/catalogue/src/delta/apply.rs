@@ -50,7 +50,7 @@ impl Catalogue {
     pub fn apply_finding(&mut self, finding: &Finding<'_>) -> Result<()> {
         let Finding { delta, study, told, changes, instances } = finding;
         self.quick(|tx| {
-            replace(tx, *study, told)?;
+            replace(tx, told)?;
             for change in changes {
                 record(tx, *delta, change)?;
             }
@@ -105,38 +105,11 @@ impl Catalogue {
 }
 
 /// Puts what the source says of a study now in the place of what it said before; it is there.
-fn replace(conn: &Connection, id: StudyId, told: &StudyRow) -> Result<()> {
-    let StudyRow {
-        uid: _,
-        patient_id,
-        issuer,
-        patient_name,
-        study_date,
-        study_time,
-        accession,
-        modalities,
-        description,
-        claimed_series,
-        claimed_instances,
-    } = told;
-    change(
-        conn,
-        "UPDATE study SET patient_id = ?, issuer = ?, patient_name = ?, study_date = ?, study_time = ?, accession = ?,
-         modalities = ?, description = ?, claimed_series = ?, claimed_instances = ?, gone = NULL WHERE id = ?",
-        params![
-            patient_id,
-            issuer,
-            patient_name,
-            study_date,
-            study_time,
-            accession,
-            modalities,
-            description,
-            claimed_series,
-            claimed_instances,
-            id
-        ],
-    )?;
+fn replace(conn: &Connection, told: &StudyRow) -> Result<()> {
+    const SQL: &str = "UPDATE study SET patient_id = ?2, patient_name = ?3, study_date = ?4, study_time = ?5,
+        accession = ?6, modalities = ?7, description = ?8, claimed_instances = ?9, issuer = ?10, claimed_series = ?11,
+        gone = NULL WHERE uid = ?1";
+    change(conn, SQL, study::columns(told))?;
     Ok(())
 }
 
