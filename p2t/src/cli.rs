@@ -78,6 +78,15 @@ Examples:
     },
     /// List a library's cartridges, and have its robot load and unload them
     Changer(Changer),
+    /// Time a small workload on the source: C-ECHO, C-FIND, and the retrieval of a few studies, which are not kept
+    ///
+    /// One request at a time, at once and whatever the pace says. The figures travel with the volumes; `t2p baseline`
+    /// asks the destination for the same, and reports compare the two.
+    #[command(after_help = "\
+Examples:
+  p2t baseline
+  p2t baseline --requests 100 --retrievals 10")]
+    Baseline(job::BaselineSize),
     /// Ask nothing more of the source until told otherwise; a running export obeys within seconds
     #[command(after_help = "\
 Examples:

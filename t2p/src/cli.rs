@@ -54,6 +54,14 @@ Examples:
     },
     /// Compare what the destinations hold with what the volumes hold, instance by instance, and write the report
     Audit,
+    /// Time on each destination what `p2t baseline` timed on the source: C-ECHO, C-FIND, and the retrieval of a few studies
+    ///
+    /// By C-GET, one request at a time; what comes is not kept. The report compares the two: same or better?
+    #[command(after_help = "\
+Examples:
+  t2p baseline
+  t2p baseline --requests 100 --retrievals 10")]
+    Baseline(job::BaselineSize),
     /// Show how far the job is
     Status,
     /// Write the report again (HTML, JSON, CSV)

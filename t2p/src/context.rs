@@ -60,7 +60,8 @@ impl Context {
         self.config.destination.iter().map(|config| self.target(config, catalogue)).collect()
     }
 
-    fn target(&self, config: &DestinationConfig, catalogue: &mut Catalogue) -> Result<Target> {
+    /// A destination, also to be listed and retrieved from.
+    pub fn pacs(&self, config: &DestinationConfig) -> Result<Pacs> {
         let node = match &config.node {
             NodeOrPath::Node(node) => node.clone(),
             NodeOrPath::Web(address) => return Err(Error::WebDestination(address.to_string())),
@@ -68,12 +69,16 @@ impl Context {
         };
         let DestinationConfig { tls, login, .. } = config;
         let options = dimse_options(&self.config.timeouts, tls.as_ref(), login.as_ref(), &self.job)?;
+        Ok(Pacs::new(PacsSettings { node, aet: self.config.aet.clone(), options, service: Retrieve::CGet }))
+    }
+
+    fn target(&self, config: &DestinationConfig, catalogue: &mut Catalogue) -> Result<Target> {
+        let pacs = self.pacs(config)?;
         let name = config.label();
-        let id = catalogue.add_destination(&name, &node.to_string())?;
-        let settings = PacsSettings { node, aet: self.config.aet.clone(), options, service: Retrieve::CGet };
+        let id = catalogue.add_destination(&name, &config.node.to_string())?;
         let most = self.config.pace.most_associations();
         let associations = config.associations.map_or(most, |wanted| wanted.min(most));
-        Ok(Target { id, name, archive: Arc::new(Pacs::new(settings)), associations })
+        Ok(Target { id, name, archive: Arc::new(pacs), associations })
     }
 }
 

@@ -76,6 +76,14 @@ pub enum Error {
         /// What it said.
         said: String,
     },
+    /// It said that all is well, and did not send all.
+    #[error("{archive} did not send all of a study: {said}")]
+    CameShort {
+        /// Its name for reports.
+        archive: String,
+        /// What it said.
+        said: String,
+    },
     /// It does not even answer whether it is there.
     #[error("{0} does not answer")]
     NoAnswer(String),
@@ -122,7 +130,9 @@ impl Error {
                 dimse::Remedy::NeedsOperator => Outlook::NeedsOperator,
             },
             Self::Web { source, .. } => source.outlook(),
-            Self::Stopped | Self::NoAnswer(_) | Self::OutOfResources { .. } => Outlook::Transient,
+            Self::Stopped | Self::NoAnswer(_) | Self::OutOfResources { .. } | Self::CameShort { .. } => {
+                Outlook::Transient
+            }
             Self::CutShort { .. } => Outlook::Permanent,
             Self::Folder(_) | Self::Taker(_) | Self::Selection(_) | Self::NoReceiver => {
                 Outlook::NeedsOperator
@@ -146,6 +156,7 @@ impl Error {
             | Self::Folder(folder::Error::RootUnusable { .. })
             | Self::NoAnswer(_)
             | Self::OutOfResources { .. }
+            | Self::CameShort { .. }
             | Self::Stopped => ExitCode::Incomplete,
             Self::Folder(_) | Self::CutShort { .. } | Self::Taker(_) => ExitCode::Failed,
         }

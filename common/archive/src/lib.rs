@@ -3,6 +3,7 @@
 //! [`Source`] and [`Destination`] are what the programs know; [`Pacs`] speaks DIMSE behind both; behind the first are also
 //! [`Web`], which speaks DICOMweb, and [`folder::FolderSource`], a tree of DICOM files.
 
+pub mod baseline;
 mod destination;
 mod error;
 pub mod folder;

@@ -9,12 +9,14 @@
 //! - [`delta`] what the source changed since it was planned
 //! - [`register`], [`load`], [`deliver`], [`answers`], [`audit`] its way from a volume into the destinations
 //! - [`segments`], [`volumes`] what both ends know of them; [`copies`], [`damage`], [`loss`] what of them is on how many volumes
-//! - [`balance`], [`reasons`], [`standing`] what reports tell; [`events`] what happened when, [`canary`] how the archive bore it
+//! - [`balance`], [`reasons`], [`standing`] what reports tell; [`events`] what happened when, [`canary`] how the archive bore it, [`baseline`] how
+//!   it answers otherwise
 
 pub mod answers;
 mod attempts;
 pub mod audit;
 pub mod balance;
+pub mod baseline;
 pub mod canary;
 pub mod capture;
 mod claims;

@@ -186,7 +186,7 @@ fn volume_row(row: &Row<'_>) -> rusqlite::Result<VolumeRow> {
     })
 }
 
-fn parsed<T, E: std::error::Error + Send + Sync + 'static>(
+pub(crate) fn parsed<T, E: std::error::Error + Send + Sync + 'static>(
     row: &Row<'_>,
     index: usize,
     parse: impl FnOnce(&str) -> Result<T, E>,

@@ -30,6 +30,20 @@ impl Common {
     }
 }
 
+/// How much `baseline` asks of an archive.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct BaselineSize {
+    /// Requests of each small kind: C-ECHO, and C-FIND for one study
+    #[arg(long, value_name = "N", default_value_t = 40)]
+    pub requests: usize,
+    /// Studies that are retrieved; those of more than 1,000 instances are passed over
+    #[arg(long, value_name = "N", default_value_t = 5)]
+    pub retrievals: usize,
+    /// No further study is retrieved once so many bytes came
+    #[arg(long, value_name = "SIZE", default_value = "500 MB")]
+    pub bytes: crate::ByteSize,
+}
+
 /// Reads the command line of the process. When it is wrong, or asks for help or the version, everything has been
 /// printed and the exit code is the error.
 pub fn parse_args<C: Parser>() -> Result<C, ExitCode> {

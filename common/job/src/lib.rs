@@ -23,7 +23,7 @@ mod stop;
 mod web;
 
 pub use access::{Login, Secret, dimse_options, web_tls};
-pub use cli::{Common, parse_args};
+pub use cli::{BaselineSize, Common, parse_args};
 pub use config::{P2tConfig, T2pConfig};
 pub use dimse::{AeTitle, Node};
 pub use dir::{JobDir, JobLock};

@@ -3,6 +3,7 @@
 //! Both ends agree on nothing but this crate and `docs/VOLUME-FORMAT.md`, which describes the same
 //! structures byte by byte. Nothing here reads or writes a medium.
 
+mod baseline;
 mod changes;
 mod digest;
 mod error;
@@ -11,6 +12,7 @@ mod lines;
 mod names;
 mod trailer;
 
+pub use baseline::{Baseline, Operation};
 pub use changes::{Change, Presence, Reidentified};
 pub use digest::{Digest, Digester, DigestingWriter};
 pub use error::Error;

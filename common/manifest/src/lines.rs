@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::baseline::Baseline;
 use crate::changes::{Presence, Reidentified};
 use crate::{Codec, Digest, Error};
 
@@ -29,6 +30,8 @@ pub enum Line {
     Series(Series),
     /// An object of the series.
     Object(Object),
+    /// How the source answered a small workload.
+    Baseline(Baseline),
     /// The source deleted a study or an instance.
     Deleted(Presence),
     /// What the source had deleted is there again.

@@ -2,7 +2,7 @@
 
 use std::io::{BufReader, Read, Write};
 
-use manifest::{Change, EarlierVolume, Frame, IndexHead, Line, Segment, TransferState};
+use manifest::{Baseline, Change, EarlierVolume, Frame, IndexHead, Line, Segment, TransferState};
 
 use crate::Error;
 use crate::segment::{Entries, Entry, Lines, lines_for};
@@ -50,6 +50,11 @@ impl<W: Write> IndexWriter<W> {
         Ok(())
     }
 
+    /// How the source answered a small workload; behind the earlier volumes, in front of all else.
+    pub fn baseline(&mut self, baseline: Baseline) -> Result<(), Error> {
+        self.line(&Line::Baseline(baseline))
+    }
+
     /// Something that the source changed; in front of all segments.
     pub fn change(&mut self, change: Change) -> Result<(), Error> {
         self.line(&change.into())
@@ -86,6 +91,8 @@ pub struct IndexReader {
     pub head: IndexHead,
     /// The volumes sealed before this one.
     pub earlier: Vec<EarlierVolume>,
+    /// How the source answered a small workload, the oldest measurement first.
+    pub baselines: Vec<Baseline>,
     pending: Option<Pending>,
     /// The balance of the transfer; known once all segments are read.
     pub state: Option<TransferState>,
@@ -99,6 +106,8 @@ enum Pending {
 
 /// No set has more cartridges; bounds what a hostile index can make us remember.
 const MAX_EARLIER: usize = 100_000;
+/// Nobody measures more often; each is some kilobytes.
+const MAX_BASELINES: usize = 1000;
 /// Frames of 1 MiB in a segment of 64 GiB.
 const MAX_FRAMES: usize = 65_536;
 
@@ -115,11 +124,15 @@ impl IndexReader {
         let Some(Line::Index(head)) = lines.next_line()? else {
             return Err(inconsistent("its first line does not say whose index it is"));
         };
-        let mut index = Self { lines, head, earlier: Vec::new(), pending: None, state: None };
+        let mut index =
+            Self { lines, head, earlier: Vec::new(), baselines: Vec::new(), pending: None, state: None };
         while index.pending.is_none() && index.state.is_none() {
             match index.lines.next_line()? {
                 Some(Line::EarlierVolume(volume)) if index.earlier.len() < MAX_EARLIER => {
                     index.earlier.push(volume);
+                }
+                Some(Line::Baseline(baseline)) if index.baselines.len() < MAX_BASELINES => {
+                    index.baselines.push(baseline);
                 }
                 Some(line) => {
                     index.begin(line, "a line in front of the first segment does not belong there")?;

@@ -1,5 +1,6 @@
 //! One module for each command: what it does and what it says.
 
+mod baseline;
 mod changer;
 mod cutover;
 mod drive;
@@ -42,6 +43,7 @@ fn outcome(cli: Cli) -> Result<Outcome<Value>> {
         Command::Plan(arguments) => plan::run(&context()?, arguments),
         Command::Label(arguments) => label::run(&context()?, &arguments),
         Command::Cutover(arguments) => cutover::run(&context()?, &arguments),
+        Command::Baseline(size) => baseline::run(&context()?, size),
         Command::Export(arguments) => export::run(&context()?, &arguments),
         Command::Verify(arguments) => verify::run(&context()?, &arguments),
         Command::Pause(arguments) => pause::pause(&context()?, arguments),

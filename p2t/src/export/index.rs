@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::sync::Arc;
 
+use catalogue::baseline::SOURCE;
 use catalogue::delta::changes::{ChangeRow, Untold};
 use catalogue::segments::{NewSegment, SegmentRow};
 use catalogue::{ChangeClass, PackedObject, Reader, StudyId, VolumeId};
@@ -18,15 +19,17 @@ pub fn frames(segment: &NewSegment) -> Result<Vec<Frame>> {
         .map_err(|source| Error::FrameTable { segment: segment.number, source })
 }
 
-/// Writes the source's changes that no earlier volume tells; then all segments of a volume with their frames and objects,
-/// holding one object at a time.
+/// Writes how the source answered a small workload, and its changes that no earlier volume tells; then all segments of a
+/// volume with their frames and objects, holding one object at a time.
 pub fn write(
     reader: &Reader,
     volume: VolumeId,
     untold: Untold,
     out: &mut IndexWriter<&mut dyn Write>,
 ) -> std::result::Result<(), volume::Error> {
-    let written = write_changes(reader, untold, out).and_then(|()| write_all(reader, volume, out));
+    let written = write_baselines(reader, out)
+        .and_then(|()| write_changes(reader, untold, out))
+        .and_then(|()| write_all(reader, volume, out));
     written.map_err(|error| match error {
         Error::Volume(error) => error,
         other => volume::Error::Sink(other.into()),
@@ -56,6 +59,14 @@ fn write_all(reader: &Reader, volume: VolumeId, out: &mut IndexWriter<&mut dyn W
         })?;
     }
     Ok(())
+}
+
+fn write_baselines(reader: &Reader, out: &mut IndexWriter<&mut dyn Write>) -> Result<()> {
+    // Room on the volume is budgeted for few.
+    const LATEST: usize = 4;
+    let baselines = reader.baselines(SOURCE)?;
+    let earlier = baselines.len().saturating_sub(LATEST);
+    baselines.into_iter().skip(earlier).try_for_each(|baseline| Ok(out.baseline(baseline)?))
 }
 
 fn write_changes(reader: &Reader, untold: Untold, out: &mut IndexWriter<&mut dyn Write>) -> Result<()> {

@@ -2,6 +2,7 @@
 
 mod arrival;
 mod audit;
+mod baseline;
 mod catalogue;
 mod changed;
 mod extract;
@@ -40,6 +41,7 @@ fn outcome(cli: Cli) -> Result<Outcome<Value>> {
         Command::Ingest(arguments) => ingest::run(&Context::open(&common)?, &arguments),
         Command::Catalogue { command } => catalogue::run(&Context::open(&common)?, &command),
         Command::Audit => audit::run(&Context::open(&common)?),
+        Command::Baseline(size) => baseline::run(&Context::open(&common)?, size),
         Command::Status => status::run(&Context::open(&common)?),
         Command::Report => report::run(&Context::open(&common)?),
     }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use catalogue::baseline::SOURCE;
 use catalogue::register::VolumeContents;
 use catalogue::segments::{NewSegment, SegmentRow};
 use catalogue::volumes::NewVolume;
@@ -58,6 +59,9 @@ impl Register {
         if let Some(index) = &mut index {
             let mut catalogue = self.journal.lock();
             remarks.extend(chain::note_earlier(&mut catalogue, address, volume.identity, &index.earlier)?);
+            for baseline in &index.baselines {
+                catalogue.record_baseline(SOURCE, baseline)?;
+            }
             drop(catalogue);
             remarks.extend(changes::note(&self.journal, address, index)?);
         } else {

@@ -70,3 +70,10 @@ ALTER TABLE instance ADD COLUMN gone INTEGER;   -- likewise
 -- Its index tells the changes behind the first of these numbers, up to the second.
 ALTER TABLE volume ADD COLUMN changes_after INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE volume ADD COLUMN last_change INTEGER NOT NULL DEFAULT 0;
+
+-- How archives answered the same small workload (`p2t baseline`, `t2p baseline`).
+CREATE TABLE baseline (
+    id INTEGER PRIMARY KEY, at INTEGER NOT NULL,
+    side TEXT NOT NULL, document TEXT NOT NULL,      -- JSON
+    UNIQUE (side, at)
+) STRICT;

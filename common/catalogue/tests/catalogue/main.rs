@@ -5,6 +5,7 @@
 
 mod balance_export;
 mod balance_ingest;
+mod baseline;
 mod canary;
 mod capture;
 mod copies;

@@ -1,6 +1,7 @@
 //! Fills the model of a report from a job's catalogue and writes it: `p2t`'s export report, `t2p`'s ingest and
 //! audit reports. Studies and instances pass by page by page, so that memory does not grow with their number.
 
+mod baseline;
 mod canary;
 mod conclusion;
 mod conflicts;
@@ -183,6 +184,7 @@ fn report(
         rates: rates.into_samples(),
         pace: pace::rows(reader, subject).map_err(unreadable("pace log"))?,
         canary: canary::rows(reader, subject).map_err(unreadable("canary"))?,
+        baselines: baseline::compare(reader, subject).map_err(unreadable("baselines"))?,
         events: events::rows(reader).map_err(unreadable("events"))?,
         instance_scope: InstanceScope::NotClean,
     })

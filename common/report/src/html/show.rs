@@ -9,7 +9,7 @@
 pub use crate::human::{allowance, date, text};
 
 use crate::human;
-use crate::model::Equation;
+use crate::model::{Equation, Figure};
 
 /// Tables of the model show at most this many rows; the JSON has them all.
 const MOST_ROWS: usize = 500;
@@ -37,6 +37,26 @@ pub fn bytes(number: &u64) -> String {
 /// See [`human::duration`].
 pub fn seconds(number: &u64) -> String {
     human::duration(*number)
+}
+
+/// A median in milliseconds, or a dash.
+pub fn median(figure: &Option<Figure>) -> String {
+    milliseconds(figure.filter(|figure| figure.answered > 0).map(|figure| figure.median_ms))
+}
+
+/// What 95 % took no longer than, or a dash.
+pub fn most(figure: &Option<Figure>) -> String {
+    milliseconds(figure.filter(|figure| figure.answered > 0).map(|figure| figure.p95_ms))
+}
+
+/// Bytes a second, where objects were moved.
+pub fn rate(figure: &Option<Figure>) -> String {
+    let rate = figure.and_then(|figure| figure.bytes_per_second);
+    rate.map(|rate| human::byte_rate(rate as f64)).unwrap_or_default()
+}
+
+fn milliseconds(number: Option<f64>) -> String {
+    number.map_or_else(|| "–".to_owned(), |number| format!("{number:.1} ms"))
 }
 
 /// How far a broken equation is off, in words.

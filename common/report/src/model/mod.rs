@@ -1,6 +1,7 @@
 //! The data model of a report: plain data that `p2t` and `t2p` fill and every rendering reads.
 
 mod balance;
+mod baseline;
 mod evidence;
 mod pace;
 mod report;
@@ -9,6 +10,7 @@ mod verdict;
 mod volume;
 
 pub use balance::{Balance, Equation};
+pub use baseline::{BaselineRow, Baselines, Figure, Measured};
 pub use evidence::{Check, CheckRow, Outcome};
 pub use pace::{Allowance, CanaryRow, PaceRow, RateSample, Stage};
 pub use report::{
