@@ -14,6 +14,7 @@ mod export;
 mod forecast;
 mod media;
 mod readback;
+mod selection;
 mod source;
 mod streaming;
 

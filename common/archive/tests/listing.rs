@@ -215,6 +215,31 @@ fn studies_without_a_uid_are_reported_and_a_selection_takes_no_more_than_it_says
 }
 
 #[test]
+fn what_a_source_lists_besides_what_it_was_asked_for_is_not_taken() {
+    let ignore = ["PatientID", "AccessionNumber"].map(|name| name.parse().unwrap());
+    let pacs = serve(clustered(300).make(), Lies { ignore: ignore.into(), ..Lies::default() });
+    let wanted = pacs.archive().studies()[5].clone();
+    let everything = SelectionConfig::default;
+    for (selection, fits) in [
+        (
+            SelectionConfig { patient_ids: vec![wanted.patient_id.clone()], ..everything() },
+            &(|study: &Study| study.patient_id == wanted.patient_id) as &dyn Fn(&Study) -> bool,
+        ),
+        (SelectionConfig { accession_numbers: vec![wanted.accession.clone()], ..everything() }, &|study| {
+            study.accession == wanted.accession
+        }),
+        (SelectionConfig { study_uids: vec![wanted.uid.clone()], ..everything() }, &|study| {
+            study.uid == wanted.uid
+        }),
+        (SelectionConfig { patient_ids: vec!["NOBODY".into()], ..everything() }, &|_| false),
+    ] {
+        let taken = pacs.archive().studies().iter().filter(|study| fits(study));
+        let taken: BTreeSet<_> = taken.map(|study| study.uid.clone()).collect();
+        assert_eq!(list(&pacs, &selection).uids(), taken, "{selection:?}");
+    }
+}
+
+#[test]
 fn what_was_answered_is_not_asked_again() {
     let pacs = serve(clustered(1_000).make(), Lies { cap: Some(100), ..Lies::default() });
     let settings = PacsSettings {

@@ -18,7 +18,7 @@ use crate::cli::Plan;
 use crate::context::{Context, Ids};
 use crate::error::{Error, Result};
 use crate::forecast::{Cartridges, Forecast};
-use crate::source;
+use crate::{selection, source};
 
 /// Files are recorded in groups of this many.
 const GROUP: usize = 500;
@@ -40,6 +40,7 @@ pub fn run(context: &Context, arguments: Plan) -> Result<Outcome<Value>> {
         return delta::run(context, source.as_ref(), &selection, &mut catalogue, deep);
     }
     catalogue.planning_begins()?;
+    selection::note(&mut catalogue, &selection)?;
     context.monitor.phase("list");
     let listed = list(context, source.as_ref(), &selection, &mut catalogue)
         .and_then(|()| enumerate(context, source.as_ref(), &mut catalogue));

@@ -9,10 +9,11 @@ use serde_json::{Value, json};
 
 use crate::context::Context;
 use crate::error::{Error, Result};
+use crate::selection::{self, SELECTION};
 
 pub fn run(context: &Context) -> Result<Outcome<Value>> {
     let reader = context.reader()?;
-    let written = filled::export(&reader, &facts(context)?, &context.job.reports())?;
+    let written = filled::export(&reader, &facts(context, &reader)?, &context.job.reports())?;
     let code = match written.verdict {
         Overall::Clean => ExitCode::Clean,
         Overall::Discrepancies | Overall::Failed => ExitCode::Discrepancies,
@@ -47,7 +48,7 @@ fn excluded_files(reader: &Reader) -> Result<Vec<Value>> {
         .collect())
 }
 
-fn facts(context: &Context) -> Result<Facts> {
+fn facts(context: &Context, reader: &Reader) -> Result<Facts> {
     let path = context.job.config_file();
     let config = std::fs::read(&path).map_err(Error::file("read", &path))?;
     Ok(Facts {
@@ -57,34 +58,6 @@ fn facts(context: &Context) -> Result<Facts> {
         operator: job::operator(),
         config_digest: Digest::of(&config).to_string(),
         time_zone: jiff::tz::TimeZone::system().iana_name().unwrap_or("UTC").to_owned(),
-        selection: selection(context),
+        selection: reader.job(SELECTION)?.unwrap_or_else(|| selection::words(&context.config.selection)),
     })
-}
-
-/// The selection in words; of patients and accession numbers only how many, because they identify people.
-fn selection(context: &Context) -> String {
-    let selection = &context.config.selection;
-    let mut words = Vec::new();
-    if let Some(from) = selection.study_date_from {
-        words.push(format!("studies from {from}"));
-    }
-    if let Some(to) = selection.study_date_to {
-        words.push(format!("studies to {to}"));
-    }
-    if !selection.modalities.is_empty() {
-        words.push(format!("modalities {}", selection.modalities.join(", ")));
-    }
-    for (count, what) in [
-        (selection.patient_ids.len(), "patients"),
-        (selection.accession_numbers.len(), "accession numbers"),
-        (selection.study_uids.len(), "studies by UID"),
-    ] {
-        if count > 0 {
-            words.push(format!("{count} {what}"));
-        }
-    }
-    if selection.csv.is_some() {
-        words.push("a list in a CSV file".to_owned());
-    }
-    if words.is_empty() { "everything".to_owned() } else { words.join("; ") }
 }

@@ -68,7 +68,7 @@ impl Peer for Asking<'_> {
         let name = name(&keys);
         let answered = match self.listing.recall(&name).map_err(Error::Taker)? {
             Some(recalled) => recalled,
-            None => self.ask_anew(&keys, &name)?,
+            None => self.ask_anew(part, &keys, &name)?,
         };
         let rows = answered.studies.iter().map(|(id, study)| row(id.0.unsigned_abs(), study)).collect();
         let status = Status(answered.status);
@@ -92,7 +92,7 @@ impl Asking<'_> {
         self.fixed.iter().cloned().chain(part.keys()).collect()
     }
 
-    fn ask_anew(&mut self, keys: &[(Tag, String)], name: &str) -> Result<Recalled, Error> {
+    fn ask_anew(&mut self, part: &Part, keys: &[(Tag, String)], name: &str) -> Result<Recalled, Error> {
         let keys: Vec<Key<'_>> = keys.iter().map(|(tag, value)| (*tag, value.as_str())).collect();
         let found = self.pacs.query(&mut |association| {
             let mut rows = Vec::new();
@@ -118,7 +118,7 @@ impl Asking<'_> {
         }
         let count = rows.len() as u64;
         self.count_refusals(status, count)?;
-        let studies = self.selected(rows)?;
+        let studies = self.selected(part, rows)?;
         let query = query_row(Level::Study, &keys, count, status);
         let answered = Answered { query, part: name, broken_off, studies: &studies };
         let ids = match self.listing.answered(&answered).map_err(Error::Taker)? {
@@ -147,20 +147,24 @@ impl Asking<'_> {
 
     /// The studies that the selection takes, each once. A PACS may ignore the keys that narrow a query, so its answers are
     /// looked at again.
-    fn selected(&mut self, rows: Vec<StudyRow>) -> Result<Vec<StudyRow>, Error> {
+    fn selected(&mut self, part: &Part, rows: Vec<StudyRow>) -> Result<Vec<StudyRow>, Error> {
         let mut uids = HashSet::new();
         let mut studies = Vec::new();
         for study in rows {
             if study.uid.is_empty() {
                 self.note_nameless()?;
-            } else if uids.insert(study.uid.clone()) && self.takes(&study)? {
+            } else if uids.insert(study.uid.clone()) && self.takes(part, &study)? {
                 studies.push(study);
             }
         }
         Ok(studies)
     }
 
-    fn takes(&self, study: &StudyRow) -> Result<bool, Error> {
+    fn takes(&self, part: &Part, study: &StudyRow) -> Result<bool, Error> {
+        let is_other = |(tag, uid): &(Tag, String)| *tag == STUDY_INSTANCE_UID && *uid != study.uid;
+        if self.fixed.iter().any(is_other) || part.names_another(study) {
+            return Ok(false);
+        }
         let date = study.study_date.as_deref().and_then(span::day);
         if date.is_some_and(|date| !dates(self.selection).is_none_or(|span| span.contains(date))) {
             return Ok(false);

@@ -1,5 +1,6 @@
 //! A part of an archive: the studies whose attributes lie where a query looks.
 
+use catalogue::StudyRow;
 use dataset::Tag;
 use dataset::tags::{ACCESSION_NUMBER, MODALITIES_IN_STUDY, PATIENT_ID, STUDY_DATE, STUDY_TIME};
 
@@ -110,6 +111,15 @@ impl Part {
     /// Whether a text is given in full.
     pub fn is_spelt_out(&self) -> bool {
         [&self.patient, &self.accession].into_iter().any(|texts| matches!(texts, Some(Texts::Exactly(_))))
+    }
+
+    /// Whether it asks for a patient or accession number by name, and this study has another one.
+    pub fn names_another(&self, study: &StudyRow) -> bool {
+        let other = |texts: &Option<Texts>, value: &Option<String>| match (texts, value) {
+            (Some(texts @ Texts::Exactly(_)), Some(value)) => !texts.fit(value.trim()),
+            _ => false,
+        };
+        other(&self.patient, &study.patient_id) || other(&self.accession, &study.accession)
     }
 
     /// Whether it is of one microsecond of the day.
