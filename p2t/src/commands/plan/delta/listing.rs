@@ -1,6 +1,7 @@
 //! The second listing of a PACS: its studies go into the catalogue, to be compared there.
 
 use archive::{Cause, Listing, Source};
+use catalogue::listing::ListingProof;
 use catalogue::plan::{InstanceRow, QueryRow};
 use catalogue::{Catalogue, OddityState, StudyRow};
 use job::config::SelectionConfig;
@@ -11,24 +12,29 @@ use crate::error::Result;
 /// Studies are kept in groups of this many.
 const GROUP: usize = 500;
 
-/// Lists the studies that the selection takes.
+/// Lists the studies that the selection takes. Says what is in the way of taking the list for whole.
 pub fn list(
     monitor: &dyn Monitor,
     stop: &Stop,
     source: &dyn Source,
     selection: &SelectionConfig,
     catalogue: &mut Catalogue,
-) -> Result<()> {
-    let mut relisting = Relisting { monitor, catalogue, studies: Vec::new() };
+) -> Result<Option<String>> {
+    let mut relisting = Relisting { monitor, catalogue, studies: Vec::new(), open: None };
     let listed = source.list(selection, &mut relisting, &|| stop.requested());
     relisting.flush().map_err(archive::Error::Taker)?;
-    Ok(listed?)
+    match listed {
+        Err(error) if error.is_of_list() => Ok(Some(error.to_string())),
+        listed => Ok(listed.map(|()| relisting.open)?),
+    }
 }
 
 struct Relisting<'a> {
     monitor: &'a dyn Monitor,
     catalogue: &'a mut Catalogue,
     studies: Vec<StudyRow>,
+    /// What the source cannot list.
+    open: Option<String>,
 }
 
 impl Relisting<'_> {
@@ -61,6 +67,11 @@ impl Listing for Relisting<'_> {
 
     fn query(&mut self, query: QueryRow) -> Result<(), Cause> {
         Ok(self.catalogue.record_query(&query)?)
+    }
+
+    fn proved(&mut self, proof: &ListingProof) -> Result<(), Cause> {
+        self.open = (proof.open > 0).then(|| proof.text());
+        Ok(())
     }
 }
 

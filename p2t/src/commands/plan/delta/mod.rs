@@ -91,17 +91,14 @@ impl Comparing<'_> {
     fn studies(mut self, selection: &SelectionConfig) -> Result<Outlined> {
         let mut outlined = Outlined::default();
         self.monitor.phase("list");
-        match listing::list(self.monitor, self.stop, self.source, selection, self.catalogue) {
-            Ok(()) => {
+        match listing::list(self.monitor, self.stop, self.source, selection, self.catalogue)? {
+            None => {
                 self.monitor.phase("look for deleted studies");
                 self.not_listed(selection, &mut outlined)?;
             }
-            Err(Error::Archive(error @ archive::Error::CutShort { .. })) => {
-                outlined.problems.push(format!(
-                    "{error}; what was not listed is not taken for deleted, and may have changed"
-                ));
-            }
-            Err(error) => return Err(error),
+            Some(why) => outlined
+                .problems
+                .push(format!("{why}; what was not listed is not taken for deleted, and may have changed")),
         }
         self.catalogue.delta_listed(self.delta.id)?;
         while self.catalogue.plan_new_studies(self.delta.id, PAGE)? > 0 {

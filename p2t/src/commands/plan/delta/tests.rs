@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use archive::{Error, Intake, Listing, Retrieve, RetrieveEnd, Source, StudyListing};
 use catalogue::balance::Stage;
+use catalogue::listing::ListingProof;
 use catalogue::plan::InstanceRow;
 use catalogue::{Catalogue, ChangeClass, InstanceState, PlanPosition, StudyRow};
 use jiff::civil::date;
@@ -34,11 +35,12 @@ struct MadeUp {
     holds: Holds,
     asked: Mutex<Vec<String>>,
     cut_short: bool,
+    cannot_list_all: bool,
 }
 
 impl MadeUp {
     fn new(holds: &Holds) -> Self {
-        Self { holds: holds.clone(), asked: Mutex::default(), cut_short: false }
+        Self { holds: holds.clone(), asked: Mutex::default(), cut_short: false, cannot_list_all: false }
     }
 
     fn row(study: u8, held: &Held) -> StudyRow {
@@ -83,6 +85,10 @@ impl Source for MadeUp {
         if most == 1 {
             let status = dimse::Status::OUT_OF_RESOURCES;
             return Err(Error::CutShort { node: "MADE UP".into(), level: "STUDY", status, rows: 1 });
+        }
+        if self.cannot_list_all {
+            let proof = ListingProof { open: 1, ..ListingProof::default() };
+            listing.proved(&proof).map_err(Error::Taker)?;
         }
         Ok(())
     }
@@ -273,13 +279,15 @@ fn only_studies_in_doubt_are_asked_for_their_images() {
 }
 
 #[test]
-fn a_listing_that_is_cut_short_deletes_nothing() {
+fn a_listing_that_is_not_proved_whole_deletes_nothing() {
     let holds: Holds = (0..5).map(|study| (study, held(1, 0..3))).collect();
-    let mut lab = Lab::planned(&holds);
-    let source = MadeUp { cut_short: true, ..MadeUp::new(&BTreeMap::from([(0, held(1, 0..3))])) };
-    let (outlined, found) = lab.delta(&source, QUIET);
-    assert_eq!(found, BTreeMap::new());
-    assert!(outlined.problems[0].contains("not taken for deleted"), "{:?}", outlined.problems);
+    let left = || MadeUp::new(&BTreeMap::from([(0, held(1, 0..3))]));
+    for source in [MadeUp { cut_short: true, ..left() }, MadeUp { cannot_list_all: true, ..left() }] {
+        let mut lab = Lab::planned(&holds);
+        let (outlined, found) = lab.delta(&source, QUIET);
+        assert_eq!(found, BTreeMap::new());
+        assert!(outlined.problems[0].contains("not taken for deleted"), "{:?}", outlined.problems);
+    }
 }
 
 #[test]
