@@ -101,7 +101,7 @@ mod tests {
         assert!(Found::of(&[trial::MARK, &[0; 1000]].concat()).is_worthless());
         let told = |bytes: &[u8]| Found::of(bytes).to_string();
         assert!(told(b"VOL1ABC123 and more").contains("\"ABC123\""));
-        assert!(told(b"VOL1\x1b[2J\xff").contains("\"[2J\""));
+        assert!(told(b"VOL1\x1b[2J\xff\xff").contains("\"[2J\""));
         let mut tar = vec![0; 512];
         tar[..12].copy_from_slice(b"DOE^JOHN.dcm");
         tar[257..262].copy_from_slice(b"ustar");
