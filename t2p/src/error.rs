@@ -37,7 +37,9 @@ pub enum Error {
     )]
     OtherTransfer { medium: String, found: Uuid, expected: Uuid },
     #[error(
-        "the chain of volumes is broken: volume {sequence} has the index {found}, but a later volume follows one with the index          {expected}; it is another volume of that number, or one of them is damaged: nothing of this medium was taken"
+        "the chain of volumes is broken: volume {sequence} has the index {found}, but the one on record, from when it was read before or \
+         from a later volume, is {expected}; it is another volume of that number, or one of them is damaged: nothing of this medium was \
+         taken"
     )]
     BrokenChain { sequence: u32, expected: Digest, found: Digest },
     #[error("the keys of a study cannot be kept: {0}")]

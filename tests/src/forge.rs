@@ -17,6 +17,8 @@ const META: usize = 132;
 /// A volume of one segment.
 #[derive(Debug, Clone)]
 pub struct Forgery {
+    /// The volume's id.
+    pub volume: Uuid,
     /// The segment file.
     pub sealed: Vec<u8>,
     /// The index's frame table.
@@ -50,14 +52,15 @@ impl Forgery {
             source: None,
             findings: Vec::new(),
         };
-        Self { sealed, frames: vec![frame], objects: vec![object] }
+        Self { volume: Uuid::from_u128(3), sealed, frames: vec![frame], objects: vec![object] }
     }
 
     /// Writes it to `medium`.
     pub fn write(self, medium: &Path) {
         let address: Address = medium.to_string_lossy().parse().expect("a path is an address");
-        let mut writer = VolumeWriter::create(&address, &Settings::default(), label()).expect("it is blank");
-        let Self { sealed, frames, objects } = self;
+        let mut writer =
+            VolumeWriter::create(&address, &Settings::default(), label(self.volume)).expect("it is blank");
+        let Self { sealed, frames, objects, .. } = self;
         let (bytes, blake3, count) = (sealed.len() as u64, Digest::of(&sealed), objects.len() as u32);
         let file = SegmentFile { number: 1, bytes, blake3, objects: count, frames: frames.len() as u32 };
         let mut source = Sealed(sealed.chunks(medium::DEFAULT_RECORD_BYTES), blake3);
@@ -101,12 +104,12 @@ impl SegmentSource for Sealed<'_> {
     }
 }
 
-fn label() -> Label {
+fn label(volume: Uuid) -> Label {
     Label {
         format: manifest::FORMAT,
         transfer: Uuid::from_u128(1),
         volume_set: Uuid::from_u128(2),
-        volume: Uuid::from_u128(3),
+        volume,
         copy: 1,
         sequence: 1,
         record_bytes: Settings::default().record_bytes as u32,

@@ -92,16 +92,20 @@ fn the_forger_writes_volumes_that_are_believed() {
 fn a_volume_that_contradicts_another_is_refused_by_name_and_the_others_go_on() {
     let folder = scratch();
     let folder = folder.path();
-    let (honest, other) = (folder.join("honest"), folder.join("other"));
+    let [honest, other, changed] = ["honest", "other", "changed"].map(|name| folder.join(name));
     let mut forgery = Forgery::honest();
     // It cannot be sent, so that no destination is needed.
     forgery.objects[0].transfer_syntax = None;
     forgery.clone().write(&honest);
     forgery.sealed = zstd::bulk::compress(&[8; 4096], 1).expect("memory can be compressed");
+    forgery.clone().write(&changed);
+    forgery.volume = uuid::Uuid::from_u128(4);
     forgery.write(&other);
     let t2p = transfer::new_ingest(&folder.join("ingest"), "NOBODY@127.0.0.1:1");
-    let refused = t2p.run_for_people(&transfer::ingest_arguments(&[honest.clone(), other.clone(), honest]));
+    let media = [honest.clone(), other.clone(), changed.clone(), honest];
+    let refused = t2p.run_for_people(&transfer::ingest_arguments(&media));
     refused.expect(Exit::Discrepancies).says(&format!("{}: segment 1 differs", text(&other)));
+    refused.says(&format!("{}: the chain of volumes is broken: volume 1 has", text(&changed)));
 }
 
 #[test]

@@ -82,6 +82,19 @@ pub struct Row {
     pub modalities: Vec<String>,
 }
 
+impl Row {
+    /// Whether the archive tells no value of this attribute.
+    pub fn lacks(&self, dimension: Dimension) -> bool {
+        match dimension {
+            Dimension::Date => self.date.is_none(),
+            Dimension::Time => self.time.is_none(),
+            Dimension::Patient => self.patient.is_none(),
+            Dimension::Accession => self.accession.is_none(),
+            Dimension::Modality => self.modalities.is_empty(),
+        }
+    }
+}
+
 impl Part {
     /// The keys of its query.
     pub fn keys(&self) -> Vec<(Tag, String)> {
@@ -127,9 +140,9 @@ impl Part {
         self.times.is_some_and(|span| span.from == span.to)
     }
 
-    /// An attribute whose value does not lie in the part, though the archive has put the study there. A day and a
-    /// second more or less are no fault: archives convert time zones and leave out fractions.
-    pub fn misfit(&self, row: &Row) -> Option<Dimension> {
+    /// The attributes whose values do not lie in the part, though the archive has put the study there. A day and a second
+    /// more or less are no fault: archives convert time zones and leave out fractions.
+    pub fn misfits(&self, row: &Row) -> impl Iterator<Item = Dimension> {
         let outside = |span: Option<Span>, value: Option<u64>, slack| match (span, value) {
             (Some(span), Some(value)) => value + slack < span.from || value > span.to + slack,
             _ => false,
@@ -140,13 +153,29 @@ impl Part {
         };
         let modality = self.modality.as_ref();
         let foreign = modality.is_some_and(|it| !row.modalities.is_empty() && !row.modalities.contains(it));
-        let found = |dimension| match dimension {
-            Dimension::Date => outside(self.dates, row.date, 1),
-            Dimension::Time => outside(self.times, row.time, SECOND),
-            Dimension::Patient => other(&self.patient, &row.patient),
-            Dimension::Accession => other(&self.accession, &row.accession),
-            Dimension::Modality => foreign,
-        };
-        Dimension::ALL.into_iter().find(|dimension| found(*dimension))
+        let misfits = [
+            (Dimension::Date, outside(self.dates, row.date, 1)),
+            (Dimension::Time, outside(self.times, row.time, SECOND)),
+            (Dimension::Patient, other(&self.patient, &row.patient)),
+            (Dimension::Accession, other(&self.accession, &row.accession)),
+            (Dimension::Modality, foreign),
+        ];
+        misfits.into_iter().filter_map(|(dimension, misfits)| misfits.then_some(dimension))
+    }
+
+    /// Whether all values of a study that are known lie in the part.
+    pub fn fits(&self, row: &Row) -> bool {
+        self.misfits(row).next().is_none()
+    }
+
+    /// The attribute by which this part is narrower than `whole`.
+    pub fn narrowed_by(&self, whole: &Self) -> Option<Dimension> {
+        Dimension::ALL.into_iter().find(|dimension| match dimension {
+            Dimension::Date => self.dates != whole.dates,
+            Dimension::Time => self.times != whole.times,
+            Dimension::Patient => self.patient != whole.patient,
+            Dimension::Accession => self.accession != whole.accession,
+            Dimension::Modality => self.modality != whole.modality,
+        })
     }
 }

@@ -179,6 +179,7 @@ impl<'a, P: Peer> Sweep<'a, P> {
 
     fn part(&mut self, part: &Part) -> Result<Outcome, P::Error> {
         let answer = self.ask(part)?;
+        self.judge_narrowing(part, &answer);
         let doubt = self.doubt(&answer);
         self.largest = self.largest.max(answer.count);
         match doubt {
@@ -206,14 +207,26 @@ impl<'a, P: Peer> Sweep<'a, P> {
         Ok(answer)
     }
 
+    /// An attribute that is told of no study of an answer, and by which asking for less brought as much, is one that the
+    /// archive takes no notice of. Dividing by it would never end.
+    fn judge_narrowing(&mut self, part: &Part, answer: &Answer) {
+        let Some(whole) = self.frames.last() else { return };
+        if answer.rows.is_empty() || answer.count < whole.count || answer.end == End::Enough {
+            return;
+        }
+        if let Some(by) = part.narrowed_by(&whole.part)
+            && answer.rows.iter().all(|row| row.lacks(by))
+        {
+            self.proof.useless.insert(by);
+        }
+    }
+
     fn take(&mut self, part: &Part, row: &Row, end: End) {
         self.known.learn(row);
         self.anonymous |= row.patient.is_none();
         // An answer that we broke off may be of anything.
-        if let Some(useless) = part.misfit(row)
-            && end != End::Enough
-        {
-            self.proof.useless.insert(useless);
+        if end != End::Enough {
+            self.proof.useless.extend(part.misfits(row));
         }
         let new = self.seen.insert(row.study);
         self.proof.studies += u64::from(new);
@@ -223,7 +236,7 @@ impl<'a, P: Peer> Sweep<'a, P> {
             if let Some((seen, count)) = &mut frame.found {
                 *count += u64::from(seen.insert(row.study));
             }
-            if new && frame.part.misfit(row).is_none() && !frame.lacking {
+            if new && frame.part.fits(row) && !frame.lacking {
                 frame.lacking = true;
                 if frame.said_success {
                     self.proof.cap = Some(self.proof.cap.unwrap_or(u64::MAX).min(frame.count));

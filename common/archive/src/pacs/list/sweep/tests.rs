@@ -224,6 +224,29 @@ fn keys_that_are_ignored_are_found_out_and_others_taken() {
 }
 
 #[test]
+fn an_archive_that_takes_no_notice_of_anything_is_not_asked_for_ever() {
+    let neighbour = |date| Stored {
+        date: Some(date),
+        time: Some(43_200_000_000),
+        patient: Some("SYN000001".into()),
+        accession: Some("S000001".into()),
+        modality: Some("CT".into()),
+    };
+    let telling = vec![neighbour(733_000), neighbour(733_001)];
+    let silent = vec![Stored::default(); 2];
+    for studies in [telling, silent, clustered(300, 9)] {
+        let all = studies.len();
+        for cap in [u64::MAX, 1] {
+            let ignored = Dimension::ALL.into_iter().collect();
+            let mut model = Model { ignored, ..Model::new(studies.clone(), cap) };
+            model.sweep();
+            assert!(model.asked.len() < 500, "{} queries for {all} studies", model.asked.len());
+            assert!(cap == 1 || model.listed.len() == all);
+        }
+    }
+}
+
+#[test]
 fn what_cannot_be_divided_is_named() {
     let twin = Stored { date: Some(733_000), patient: Some("P1".into()), ..Stored::default() };
     let mut studies = clustered(200, 5);
