@@ -12,7 +12,8 @@ use e2e::transfer;
 use fakepacs::{Archive, FakePacs, Lies, Population, Study};
 
 const KILLS: usize = 8;
-const LONGEST: Duration = Duration::from_millis(400);
+/// Queries after which a run is killed at the latest; a listing that ends is begun anew by the next run.
+const MOST_QUERIES: u64 = 200;
 
 fn serve(studies: Vec<Study>, cap: u64) -> FakePacs {
     let title = "FAKE".parse().expect("it is an AE title");
@@ -38,8 +39,11 @@ fn a_listing_that_is_killed_goes_on_where_it_was() {
     let mut random = Random::new(4);
     let mut killed = 0;
     for _ in 0..KILLS {
-        let running = p2t.spawn(&["plan"]);
-        sleep(random.moment(LONGEST));
+        let until = pacs.queries() + random.below(MOST_QUERIES);
+        let mut running = p2t.spawn(&["plan"]);
+        while running.is_running() && pacs.queries() <= until {
+            sleep(Duration::from_millis(1));
+        }
         killed += usize::from(running.kill());
     }
     let plan = p2t.run(&["plan"]);
@@ -55,7 +59,10 @@ fn a_listing_that_is_killed_goes_on_where_it_was() {
     let different: BTreeSet<&String> = asked.iter().collect();
     assert_eq!(plan["listing"]["queries"], different.len());
     let twice = asked.len() - different.len();
-    assert!(killed > 0 && twice <= killed, "{twice} queries were asked twice, {killed} runs were killed");
+    assert!(
+        killed == KILLS && twice <= killed,
+        "{twice} queries were asked twice, {killed} runs were killed"
+    );
 
     compare(&p2t, &pacs, folder.path());
     let report = p2t.run(&["report"]).json();
