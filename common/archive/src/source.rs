@@ -92,6 +92,9 @@ pub struct RetrieveEnd {
     pub remarks: Vec<String>,
     /// Whether it refused anything for want of resources (A7xx).
     pub refused: bool,
+    /// Whether it did not even try, for want of resources. Many say so of each object that they could not send, for whatever
+    /// reason: such an object is asked for in other ways.
+    pub exhausted: bool,
 }
 
 /// Small requests on an association of their own, timed: how busy an archive is.

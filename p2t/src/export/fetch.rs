@@ -260,8 +260,8 @@ impl Fetch {
         if self.must_stop(number) || intake.has_refused() {
             return Ok(Part::CutOff);
         }
-        let refused = matches!(&end, Ok(end) if end.refused);
-        if missing < wanted.len() || (end.is_ok() && !refused) {
+        let exhausted = matches!(&end, Ok(end) if end.exhausted);
+        if missing < wanted.len() || (end.is_ok() && !exhausted) {
             self.breaker().worked();
         }
         if let Some(governor) = &self.governor
@@ -276,7 +276,7 @@ impl Fetch {
                 let remarks = end.remarks.join("; ");
                 let remarks = if remarks.is_empty() { "the source said that all is well" } else { &remarks };
                 let why = format!("{missing} of {} instances did not come; {remarks}", wanted.len());
-                if refused { Part::Refused(why) } else { Part::Short(why) }
+                if exhausted { Part::Refused(why) } else { Part::Short(why) }
             }
             Err(error) if missing == 0 => {
                 tracing::info!(%error, "the study came whole all the same");

@@ -157,7 +157,7 @@ impl Fetch<'_> {
 
     /// Whether nothing more may be asked for: a PACS that is out of resources has fewer with every further request.
     pub(super) fn must_end(&self) -> bool {
-        self.end.refused || (self.stop)()
+        self.end.exhausted || (self.stop)()
     }
 
     fn has(&self, instance: &PendingInstance) -> bool {
@@ -186,7 +186,9 @@ impl Fetch<'_> {
             return;
         }
         self.failures = true;
-        self.end.refused |= end.status.is_out_of_resources();
+        let refused = end.status.is_out_of_resources();
+        self.end.refused |= refused;
+        self.end.exhausted |= refused && failed == 0;
         let count = |count: Option<u16>| count.map_or_else(|| "?".to_owned(), |count| count.to_string());
         let comment = end.comment.as_deref().map(|comment| format!(" ({comment})")).unwrap_or_default();
         self.note(format!(

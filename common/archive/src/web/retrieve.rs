@@ -129,7 +129,7 @@ impl<'a> Fetch<'a> {
         for _ in 1..PATIENCE {
             match client.get(ask, stop) {
                 Err(error @ WebError::Busy { .. }) => {
-                    self.end.refused = true;
+                    (self.end.refused, self.end.exhausted) = (true, true);
                     self.note(error.to_string());
                 }
                 other => return other,

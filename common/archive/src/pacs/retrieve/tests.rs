@@ -55,11 +55,16 @@ fn arrive(arrivals: &Arrivals, sop_instance: &str) {
 /// Asks for `count` instances of a PACS that sends what `sends` says of the UIDs in a request. Returns how many came,
 /// and how many requests it took.
 fn asked(count: usize, sends: &dyn Fn(&[&str]) -> Vec<String>) -> (usize, usize) {
-    asked_with(Status::SUCCESS, count, sends)
+    asked_with(Status::SUCCESS, None, count, sends)
 }
 
-/// The same, of a PACS that ends each request with `status`.
-fn asked_with(status: Status, count: usize, sends: &dyn Fn(&[&str]) -> Vec<String>) -> (usize, usize) {
+/// The same, of a PACS that ends each request with `status`, and says that so many could not be sent.
+fn asked_with(
+    status: Status,
+    failed: Option<u16>,
+    count: usize,
+    sends: &dyn Fn(&[&str]) -> Vec<String>,
+) -> (usize, usize) {
     let settings = PacsSettings {
         node: "PACS@127.0.0.1:1".parse().unwrap(),
         aet: "US".parse().unwrap(),
@@ -83,7 +88,7 @@ fn asked_with(status: Status, count: usize, sends: &dyn Fn(&[&str]) -> Vec<Strin
         for uid in sends(&uids.split('\\').collect::<Vec<_>>()) {
             arrive(&fetch.arrivals, &uid);
         }
-        let (completed, failed, warning, remaining, comment) = Default::default();
+        let (completed, warning, remaining, comment) = Default::default();
         let (failed_uids, cancelled) = (Vec::new(), false);
         Ok(Answer { status, completed, failed, warning, remaining, failed_uids, comment, cancelled })
     };
@@ -98,7 +103,13 @@ fn owned(uids: &[&str]) -> Vec<String> {
 
 #[test]
 fn a_pacs_that_is_out_of_resources_is_asked_once() {
-    assert_eq!(asked_with(Status::OUT_OF_RESOURCES, 150, &|_| Vec::new()), (0, 1));
+    assert_eq!(asked_with(Status::OUT_OF_RESOURCES, None, 150, &|_| Vec::new()), (0, 1));
+}
+
+#[test]
+fn a_pacs_that_says_so_of_an_object_that_it_cannot_send_is_asked_for_the_others() {
+    let sends = |uids: &[&str]| if uids.len() == 1 { owned(uids) } else { Vec::new() };
+    assert_eq!(asked_with(Status::OUT_OF_RESOURCES, Some(1), 50, &sends).0, 50);
 }
 
 #[test]
