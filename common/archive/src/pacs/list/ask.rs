@@ -2,6 +2,7 @@
 //! nothing but what was in flight.
 
 use std::collections::{HashMap, HashSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::ops::ControlFlow;
 
 use catalogue::listing::{Answered, Recalled};
@@ -52,7 +53,7 @@ pub(super) struct Asking<'a> {
     pub stop: &'a dyn Fn() -> bool,
     /// Keys of every query that no part has.
     pub fixed: Vec<(Tag, String)>,
-    pub nameless: u64,
+    pub nameless: HashSet<u64>,
     pub refusals: u32,
     pub numbers: HashMap<String, i64>,
 }
@@ -152,7 +153,7 @@ impl Asking<'_> {
         let mut studies = Vec::new();
         for study in rows {
             if study.uid.is_empty() {
-                self.note_nameless()?;
+                self.note_nameless(&study)?;
             } else if uids.insert(study.uid.clone()) && self.takes(part, &study)? {
                 studies.push(study);
             }
@@ -175,9 +176,16 @@ impl Asking<'_> {
         }
     }
 
-    fn note_nameless(&mut self) -> Result<(), Error> {
-        self.nameless += 1;
-        let name = nameless_study(self.nameless);
+    /// Many queries find the same one; by its other attributes it is known again, also in another run.
+    fn note_nameless(&mut self, study: &StudyRow) -> Result<(), Error> {
+        let StudyRow { patient_id, study_date, study_time, accession, description, .. } = study;
+        let mut hasher = DefaultHasher::new();
+        (patient_id, study_date, study_time, accession, description).hash(&mut hasher);
+        let number = hasher.finish() % 1_000_000;
+        if !self.nameless.insert(number) {
+            return Ok(());
+        }
+        let name = nameless_study(number);
         self.listing.oddity(name.as_bytes(), None, OddityState::Failed, NAMELESS).map_err(Error::Taker)
     }
 }

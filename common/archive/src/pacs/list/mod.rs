@@ -8,7 +8,7 @@ mod span;
 mod sweep;
 mod verdict;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use catalogue::StudyRow;
 use catalogue::listing::ListingProof;
@@ -46,7 +46,7 @@ impl Pacs {
             listing,
             stop,
             fixed: Vec::new(),
-            nameless: 0,
+            nameless: HashSet::new(),
             refusals: 0,
             numbers: HashMap::new(),
         };
