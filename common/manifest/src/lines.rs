@@ -258,7 +258,6 @@ mod tests {
     #[test]
     fn what_stands_in_a_line_that_is_not_understood_is_not_quoted() {
         let forged = [
-            r#"{"type":"Mustermann^Erika"}"#,
             r#"{"type":"frame","at":"Mustermann^Erika"}"#,
             r#"{"type":"frame","Mustermann^Erika"}"#,
             "Mustermann^Erika",
