@@ -106,11 +106,11 @@ impl Error {
         };
         match source {
             dimse::Error::Rejected(rejection) if rejection.is_transient() => Some(Loss::Rejected),
-            dimse::Error::Aborted(_) | dimse::Error::Lost { .. } | dimse::Error::ReleasedByPeer => {
-                Some(Loss::Aborted)
-            }
-            dimse::Error::TimedOut { .. } if begun => Some(Loss::TimedOut),
-            dimse::Error::TimedOut { .. } => Some(Loss::SilentFirst),
+            dimse::Error::Aborted(_)
+            | dimse::Error::Wire(wire::Error::Lost { .. })
+            | dimse::Error::ReleasedByPeer => Some(Loss::Aborted),
+            dimse::Error::Wire(wire::Error::TimedOut { .. }) if begun => Some(Loss::TimedOut),
+            dimse::Error::Wire(wire::Error::TimedOut { .. }) => Some(Loss::SilentFirst),
             dimse::Error::Failed { status, .. } if status.is_out_of_resources() => Some(Loss::Refused),
             _ => None,
         }
@@ -184,10 +184,10 @@ mod tests {
             comment: None,
         };
         for error in [
-            dimse::Error::Connect { node: "PACS@host:104".to_owned(), source: no() },
-            dimse::Error::Resolve { host: "host".to_owned(), source: no() },
-            dimse::Error::TimedOut { what: "answer", after: Duration::from_secs(1) },
-            dimse::Error::Lost { source: no() },
+            wire::Error::Connect { peer: "PACS@host:104".to_owned(), source: no() }.into(),
+            wire::Error::Resolve { host: "host".to_owned(), source: no() }.into(),
+            wire::Error::TimedOut { what: "answer", after: Duration::from_secs(1) }.into(),
+            wire::Error::Lost { source: no() }.into(),
             dimse::Error::ReleasedByPeer,
             dimse::Error::Rejected(rejected(1)),
             dimse::Error::Rejected(rejected(2)),

@@ -42,7 +42,9 @@ impl Association {
         channel.stream.set_deadline(Some(options.timeouts.associate));
         let sent = channel.send(&Pdu::AssociationRQ(request.clone()));
         let answer = sent.and_then(|()| channel.next()).map_err(|error| match error {
-            Error::Lost { source } if options.tls().is_none() => Error::NoAnswer { source },
+            Error::Wire(wire::Error::Lost { source }) if options.tls().is_none() => {
+                Error::NoAnswer { source }
+            }
             other => other,
         });
         let mut association = Self::established(
@@ -137,7 +139,7 @@ impl Association {
                 other => return Err(unexpected(other.name(), "A-RELEASE-RP")),
             }
         }
-        Err(Error::TimedOut { what: "answer the release", after: self.timeouts.associate })
+        Err(wire::Error::TimedOut { what: "answer the release", after: self.timeouts.associate }.into())
     }
 
     /// Aborts the association (PS3.8 section 7.3).
@@ -172,9 +174,8 @@ impl Association {
         if let Err(error) = &result {
             match error {
                 Error::NoContext { .. } | Error::Failed { .. } => {}
-                Error::Lost { .. }
+                Error::Wire(wire::Error::Lost { .. } | wire::Error::Tls { .. })
                 | Error::NoAnswer { .. }
-                | Error::Tls { .. }
                 | Error::SpeaksTls
                 | Error::Rejected(_)
                 | Error::Aborted(_)

@@ -1,7 +1,6 @@
 //! What can go wrong between us and a peer, and what helps against it.
 
 use std::io;
-use std::time::Duration;
 
 use crate::context::ContextRefusal;
 use crate::reason::{AbortCause, Rejection};
@@ -36,30 +35,9 @@ pub enum Error {
     /// A user that cannot be named to a peer.
     #[error("The user identity cannot be used: {0}.")]
     UserIdentity(&'static str),
-    /// The host name has no address.
-    #[error("The host {host} cannot be resolved: {source}. Check the name and the DNS.")]
-    Resolve {
-        /// Host as configured.
-        host: String,
-        /// What the resolver said.
-        source: io::Error,
-    },
-    /// No TCP connection.
-    #[error("No connection to {node}: {source}. Is the server running, and does a firewall let us through?")]
-    Connect {
-        /// The peer.
-        node: String,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// No TLS connection to a peer, or one that broke.
-    #[error("No secure connection to {peer}: {fault}.")]
-    Tls {
-        /// The peer, as `AETITLE@host:port`; a client of our listener by its address.
-        peer: String,
-        /// What is wrong.
-        fault: tls::Fault,
-    },
+    /// The connection did not come about, or ended.
+    #[error(transparent)]
+    Wire(#[from] wire::Error),
     /// The peer speaks TLS, and we do not.
     #[error(
         "The peer speaks TLS on this port, and we do not: set `tls` for it, or use its port without TLS."
@@ -79,20 +57,6 @@ pub enum Error {
     Listen {
         /// Address and port.
         address: String,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// The peer was silent, or took nothing, for too long.
-    #[error("The peer did not {what} within {} s. It may be overloaded; a longer timeout may help.", after.as_secs_f32())]
-    TimedOut {
-        /// What we waited for, as a verb.
-        what: &'static str,
-        /// How long we waited.
-        after: Duration,
-    },
-    /// The TCP connection broke.
-    #[error("The connection to the peer was lost: {source}.")]
-    Lost {
         /// What the system said.
         source: io::Error,
     },
@@ -193,27 +157,12 @@ pub enum Error {
     Stopped,
 }
 
-impl From<wire::Error> for Error {
-    fn from(error: wire::Error) -> Self {
-        match error {
-            wire::Error::Resolve { host, source } => Self::Resolve { host, source },
-            wire::Error::Connect { peer: node, source } => Self::Connect { node, source },
-            wire::Error::Tls { peer, fault } => Self::Tls { peer, fault },
-            wire::Error::TimedOut { what, after } => Self::TimedOut { what, after },
-            wire::Error::Lost { source } => Self::Lost { source },
-        }
-    }
-}
-
 impl Error {
     /// What helps against this error.
     pub fn remedy(&self) -> Remedy {
         match self {
-            Self::Connect { .. }
-            | Self::NoAnswer { .. }
-            | Self::Tls { fault: tls::Fault::Closed | tls::Fault::Other(_), .. }
-            | Self::TimedOut { .. }
-            | Self::Lost { .. }
+            Self::Wire(error) if error.is_transient() => Remedy::Transient,
+            Self::NoAnswer { .. }
             | Self::Aborted(_)
             | Self::ReleasedByPeer
             | Self::Closed
@@ -222,12 +171,11 @@ impl Error {
             Self::Failed { status, service, .. } => status.remedy(*service),
             Self::TurnedAway { .. }
             | Self::Rejected(_)
-            | Self::Tls { .. }
+            | Self::Wire(_)
             | Self::SpeaksTls
             | Self::UserIdentity(_)
             | Self::Node { .. }
             | Self::PduOption(_)
-            | Self::Resolve { .. }
             | Self::Listen { .. }
             | Self::NoneAccepted(..)
             | Self::Source(_) => Remedy::NeedsOperator,

@@ -73,7 +73,7 @@ impl Association {
                 quiet_since = Instant::now();
             }
             if !operation.is_cancelled() && quiet_since.elapsed() >= idle {
-                return Err(Error::TimedOut { what: "send anything", after: idle });
+                return Err(wire::Error::TimedOut { what: "send anything", after: idle }.into());
             }
         }
     }

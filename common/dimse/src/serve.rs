@@ -58,7 +58,7 @@ fn admit(association: &mut Association, slot: &Slot<'_>, peer: SocketAddr) -> Re
         Ok(Arrival::Request(request)) => request,
         Ok(other) => return Err(unexpected(other.name(), "A-ASSOCIATE-RQ")),
         // What TLS has to say about the client's certificate comes with its first data.
-        Err(error @ (Error::Tls { .. } | Error::SpeaksTls)) => {
+        Err(error @ (Error::Wire(wire::Error::Tls { .. }) | Error::SpeaksTls)) => {
             slot.shared.turn_away(peer, &error);
             return Err(error);
         }
@@ -108,7 +108,7 @@ fn answer_all(association: &mut Association, shared: &Shared) -> Result<(), Erro
     while !shared.is_stopping() {
         if !association.channel.stream.poll()? {
             if quiet_since.elapsed() >= idle {
-                return Err(Error::TimedOut { what: "send anything", after: idle });
+                return Err(wire::Error::TimedOut { what: "send anything", after: idle }.into());
             }
             continue;
         }

@@ -87,7 +87,7 @@ impl Association {
 
     /// A peer that aborts while we send makes our write fail: its A-ABORT says why, if it can still be read.
     fn explain_loss(&mut self, error: Error) -> Error {
-        if !matches!(error, Error::Lost { .. }) {
+        if !matches!(error, Error::Wire(wire::Error::Lost { .. })) {
             return error;
         }
         match self.receive() {

@@ -25,7 +25,7 @@ pub enum Error {
     /// No TLS connection to a peer, or one that broke.
     #[error("No secure connection to {peer}: {fault}.")]
     Tls {
-        /// The peer.
+        /// The peer, as it is configured; a client of our listener by its address.
         peer: String,
         /// What is wrong.
         fault: tls::Fault,
@@ -44,4 +44,18 @@ pub enum Error {
         /// What the system said.
         source: io::Error,
     },
+}
+
+impl Error {
+    /// Whether waiting helps; else somebody must change something.
+    pub fn is_transient(&self) -> bool {
+        use tls::Fault;
+        match self {
+            Self::Tls { fault: Fault::Closed | Fault::Other(_), .. }
+            | Self::Connect { .. }
+            | Self::TimedOut { .. }
+            | Self::Lost { .. } => true,
+            Self::Tls { .. } | Self::Resolve { .. } => false,
+        }
+    }
 }

@@ -45,7 +45,11 @@ impl PacsCanary {
         let kept = self.association.take().filter(Association::is_open);
         if let Some(mut association) = kept {
             match timed(&mut association, ask) {
-                Err(dimse::Error::Lost { .. } | dimse::Error::Aborted(_) | dimse::Error::ReleasedByPeer) => {}
+                Err(
+                    dimse::Error::Wire(wire::Error::Lost { .. })
+                    | dimse::Error::Aborted(_)
+                    | dimse::Error::ReleasedByPeer,
+                ) => {}
                 told => {
                     self.association = Some(association);
                     return told;

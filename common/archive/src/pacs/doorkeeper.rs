@@ -37,7 +37,7 @@ impl Receiver for Doorkeeper {
     fn turned_away(&self, peer: SocketAddr, error: &Error) {
         // Without the port, which is another one each time.
         let finding = match error {
-            Error::Tls { fault, .. } => {
+            Error::Wire(wire::Error::Tls { fault, .. }) => {
                 format!("a caller from {} was turned away by our listener: {fault}", peer.ip())
             }
             other => format!("our listener, to a caller from {}: {other}", peer.ip()),
@@ -58,7 +58,7 @@ mod tests {
         let door = Doorkeeper::new(Arc::new(job::Void));
         for port in 1..=3 {
             let fault = tls::Fault::NoCertificate;
-            let error = Error::Tls { peer: format!("10.0.0.5:{port}"), fault };
+            let error = wire::Error::Tls { peer: format!("10.0.0.5:{port}"), fault }.into();
             door.turned_away(([10, 0, 0, 5], port).into(), &error);
         }
         door.turned_away(([10, 0, 0, 6], 1).into(), &Error::SpeaksTls);

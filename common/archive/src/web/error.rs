@@ -122,20 +122,14 @@ impl Error {
 
     /// What it means for trying again.
     pub fn outlook(&self) -> Outlook {
-        use tls::Fault;
         match self {
-            Self::Wire(
-                wire::Error::Tls { fault: Fault::Closed | Fault::Other(_), .. }
-                | wire::Error::Connect { .. }
-                | wire::Error::TimedOut { .. }
-                | wire::Error::Lost { .. },
-            )
-            | Self::Busy { .. }
+            Self::Wire(error) if error.is_transient() => Outlook::Transient,
+            Self::Busy { .. }
             | Self::NoAnswer { .. }
             | Self::Status { status: 500.., .. }
             | Self::CutShort
             | Self::Stopped => Outlook::Transient,
-            Self::Wire(wire::Error::Tls { .. } | wire::Error::Resolve { .. })
+            Self::Wire(_)
             | Self::Login(_)
             | Self::SpeaksTls
             | Self::NoEntry { .. }

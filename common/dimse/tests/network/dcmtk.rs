@@ -112,7 +112,7 @@ fn an_abort_in_mid_object_is_an_error() {
     let request = StoreRequest { sop_class: CT, sop_instance: "1.2.3", transfer_syntax: EXPLICIT_LE };
     let bytes = vec![0; 20_000_000];
     let error = association.store(&request, &mut bytes.as_slice(), 20_000_000).unwrap_err();
-    assert!(matches!(error, Error::Aborted(_) | Error::Lost { .. }), "{error}");
+    assert!(matches!(error, Error::Aborted(_) | Error::Wire(wire::Error::Lost { .. })), "{error}");
     assert!(!association.is_open());
     assert!(matches!(association.echo(), Err(Error::Closed)));
 }

@@ -118,12 +118,12 @@ fn silence_is_a_timeout_in_every_state() {
         peer.read_request();
         peer.expect_abort();
     });
-    assert!(matches!(error, Error::TimedOut { .. }), "{error}");
+    assert!(matches!(error, Error::Wire(wire::Error::TimedOut { .. })), "{error}");
     let end = get(&Shelf::default(), |peer| {
         peer.accept_query();
         peer.expect_abort();
     });
-    assert!(matches!(end, Err(Error::TimedOut { .. })), "{end:?}");
+    assert!(matches!(end, Err(Error::Wire(wire::Error::TimedOut { .. }))), "{end:?}");
     let shelf = Shelf::default();
     let end = get(&shelf, |peer| {
         peer.accept_query();
@@ -145,7 +145,7 @@ fn an_answer_in_dribbles_does_not_last_for_ever() {
             peer.send(&[0]);
         }
     });
-    assert!(matches!(error, Error::TimedOut { .. }), "{error}");
+    assert!(matches!(error, Error::Wire(wire::Error::TimedOut { .. })), "{error}");
 }
 
 #[test]
@@ -167,7 +167,7 @@ fn an_abort_or_a_lost_connection_in_mid_object_leaves_nothing() {
         peer.value(5, 0, &[1; 5000]);
         peer.finish();
     });
-    assert!(matches!(end, Err(Error::Lost { .. })), "{end:?}");
+    assert!(matches!(end, Err(Error::Wire(wire::Error::Lost { .. }))), "{end:?}");
     assert_eq!((*shelf.begun.lock().unwrap(), shelf.len()), (2, 0));
 }
 

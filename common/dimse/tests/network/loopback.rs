@@ -171,8 +171,8 @@ fn a_stopping_provider_aborts_idle_associations() {
     association.echo().unwrap();
     drop(scp);
     let error = association.echo().unwrap_err();
-    assert!(matches!(error, Error::Aborted(_) | Error::Lost { .. }), "{error}");
+    assert!(matches!(error, Error::Aborted(_) | Error::Wire(wire::Error::Lost { .. })), "{error}");
     assert_eq!(error.remedy(), Remedy::Transient);
     let refused = Association::open(&node, &ae("TEST"), &[Proposal::echo()], &options()).err().unwrap();
-    assert!(matches!(refused, Error::Connect { .. }), "{refused}");
+    assert!(matches!(refused, Error::Wire(wire::Error::Connect { .. })), "{refused}");
 }
