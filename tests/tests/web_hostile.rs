@@ -5,6 +5,7 @@ use std::io::Write;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -104,6 +105,25 @@ fn a_busy_server_is_left_alone_as_long_as_it_asks() {
         let pause = pair[1].at.duration_since(pair[0].at);
         assert!(pause >= Duration::from_millis(900), "{} was asked again after {pause:?}", pair[0].path);
     }
+}
+
+#[test]
+fn a_server_that_stays_busy_ends_the_run_and_no_study_fails_for_it() {
+    let folder = scratch();
+    let busy = Arc::new(AtomicBool::new(true));
+    let is_busy = busy.clone();
+    let server = server(Shelf::default(), move |_, request| {
+        let busy = request.is_for_objects() && is_busy.load(Ordering::Relaxed);
+        busy.then(|| Reply::new("503 Service Unavailable", "Retry-After: 0\r\n", b""))
+    });
+    let p2t = job(folder.path(), &server);
+    p2t.configure("retry", "attempts", 2);
+    p2t.run(&["plan"]).expect(Exit::Clean);
+    p2t.run(&["export"]).expect(Exit::Incomplete).says("has too much to do");
+    assert_eq!(transfer::balance(&p2t).failed, 0);
+    busy.store(false, Ordering::Relaxed);
+    p2t.run(&["export"]).expect(Exit::Clean);
+    has_all(folder.path(), &p2t, Shelf::default());
 }
 
 #[test]

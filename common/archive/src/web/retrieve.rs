@@ -37,6 +37,10 @@ impl Web {
             Fetch { web: self, intake, stop, arrived: HashSet::new(), end: RetrieveEnd::default() };
         match fetch.all(request) {
             Ok(()) | Err(Halt::NotNow | Halt::Web(WebError::Stopped)) => Ok(fetch.end),
+            Err(Halt::Web(error @ WebError::Busy { .. })) => {
+                fetch.note(error.to_string());
+                Ok(RetrieveEnd { refused: true, exhausted: true, ..fetch.end })
+            }
             Err(Halt::Web(error)) => Err(self.failed()(error)),
             Err(Halt::Intake(error)) => Err(Error::Taker(error.into())),
         }
@@ -129,7 +133,7 @@ impl<'a> Fetch<'a> {
         for _ in 1..PATIENCE {
             match client.get(ask, stop) {
                 Err(error @ WebError::Busy { .. }) => {
-                    (self.end.refused, self.end.exhausted) = (true, true);
+                    self.end.refused = true;
                     self.note(error.to_string());
                 }
                 other => return other,
