@@ -8,6 +8,17 @@ use catalogue::{Error, SegmentId, SegmentState, VolumeId, VolumeState};
 
 use crate::lab::{Lab, digest, members, segment, volume};
 
+/// An open volume, and a segment with one instance on it.
+fn written() -> (Lab, VolumeId, SegmentId) {
+    let mut lab = Lab::new();
+    let study = lab.study(1, 1);
+    lab.capture_study(study);
+    let segment = lab.seal_all();
+    let id = lab.open_volume();
+    commit(&mut lab, id, &[(segment, 1)]).unwrap();
+    (lab, id, segment)
+}
+
 fn commit(lab: &mut Lab, volume: VolumeId, segments: &[(SegmentId, u64)]) -> catalogue::Result<()> {
     let files = ["VOLUME.tar".to_owned(), "segment-000001.tar.zst".to_owned()];
     lab.catalogue.segments_written(volume, &Commit { segments, files: &files, bytes: 5_000 }, 1).map(drop)
@@ -166,12 +177,7 @@ fn volumes_go_from_label_to_seal_and_not_back() {
 
 #[test]
 fn damage_stays_on_record_until_all_of_the_volume_is_found_sound() {
-    let mut lab = Lab::new();
-    let study = lab.study(1, 1);
-    lab.capture_study(study);
-    let segment = lab.seal_all();
-    let id = lab.open_volume();
-    commit(&mut lab, id, &[(segment, 1)]).unwrap();
+    let (mut lab, id, _) = written();
     lab.catalogue.seal_volume(id, &digest(1), &[], 7, true, Untold::default()).unwrap();
     let number = lab.catalogue.segment(1).unwrap().unwrap().segment.number;
     lab.catalogue.volume_damaged(id, Some("its index"), &[number]).unwrap();
@@ -188,12 +194,7 @@ fn damage_stays_on_record_until_all_of_the_volume_is_found_sound() {
 
 #[test]
 fn what_is_on_an_abandoned_volume_stays_written() {
-    let mut lab = Lab::new();
-    let study = lab.study(1, 1);
-    lab.capture_study(study);
-    let segment = lab.seal_all();
-    let id = lab.open_volume();
-    commit(&mut lab, id, &[(segment, 1)]).unwrap();
+    let (mut lab, id, segment) = written();
     lab.catalogue.abandon_volume(id).unwrap();
     assert_eq!(lab.catalogue.balance(Stage::Export).unwrap().instances.done, 1);
     let lost = lab.catalogue.lose_spooled_segment(segment);
