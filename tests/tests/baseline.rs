@@ -5,7 +5,7 @@ use e2e::disk::scratch;
 use e2e::orthanc::Orthanc;
 use e2e::program::{Exit, Program};
 use e2e::synthetic;
-use e2e::transfer;
+use e2e::transfer::{self, text};
 use serde_json::Value;
 
 fn report(program: &Program) -> Value {
@@ -32,6 +32,9 @@ fn the_destination_is_asked_for_what_the_source_was_asked_for_and_the_report_com
     let folder = scratch();
     let folder = folder.path();
     synthetic::write_many(&folder.join("files"), 12, 3, 60_000);
+    let job = transfer::new_export(&folder.join("no-pacs"), &text(&folder.join("files")), &folder.join("x"));
+    job.run(&["plan"]).expect(Exit::Clean);
+    job.run(&["baseline"]).expect(Exit::Usage).says("a baseline is of a PACS");
     let source = Orthanc::start("SITE_A", &folder.join("a"));
     source.load(&folder.join("files"));
     let p2t = transfer::new_export(&folder.join("export"), &source.node(), &folder.join("{seq}.tap"));

@@ -40,6 +40,9 @@ pub fn measure(
         }
     }
     operations.extend(retrieve(source, &studies, size, stop)?);
+    if operations.is_empty() {
+        return Err(Error::NothingToTime(source.describe()));
+    }
     Ok(Baseline { at, archive: source.describe(), studies, operations })
 }
 

@@ -87,6 +87,9 @@ pub enum Error {
     /// It does not even answer whether it is there.
     #[error("{0} does not answer")]
     NoAnswer(String),
+    /// It answers no requests, as a folder.
+    #[error("{0} took no request that could be timed; a baseline is of a PACS")]
+    NothingToTime(String),
     /// Asked to stop.
     #[error("stopped as asked; rerun to continue")]
     Stopped,
@@ -134,9 +137,11 @@ impl Error {
                 Outlook::Transient
             }
             Self::CutShort { .. } => Outlook::Permanent,
-            Self::Folder(_) | Self::Taker(_) | Self::Selection(_) | Self::NoReceiver => {
-                Outlook::NeedsOperator
-            }
+            Self::Folder(_)
+            | Self::Taker(_)
+            | Self::Selection(_)
+            | Self::NothingToTime(_)
+            | Self::NoReceiver => Outlook::NeedsOperator,
         }
     }
 
@@ -147,6 +152,7 @@ impl Error {
         match self {
             Self::Dimse { source: Node { .. } | PduOption(_), .. }
             | Self::Selection(_)
+            | Self::NothingToTime(_)
             | Self::NoReceiver => ExitCode::Usage,
             Self::Dimse { source: Listen { .. }, .. } => ExitCode::Failed,
             Self::Web { source: WebError::Login(error), .. } => error.exit_code(),
