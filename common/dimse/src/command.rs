@@ -6,7 +6,7 @@ use dataset::{Encoding, FlatSet, Tag, read_flat};
 
 use crate::elements::put;
 use crate::negotiation::uid;
-use crate::{Error, Status, SubOperations};
+use crate::{Error, Originator, Status, StoreRequest, SubOperations};
 
 const GROUP_LENGTH: Tag = Tag(0x0000, 0x0000);
 const AFFECTED_SOP_CLASS: Tag = Tag(0x0000, 0x0002);
@@ -111,13 +111,19 @@ impl CommandWriter {
             .finish()
     }
 
-    pub fn store(message_id: u16, sop_class: &str, sop_instance: &str) -> Vec<u8> {
-        Self::new(field::STORE, Some(sop_class))
+    pub fn store(message_id: u16, object: &StoreRequest<'_>) -> Vec<u8> {
+        let writer = Self::new(field::STORE, Some(object.sop_class))
             .number(MESSAGE_ID, message_id)
             .number(PRIORITY, MEDIUM_PRIORITY)
             .data_set(true)
-            .text(AFFECTED_SOP_INSTANCE, sop_instance, 0)
-            .finish()
+            .text(AFFECTED_SOP_INSTANCE, object.sop_instance, 0);
+        match object.originator {
+            None => writer,
+            Some(Originator { aet, message_id }) => {
+                writer.text(MOVE_ORIGINATOR_AET, aet, b' ').number(MOVE_ORIGINATOR_ID, message_id)
+            }
+        }
+        .finish()
     }
 
     pub fn cancel(message_id: u16) -> Vec<u8> {
@@ -170,6 +176,7 @@ pub(crate) struct Command {
     pub has_data_set: bool,
     pub sop_class: String,
     pub sop_instance: String,
+    pub move_destination: String,
     pub move_originator_aet: Option<String>,
     pub move_originator_id: Option<u16>,
     pub remaining: Option<u16>,
@@ -193,6 +200,7 @@ impl Command {
                 != NO_DATA_SET,
             sop_class: text(&set, AFFECTED_SOP_CLASS).unwrap_or_default(),
             sop_instance: text(&set, AFFECTED_SOP_INSTANCE).unwrap_or_default(),
+            move_destination: text(&set, MOVE_DESTINATION).unwrap_or_default(),
             move_originator_aet: text(&set, MOVE_ORIGINATOR_AET),
             move_originator_id: set.u16(MOVE_ORIGINATOR_ID),
             remaining: set.u16(REMAINING),
@@ -235,16 +243,28 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    const OBJECT: StoreRequest<'_> = StoreRequest {
+        sop_class: "1.2.3",
+        sop_instance: "1.2.3.4",
+        transfer_syntax: "1.2",
+        originator: None,
+    };
+
     #[test]
     fn a_store_request_reads_back() {
-        let command = Command::parse(&CommandWriter::store(7, "1.2.3", "1.2.3.4")).unwrap();
+        let command = Command::parse(&CommandWriter::store(7, &OBJECT)).unwrap();
         assert_eq!((command.field, command.message_id, command.has_data_set), (field::STORE, 7, true));
         assert_eq!((command.sop_class.as_str(), command.sop_instance.as_str()), ("1.2.3", "1.2.3.4"));
+        assert_eq!((command.move_originator_aet, command.move_originator_id), (None, None));
+        let originator = Some(Originator { aet: "US", message_id: 9 });
+        let moved = CommandWriter::store(7, &StoreRequest { originator, ..OBJECT });
+        let moved = Command::parse(&moved).unwrap();
+        assert_eq!((moved.move_originator_aet.as_deref(), moved.move_originator_id), (Some("US"), Some(9)));
     }
 
     #[test]
     fn a_response_answers_its_request() {
-        let request = Command::parse(&CommandWriter::store(9, "1.2.3", "1.2.3.4")).unwrap();
+        let request = Command::parse(&CommandWriter::store(9, &OBJECT)).unwrap();
         let (status, comment) = (Status::OUT_OF_RESOURCES, Some("disk\r\n full"));
         let counts = Some(SubOperations { remaining: 3, ..SubOperations::default() });
         let answer = Response { status, comment, counts, data_set: false };

@@ -51,6 +51,11 @@ pub trait Receiver {
     /// Starts an object, or refuses it; what is refused is read and thrown away.
     fn begin(&self, incoming: &Incoming) -> Result<Box<dyn Intake + '_>, Refusal>;
 
+    /// Whether it waits for this instance. Tells apart the C-MOVEs whose objects do not say which of them they belong to.
+    fn expects(&self, _sop_instance: &str) -> bool {
+        false
+    }
+
     /// Somebody was not let in by the listener whose fallback this is: for want of TLS or a certificate, or because
     /// of its AE title.
     fn turned_away(&self, _peer: SocketAddr, _error: &Error) {}

@@ -44,5 +44,5 @@ pub use reason::{AbortCause, Rejection};
 pub use retrieve::{MoveRequest, RetrieveEnd};
 pub use scp::{Route, ScpConfig, SharedReceiver, StorageScp};
 pub use status::{Service, Status, StatusClass};
-pub use store::{StoreEnd, StoreRequest};
+pub use store::{Originator, StoreEnd, StoreRequest};
 pub use user::UserIdentity;

@@ -1,6 +1,6 @@
 //! Association negotiation: what we ask for, what the peer made of it, what we accept (PS3.8 annex D, PS3.7 annex D.3).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use dataset::{IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME};
 use dicom_dictionary_std::uids::{EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN};
@@ -11,7 +11,7 @@ use dicom_ul::pdu::{
 
 use crate::context::{Context, ContextRefusal, Contexts, MAX_CONTEXTS, Proposal};
 use crate::options::MAX_SENT_PDU;
-use crate::{AeTitle, Error, Options, UserIdentity};
+use crate::{AeTitle, Error, Options, QueryRetrieve, UserIdentity};
 
 /// PS3.7 annex A.2.1.
 const APPLICATION_CONTEXT: &str = "1.2.840.10008.3.1.1.1";
@@ -103,10 +103,13 @@ fn judge(
 }
 
 /// Our answer to a request, as a storage provider that takes every SOP class and transfer syntax: Explicit VR Little
-/// Endian if it is among the proposed ones, else the first. Identifiers of Query/Retrieve are in Implicit VR Little Endian.
+/// Endian if it is among the proposed ones, else the first, unless `provider` prefers another. Identifiers of Query/Retrieve
+/// are in Implicit VR Little Endian. Where there is a provider of it, the requestor may be the provider of the storage classes
+/// for which it asks to be (C-GET, PS3.7 annex D.3.3.4).
 pub(crate) fn accept(
     request: &AssociationRQ,
     options: &Options,
+    provider: Option<&dyn QueryRetrieve>,
 ) -> Result<(AssociationAC, Contexts, u32), Error> {
     let mut contexts = BTreeMap::new();
     let mut presentation_contexts = Vec::new();
@@ -115,18 +118,32 @@ pub(crate) fn accept(
         let chosen = if uid(&proposed.abstract_syntax).starts_with(QUERY_RETRIEVE) {
             offered().find(|ts| *ts == IMPLICIT_VR_LITTLE_ENDIAN)
         } else {
-            offered().find(|ts| *ts == EXPLICIT_VR_LITTLE_ENDIAN).or_else(|| offered().next())
+            let preferred = provider.and_then(QueryRetrieve::prefers);
+            offered()
+                .find(|ts| preferred.is_some_and(|preferred| *ts == preferred))
+                .or_else(|| offered().find(|ts| *ts == EXPLICIT_VR_LITTLE_ENDIAN))
+                .or_else(|| offered().next())
         };
-        let refusal = chosen.is_none().then_some(ContextRefusal::TransferSyntaxesNotSupported);
-        let reason = chosen.map_or(Reason::TransferSyntaxesNotSupported, |_| Reason::Acceptance);
+        let abstract_syntax = uid(&proposed.abstract_syntax).to_owned();
+        let unknown = abstract_syntax.starts_with(QUERY_RETRIEVE)
+            && provider.is_some_and(|provider| !provider.offers(&abstract_syntax));
+        let (refusal, reason) = match chosen {
+            _ if unknown => {
+                (Some(ContextRefusal::AbstractSyntaxNotSupported), Reason::AbstractSyntaxNotSupported)
+            }
+            None => {
+                (Some(ContextRefusal::TransferSyntaxesNotSupported), Reason::TransferSyntaxesNotSupported)
+            }
+            Some(_) => (None, Reason::Acceptance),
+        };
         let transfer_syntax = chosen.unwrap_or_default().to_owned();
         presentation_contexts.push(PresentationContextResult {
             id: proposed.id,
             reason,
             transfer_syntax: transfer_syntax.clone(),
         });
-        let abstract_syntax = uid(&proposed.abstract_syntax).to_owned();
-        let context = Context { abstract_syntax, transfer_syntax, refusal, requestor_is_scp: false };
+        let requestor_is_scp = provider.is_some() && asks_to_provide(request, &abstract_syntax);
+        let context = Context { abstract_syntax, transfer_syntax, refusal, requestor_is_scp };
         contexts.insert(proposed.id, context);
     }
     let accept = AssociationAC {
@@ -135,9 +152,30 @@ pub(crate) fn accept(
         called_ae_title: request.called_ae_title.clone(),
         application_context_name: APPLICATION_CONTEXT.to_owned(),
         presentation_contexts,
-        user_variables: own_variables(options),
+        user_variables: own_variables(options).into_iter().chain(roles(&contexts)).collect(),
     };
     Ok((accept, Contexts(contexts), sent_pdu(&request.user_variables)?))
+}
+
+fn asks_to_provide(request: &AssociationRQ, abstract_syntax: &str) -> bool {
+    request.user_variables.iter().any(|variable| {
+        matches!(variable, UserVariableItem::ScuScpRoleSelectionSubItem(class, roles)
+            if roles.scp && uid(class) == abstract_syntax)
+    })
+}
+
+/// Our answer to the roles that were asked for, one for each SOP class.
+fn roles(contexts: &BTreeMap<u8, Context>) -> Vec<UserVariableItem> {
+    let granted: BTreeSet<&str> = contexts
+        .values()
+        .filter(|context| context.requestor_is_scp && context.refusal.is_none())
+        .map(|context| context.abstract_syntax.as_str())
+        .collect();
+    let roles = RequestorRoles { scu: false, scp: true };
+    granted
+        .into_iter()
+        .map(|class| UserVariableItem::ScuScpRoleSelectionSubItem(class.to_owned(), roles))
+        .collect()
 }
 
 /// Whether the application context is the one that DICOM has.
@@ -236,7 +274,7 @@ mod tests {
             ask(&[Proposal::scu(CT, IMPLICIT), Proposal::scu(CT, "1.2.840.10008.1.2.4.70")]).unwrap();
         request.presentation_contexts[0].transfer_syntaxes.push(EXPLICIT_VR_LITTLE_ENDIAN.to_owned());
         request.presentation_contexts[1].transfer_syntaxes.push("1.2.840.10008.1.2.4.50".to_owned());
-        let (accept, ..) = accept(&request, &Options::default()).unwrap();
+        let (accept, ..) = accept(&request, &Options::default(), None).unwrap();
         let chosen: Vec<_> =
             accept.presentation_contexts.iter().map(|c| c.transfer_syntax.as_str()).collect();
         assert_eq!(chosen, [EXPLICIT_VR_LITTLE_ENDIAN, "1.2.840.10008.1.2.4.70"]);

@@ -6,13 +6,32 @@ use dataset::{Encoding, FlatSet, read_flat, tags};
 
 use crate::association::Association;
 use crate::command::{CommandWriter, Response, field};
-use crate::elements::identifier;
+use crate::elements::{identifier, put};
 use crate::message::Message;
-use crate::{Error, Key, Level, Service, Status, StoreEnd, StoreRequest};
+use crate::retrieve::FAILED_UIDS;
+use crate::{Error, Key, Level, Rejection, Service, Status, StoreEnd, StoreRequest};
 
 /// Answers C-FIND, C-GET and C-MOVE, from several threads. Returning without [`Request::finish`] leaves the user without
 /// a final response; an error ends the association.
 pub trait QueryRetrieve: Send + Sync {
+    /// Whether an association that `_calling` asks for may come about. May block: its user waits.
+    fn admit(&self, _calling: &str) -> Result<(), Rejection> {
+        Ok(())
+    }
+
+    /// Whether there is anybody for this SOP class of Query/Retrieve.
+    fn offers(&self, _sop_class: &str) -> bool {
+        true
+    }
+
+    /// The transfer syntax in which its objects are.
+    fn prefers(&self) -> Option<&str> {
+        None
+    }
+
+    /// A C-ECHO is about to be answered. May block.
+    fn verifying(&self) {}
+
     /// Answers one request. May block: its user waits.
     fn answer(&self, request: Request<'_>) -> Result<(), Error>;
 }
@@ -36,6 +55,7 @@ pub struct Request<'a> {
     message: &'a Message,
     service: Service,
     keys: FlatSet,
+    cancelled: bool,
 }
 
 impl<'a> Request<'a> {
@@ -53,7 +73,7 @@ impl<'a> Request<'a> {
         let bytes = association.identifier(message)?.unwrap_or_default();
         let keys =
             read_flat(&bytes, Encoding::ImplicitLe).map_err(|error| Error::Identifier(error.to_string()))?;
-        Ok(Some(Self { association, message, service, keys }))
+        Ok(Some(Self { association, message, service, keys, cancelled: false }))
     }
 
     /// C-FIND, C-GET or C-MOVE.
@@ -75,6 +95,26 @@ impl<'a> Request<'a> {
     /// The user's AE title.
     pub fn caller(&self) -> &str {
         &self.association.peer_aet
+    }
+
+    /// Message ID (0000,0110).
+    pub fn message_id(&self) -> u16 {
+        self.message.command.message_id
+    }
+
+    /// Move Destination (0000,0600) of a C-MOVE.
+    pub fn destination(&self) -> &str {
+        &self.message.command.move_destination
+    }
+
+    /// Whether the user sent C-CANCEL while [`Request::store`] was at work.
+    pub fn is_cancelled(&self) -> bool {
+        self.cancelled
+    }
+
+    /// Whether a sub-operation of a C-GET can carry an object of this class in this syntax.
+    pub fn can_store(&self, sop_class: &str, transfer_syntax: &str) -> bool {
+        self.association.accepts(sop_class, transfer_syntax)
     }
 
     /// A pending response with a row: the values of the keys that are returned.
@@ -99,7 +139,11 @@ impl<'a> Request<'a> {
         data_set: &mut dyn Read,
         length: u64,
     ) -> Result<StoreEnd, Error> {
-        self.association.store(object, data_set, length)
+        let cancelled = &mut self.cancelled;
+        self.association.store_unless(object, data_set, length, &mut || {
+            *cancelled = true;
+            true
+        })
     }
 
     /// The final response.
@@ -110,6 +154,23 @@ impl<'a> Request<'a> {
         counts: Option<SubOperations>,
     ) -> Result<(), Error> {
         self.respond(&Response { status, comment, counts, data_set: false })
+    }
+
+    /// The final response of a C-GET or C-MOVE of which these instances could not be sent.
+    pub fn finish_without(
+        self,
+        status: Status,
+        counts: SubOperations,
+        failed: &[String],
+    ) -> Result<(), Error> {
+        if failed.is_empty() {
+            return self.finish(status, None, Some(counts));
+        }
+        let response = Response { status, counts: Some(counts), data_set: true, ..Response::default() };
+        let command = CommandWriter::response(&self.message.command, &response);
+        let mut list = Vec::new();
+        put(&mut list, FAILED_UIDS, failed.join("\\").as_bytes(), 0);
+        self.association.send(self.message.context, &command, Some(&list))
     }
 
     fn respond(&mut self, response: &Response<'_>) -> Result<(), Error> {

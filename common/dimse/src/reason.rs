@@ -15,7 +15,7 @@ pub struct Rejection {
 
 impl Rejection {
     /// Calling AE title not recognised.
-    pub(crate) const CALLING_AE_TITLE: Self = Self { result: 1, source: 1, reason: 3 };
+    pub const CALLING_AE_TITLE: Self = Self { result: 1, source: 1, reason: 3 };
     /// Called AE title not recognised.
     pub(crate) const CALLED_AE_TITLE: Self = Self { result: 1, source: 1, reason: 7 };
     /// Application context name not supported.
@@ -23,7 +23,7 @@ impl Rejection {
     /// Protocol version not supported.
     pub(crate) const PROTOCOL_VERSION: Self = Self { result: 1, source: 2, reason: 2 };
     /// Local limit exceeded.
-    pub(crate) const LOCAL_LIMIT: Self = Self { result: 2, source: 3, reason: 2 };
+    pub const LOCAL_LIMIT: Self = Self { result: 2, source: 3, reason: 2 };
 
     /// Why we turn somebody away, for our own operator.
     pub(crate) fn of_ours(self) -> &'static str {

@@ -14,7 +14,7 @@ use crate::negotiation::uid;
 use crate::operation::{Operation, Watch};
 use crate::{AeTitle, Error, Key, Level, Proposal, Receiver, Status};
 
-const FAILED_UIDS: Tag = Tag(0x0008, 0x0058);
+pub(crate) const FAILED_UIDS: Tag = Tag(0x0008, 0x0058);
 
 /// How a C-GET or C-MOVE ended, as the peer tells it. None of it is evidence: what arrived is.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -165,14 +165,16 @@ impl Drop for Route {
 }
 
 impl Shared {
-    /// Where an object goes that names `move_originator_id`. The attribute is optional (PS3.7 table 9.3-1), so an
-    /// object without it belongs to the running C-MOVE, when only one is running.
-    pub fn destination(&self, move_originator_id: Option<u16>) -> Destination {
+    /// Where an object goes that names `move_originator_id`. The attribute is optional (PS3.7 table 9.3-1), and some peers
+    /// put another number there: then the object belongs to the running C-MOVE that waits for its instance, or else, if
+    /// it names none, to the only one that is running.
+    pub fn destination(&self, move_originator_id: Option<u16>, sop_instance: &str) -> Destination {
         let routes = lock(&self.routes);
+        let waiting = || routes.values().find(|route| route.receiver.expects(sop_instance));
+        let only = || routes.values().next().filter(|_| routes.len() == 1);
         let routed = match move_originator_id {
-            Some(id) => routes.get(&id),
-            None if routes.len() == 1 => routes.values().next(),
-            None => None,
+            Some(id) => routes.get(&id).or_else(waiting),
+            None => waiting().or_else(only),
         };
         routed
             .cloned()

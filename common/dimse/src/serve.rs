@@ -15,7 +15,7 @@ use crate::message::Message;
 use crate::negotiation::{self, uid};
 use crate::reason::Rejection;
 use crate::scp::{ScpConfig, Shared};
-use crate::{AeTitle, Error, Request, Status};
+use crate::{AeTitle, Error, QueryRetrieve, Request, Status};
 
 /// Counts itself among the running associations.
 struct Slot<'a> {
@@ -64,13 +64,14 @@ fn admit(association: &mut Association, slot: &Slot<'_>, peer: SocketAddr) -> Re
         }
         Err(error) => return Err(error),
     };
-    if let Some(rejection) = objection(&request, slot) {
+    let provider = slot.shared.query_retrieve.as_deref();
+    if let Some(rejection) = objection(&request, slot, provider) {
         association.channel.send_rejection(rejection)?;
         let error = Error::TurnedAway { calling: uid(&request.calling_ae_title).to_owned(), rejection };
         slot.shared.turn_away(peer, &error);
         return Err(error);
     }
-    let (accept, contexts, sent_pdu) = negotiation::accept(&request, &config.options)?;
+    let (accept, contexts, sent_pdu) = negotiation::accept(&request, &config.options, provider)?;
     association.channel.send(&Pdu::AssociationAC(accept))?;
     association.channel.stream.set_deadline(None);
     association.channel.set_sent_pdu(sent_pdu);
@@ -80,7 +81,11 @@ fn admit(association: &mut Association, slot: &Slot<'_>, peer: SocketAddr) -> Re
     Ok(())
 }
 
-fn objection(request: &AssociationRQ, slot: &Slot<'_>) -> Option<Rejection> {
+fn objection(
+    request: &AssociationRQ,
+    slot: &Slot<'_>,
+    provider: Option<&dyn QueryRetrieve>,
+) -> Option<Rejection> {
     let config = &slot.shared.config;
     if request.protocol_version & 1 == 0 {
         Some(Rejection::PROTOCOL_VERSION)
@@ -93,7 +98,7 @@ fn objection(request: &AssociationRQ, slot: &Slot<'_>) -> Option<Rejection> {
     } else if !slot.fits {
         Some(Rejection::LOCAL_LIMIT)
     } else {
-        None
+        provider.and_then(|provider| provider.admit(uid(&request.calling_ae_title)).err())
     }
 }
 
@@ -123,12 +128,18 @@ fn answer_all(association: &mut Association, shared: &Shared) -> Result<(), Erro
 fn answer(association: &mut Association, message: &Message, shared: &Shared) -> Result<(), Error> {
     match message.command.field {
         field::STORE => {
-            let destination = shared.destination(message.command.move_originator_id);
+            let destination =
+                shared.destination(message.command.move_originator_id, &message.command.sop_instance);
             association.take_object(message, destination.receiver.as_ref(), &|bytes| {
                 destination.arrived.fetch_add(bytes, Ordering::Relaxed);
             })
         }
-        field::ECHO => association.respond(message, Status::SUCCESS, None),
+        field::ECHO => {
+            if let Some(provider) = &shared.query_retrieve {
+                provider.verifying();
+            }
+            association.respond(message, Status::SUCCESS, None)
+        }
         field::CANCEL => Ok(()),
         field::FIND | field::GET | field::MOVE if shared.query_retrieve.is_some() => {
             provide(association, message, shared)

@@ -5,6 +5,7 @@ use std::io::Read;
 use crate::association::Association;
 use crate::channel::Fragment;
 use crate::command::{CommandWriter, field, next_message_id};
+use crate::message::expect_response;
 use crate::{Error, Status, StatusClass};
 
 /// The object to send, by its UIDs.
@@ -16,6 +17,17 @@ pub struct StoreRequest<'a> {
     pub sop_instance: &'a str,
     /// UID of the transfer syntax that the data set bytes are in.
     pub transfer_syntax: &'a str,
+    /// Whose C-MOVE makes us send it, if one does.
+    pub originator: Option<Originator<'a>>,
+}
+
+/// The C-MOVE that a C-STORE is a sub-operation of (PS3.7 table 9.3-1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Originator<'a> {
+    /// Move Originator Application Entity Title (0000,1030).
+    pub aet: &'a str,
+    /// Move Originator Message ID (0000,1031).
+    pub message_id: u16,
 }
 
 /// The peer's answer to a C-STORE. It is a claim, not evidence.
@@ -45,8 +57,21 @@ impl Association {
         data_set: &mut dyn Read,
         length: u64,
     ) -> Result<StoreEnd, Error> {
+        self.store_unless(object, data_set, length, &mut || false)
+    }
+
+    /// The same, where the peer may send C-CANCEL in between if `on_cancel` takes it.
+    pub(crate) fn store_unless(
+        &mut self,
+        object: &StoreRequest<'_>,
+        data_set: &mut dyn Read,
+        length: u64,
+        on_cancel: &mut dyn FnMut() -> bool,
+    ) -> Result<StoreEnd, Error> {
         self.require_open()?;
-        let result = self.exchange_store(object, data_set, length).map_err(|error| self.explain_loss(error));
+        let result = self
+            .exchange_store(object, data_set, length, on_cancel)
+            .map_err(|error| self.explain_loss(error));
         self.conclude(result)
     }
 
@@ -55,15 +80,23 @@ impl Association {
         object: &StoreRequest<'_>,
         data_set: &mut dyn Read,
         length: u64,
+        on_cancel: &mut dyn FnMut() -> bool,
     ) -> Result<StoreEnd, Error> {
         let context = self.contexts.find(object.sop_class, object.transfer_syntax)?;
         let id = next_message_id();
-        self.channel.put(context, true, &CommandWriter::store(id, object.sop_class, object.sop_instance))?;
+        self.channel.put(context, true, &CommandWriter::store(id, object))?;
         self.put_data_set(context, data_set, length)?;
         self.channel.stream.flush()?;
-        let (message, status) = self.receive_response(field::STORE, id)?;
-        self.data_set(&message, &mut |_| {})?;
-        Ok(StoreEnd { status, comment: message.command.comment })
+        loop {
+            let message = self.receive()?.ok_or(Error::ReleasedByPeer)?;
+            // The user of our C-GET may cancel it while we send it an object.
+            if message.command.field == field::CANCEL && on_cancel() {
+                continue;
+            }
+            let status = expect_response(&message.command, field::STORE, id)?;
+            self.data_set(&message, &mut |_| {})?;
+            return Ok(StoreEnd { status, comment: message.command.comment });
+        }
     }
 
     fn put_data_set(&mut self, context: u8, data_set: &mut dyn Read, length: u64) -> Result<(), Error> {

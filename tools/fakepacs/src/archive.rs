@@ -1,11 +1,13 @@
 //! The studies with what finds them fast: a listing may ask a hundred thousand times.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use dataset::tags;
 
 use crate::lies::Order;
 use crate::matching::Wanted;
+use crate::object::Look;
 use crate::population::Numbers;
 use crate::study::Study;
 
@@ -13,6 +15,7 @@ use crate::study::Study;
 #[derive(Debug, Clone, Default)]
 pub struct Archive {
     studies: Vec<Study>,
+    look: Look,
     by_date: Vec<usize>,
     by_patient: Vec<usize>,
     by_accession: Vec<usize>,
@@ -31,7 +34,25 @@ impl Archive {
             by_patient: sorted(|study| &study.patient_id),
             by_accession: sorted(|study| &study.accession),
             studies,
+            look: Look::default(),
         }
+    }
+
+    /// The same with objects that look like this.
+    #[must_use]
+    pub fn looking(self, look: Look) -> Self {
+        Self { look, ..self }
+    }
+
+    /// What objects look like.
+    pub fn look(&self) -> &Look {
+        &self.look
+    }
+
+    /// All datasets by SOP Instance UID, as they are honestly sent.
+    pub fn data_sets(&self) -> BTreeMap<String, Vec<u8>> {
+        let instances = self.studies.iter().flat_map(Study::instances);
+        instances.map(|instance| (instance.uid(), instance.data_set(&self.look))).collect()
     }
 
     /// All studies, as they were stored.

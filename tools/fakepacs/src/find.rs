@@ -4,8 +4,11 @@ use dataset::{FlatSet, Tag, tags};
 use dimse::{Error, Level, Request, Status};
 
 use crate::archive::Archive;
+use crate::lie::Kind;
 use crate::lies::Lies;
 use crate::matching::{Wanted, fits};
+use crate::object::Instance;
+use crate::study::{STUDY_INSTANCES, Study};
 
 /// A row: the values that the PACS has, in the order of the request's keys.
 type Row = Vec<(Tag, String)>;
@@ -21,7 +24,7 @@ pub(crate) fn answer(archive: &Archive, lies: &Lies, level: Level, keys: &FlatSe
     let rows = match level {
         Level::Study => studies(archive, lies, keys, query),
         Level::Series => series(archive, keys),
-        Level::Image => images(archive, keys),
+        Level::Image => images(archive, lies, keys),
     };
     if level == Level::Study {
         return cut(rows, lies);
@@ -61,6 +64,7 @@ fn studies(archive: &Archive, lies: &Lies, keys: &FlatSet, query: u64) -> Vec<Ro
         .map(|study| {
             row(keys, |tag| match tag {
                 tags::MODALITIES_IN_STUDY if lies.hide_modalities => None,
+                STUDY_INSTANCES => Some(known(lies, study).to_string()),
                 _ => study.value(tag),
             })
         })
@@ -81,19 +85,19 @@ fn series(archive: &Archive, keys: &FlatSet) -> Vec<Row> {
         .collect()
 }
 
-fn images(archive: &Archive, keys: &FlatSet) -> Vec<Row> {
+fn images(archive: &Archive, lies: &Lies, keys: &FlatSet) -> Vec<Row> {
     let study_uid = keys.uid(tags::STUDY_INSTANCE_UID).unwrap_or_default();
     let series_uid = keys.uid(tags::SERIES_INSTANCE_UID).unwrap_or_default();
     let wanted = keys.text(tags::SOP_INSTANCE_UID).filter(|uids| !uids.is_empty());
-    let series = archive.study(&study_uid).into_iter().flat_map(|study| &study.series);
-    let found = series.filter(|series| series.uid == series_uid);
-    found
-        .flat_map(|series| (1..=series.instances).map(move |number| (series, number)))
-        .filter(|(series, number)| {
-            let uid = series.instance_uid(*number);
+    let study = archive.study(&study_uid).into_iter();
+    study
+        .flat_map(|study| study.instances().take(known(lies, study)))
+        .filter(|instance| instance.series.uid == series_uid)
+        .filter(|instance| {
+            let uid = instance.uid();
             wanted.as_ref().is_none_or(|wanted| fits(tags::SOP_INSTANCE_UID, wanted, &uid))
         })
-        .map(|(series, number)| {
+        .map(|Instance { series, number, .. }| {
             row(keys, |tag| match tag {
                 tags::STUDY_INSTANCE_UID => Some(study_uid.clone()),
                 tags::SERIES_INSTANCE_UID => Some(series_uid.clone()),
@@ -101,6 +105,14 @@ fn images(archive: &Archive, keys: &FlatSet) -> Vec<Row> {
             })
         })
         .collect()
+}
+
+/// How many instances of the study have come in already.
+fn known(lies: &Lies, study: &Study) -> usize {
+    let grows = |kind| if let Kind::Grow(more) = kind { Some(more as usize) } else { None };
+    let all = study.instances().count();
+    let more = study.instances().next().and_then(|first| lies.about(&first).find_map(grows));
+    all.saturating_sub(more.unwrap_or_default())
 }
 
 /// The values of the keys asked for; what the archive does not know comes back empty.

@@ -4,15 +4,22 @@
 //! DCMTK show.
 
 mod archive;
+mod carry;
+mod encode;
 mod find;
+mod lie;
 mod lies;
 mod matching;
+mod object;
 mod population;
+mod script;
 mod server;
 mod study;
 
 pub use archive::Archive;
+pub use lie::{Kind, Lie};
 pub use lies::{Lies, Order};
+pub use object::{Instance, Look};
 pub use population::Population;
 pub use server::{Asked, FakePacs};
 pub use study::{Series, Study};

@@ -4,15 +4,21 @@
 use std::error::Error;
 use std::io::Write;
 use std::net::Ipv4Addr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::Parser;
-use fakepacs::{Archive, Asked, FakePacs, Lies, Population};
+use fakepacs::{Archive, Asked, FakePacs, Lies, Look, Population};
 
-/// Serves C-ECHO and C-FIND until it is killed, and prints a line for each request.
+/// How often the file of lies is looked at.
+const TICK: Duration = Duration::from_millis(200);
+
+/// Serves C-ECHO, C-FIND, C-GET and C-MOVE until it is killed, and prints a line for each request.
 #[derive(Debug, Parser)]
 #[command(
     version,
-    after_help = "Example:\n  fakepacs --port 11112 --studies 5000 --days 5 --null-dates 3 --cap 100"
+    after_help = "Examples:\n  fakepacs --port 11112 --studies 5000 --days 5 --null-dates 3 --cap 100\n  \
+                  fakepacs --lie abort=2 --lie truncated@1.2.3 --destination P2T@127.0.0.1:11113"
 )]
 struct Arguments {
     /// Port to listen on, on loopback
@@ -23,17 +29,64 @@ struct Arguments {
     aet: dimse::AeTitle,
     #[command(flatten)]
     population: Population,
+    /// Pixels of an image, a byte each
+    #[arg(long, default_value_t = 4096)]
+    pixels: u32,
+    /// UID of the transfer syntax that objects are in
+    #[arg(long, default_value = "1.2.840.10008.1.2.1")]
+    transfer_syntax: String,
+    /// A destination of C-MOVE, as AETITLE@host:port; may be repeated
+    #[arg(long, value_name = "NODE")]
+    destination: Vec<dimse::Node>,
+    #[command(flatten)]
+    lies: Lies,
+    /// A file with the options of lies, that count in place of those given here as soon as it is written; empty for none
+    #[arg(long, value_name = "FILE")]
+    lies_file: Option<PathBuf>,
+}
+
+/// The options in a file of lies.
+#[derive(Debug, Parser)]
+#[command(no_binary_name = true)]
+struct OnlyLies {
     #[command(flatten)]
     lies: Lies,
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let Arguments { port, aet, population, lies } = Arguments::parse();
-    let archive = Archive::new(population.make());
+    let arguments = Arguments::parse();
+    let Arguments { port, aet, population, pixels, transfer_syntax, destination, lies, lies_file } =
+        arguments;
+    let archive = Archive::new(population.make()).looking(Look { pixels, transfer_syntax });
     let pacs = FakePacs::start((Ipv4Addr::LOCALHOST, port).into(), aet, archive, lies, tell)?;
+    for node in destination {
+        pacs.know(node);
+    }
     println!("listening on {}", pacs.address());
+    match lies_file {
+        Some(file) => follow(&pacs, &file),
+        None => loop {
+            std::thread::park();
+        },
+    }
+}
+
+/// Misbehaves as the file says, whenever it says something else.
+fn follow(pacs: &FakePacs, file: &Path) -> ! {
+    let mut known = None;
     loop {
-        std::thread::park();
+        let text = std::fs::read_to_string(file).ok();
+        if text.is_some() && text != known {
+            match OnlyLies::try_parse_from(text.iter().flat_map(|text| text.split_whitespace())) {
+                Ok(OnlyLies { lies }) => {
+                    println!("lies {}", text.as_deref().unwrap_or_default().trim());
+                    pacs.set_lies(lies);
+                }
+                Err(error) => println!("{error}"),
+            }
+            known = text;
+        }
+        std::thread::sleep(TICK);
     }
 }
 

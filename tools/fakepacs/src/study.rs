@@ -2,6 +2,8 @@
 
 use dataset::{Tag, tags};
 
+use crate::object::Instance;
+
 /// A study. Texts are as DICOM writes them; empty where the PACS knows nothing.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Study {
@@ -33,10 +35,11 @@ pub struct Series {
 }
 
 /// Number of Study Related Instances.
-const STUDY_INSTANCES: Tag = Tag(0x0020, 0x1208);
+pub(crate) const STUDY_INSTANCES: Tag = Tag(0x0020, 0x1208);
 /// Number of Series Related Instances.
 const SERIES_INSTANCES: Tag = Tag(0x0020, 0x1209);
-const CT_IMAGE: &str = "1.2.840.10008.5.1.4.1.1.2";
+/// CT Image Storage, which everything is.
+pub(crate) const CT_IMAGE: &str = "1.2.840.10008.5.1.4.1.1.2";
 
 impl Study {
     /// The value of an attribute at STUDY level; none if the PACS does not have the attribute.
@@ -51,6 +54,13 @@ impl Study {
             tags::MODALITIES_IN_STUDY => self.modalities().join("\\"),
             STUDY_INSTANCES => self.series.iter().map(|series| series.instances).sum::<u32>().to_string(),
             _ => return None,
+        })
+    }
+
+    /// Its instances, series by series.
+    pub fn instances(&self) -> impl Iterator<Item = Instance<'_>> {
+        self.series.iter().flat_map(move |series| {
+            (1..=series.instances).map(move |number| Instance { study: self, series, number })
         })
     }
 

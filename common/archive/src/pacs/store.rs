@@ -85,7 +85,7 @@ impl Session for StoreSession {
 
     fn store(&mut self, object: Delivery<'_>, dataset: &mut dyn Read) -> Result<StoreAnswer, Error> {
         let Delivery { sop_class, sop_instance, transfer_syntax, dataset_bytes } = object;
-        let request = StoreRequest { sop_class, sop_instance, transfer_syntax };
+        let request = StoreRequest { sop_class, sop_instance, transfer_syntax, originator: None };
         let end =
             self.association.store(&request, dataset, dataset_bytes).map_err(Error::dimse(&self.node))?;
         let stored = end.is_stored();

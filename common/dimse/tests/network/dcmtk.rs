@@ -31,6 +31,7 @@ pub fn store_all(server: &Server, objects: &[Object]) {
             sop_class: &object.sop_class,
             sop_instance: &object.sop_instance,
             transfer_syntax: &object.transfer_syntax,
+            originator: None,
         };
         let length = object.data_set.len() as u64;
         let end = association.store(&request, &mut object.data_set.as_slice(), length).unwrap();
@@ -109,7 +110,8 @@ fn an_abort_in_mid_object_is_an_error() {
     let server = Server::storescp(&["--abort-during"]);
     let proposals = [Proposal::scu(CT, EXPLICIT_LE)];
     let mut association = Association::open(&server.node, &ae("OURS"), &proposals, &options()).unwrap();
-    let request = StoreRequest { sop_class: CT, sop_instance: "1.2.3", transfer_syntax: EXPLICIT_LE };
+    let request =
+        StoreRequest { sop_class: CT, sop_instance: "1.2.3", transfer_syntax: EXPLICIT_LE, originator: None };
     let bytes = vec![0; 20_000_000];
     let error = association.store(&request, &mut bytes.as_slice(), 20_000_000).unwrap_err();
     assert!(matches!(error, Error::Aborted(_) | Error::Wire(wire::Error::Lost { .. })), "{error}");

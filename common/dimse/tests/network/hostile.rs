@@ -357,7 +357,8 @@ fn a_failing_store_response_is_returned_with_its_comment() {
     });
     let proposals = [Proposal::scu(CT, EXPLICIT_LE)];
     let mut association = Association::open(&node, &ae("TEST"), &proposals, &hasty()).unwrap();
-    let object = StoreRequest { sop_class: CT, sop_instance: "1.2.3", transfer_syntax: EXPLICIT_LE };
+    let object =
+        StoreRequest { sop_class: CT, sop_instance: "1.2.3", transfer_syntax: EXPLICIT_LE, originator: None };
     let end = association.store(&object, &mut &b"ab"[..], 2).unwrap();
     assert_eq!((end.status, end.comment.as_deref()), (Status::OUT_OF_RESOURCES, Some("disk full")));
     assert!(!end.is_stored());

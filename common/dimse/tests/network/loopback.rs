@@ -17,6 +17,7 @@ fn request(object: &Object) -> StoreRequest<'_> {
         sop_class: &object.sop_class,
         sop_instance: &object.sop_instance,
         transfer_syntax: &object.transfer_syntax,
+        originator: None,
     }
 }
 
@@ -46,7 +47,8 @@ fn a_big_object_arrives_byte_for_byte() {
     let node = local("OURS", scp.address().port());
     let mut association =
         Association::open(&node, &ae("TEST"), &[Proposal::scu(CT, EXPLICIT_LE)], &options()).unwrap();
-    let object = StoreRequest { sop_class: CT, sop_instance: "1.2.3", transfer_syntax: EXPLICIT_LE };
+    let object =
+        StoreRequest { sop_class: CT, sop_instance: "1.2.3", transfer_syntax: EXPLICIT_LE, originator: None };
     let mut source = Synthetic { left: LENGTH, state: 7 };
     assert!(association.store(&object, &mut source, LENGTH).unwrap().is_stored());
     association.release().unwrap();
@@ -65,7 +67,12 @@ fn lengths_around_the_fragment_size_and_odd_ones() {
         Association::open(&node, &ae("TEST"), &[Proposal::scu(CT, IMPLICIT_LE)], &options).unwrap();
     for length in [0_usize, 1, 2, 131_065, 131_066, 131_067, 262_132, 262_133, 1_000_001] {
         let uid = format!("1.2.{length}");
-        let object = StoreRequest { sop_class: CT, sop_instance: &uid, transfer_syntax: IMPLICIT_LE };
+        let object = StoreRequest {
+            sop_class: CT,
+            sop_instance: &uid,
+            transfer_syntax: IMPLICIT_LE,
+            originator: None,
+        };
         let bytes: Vec<u8> = (0..length).map(|i| (i % 251) as u8).collect();
         assert!(association.store(&object, &mut bytes.as_slice(), length as u64).unwrap().is_stored());
         assert!(shelf.data_set(&uid) == bytes, "{length} bytes");
@@ -81,7 +88,12 @@ fn what_cannot_be_parsed_travels() {
     let mut association =
         Association::open(&node, &ae("TEST"), &[Proposal::scu("1.2.3.4.5", "9.9.9")], &options()).unwrap();
     let nest = b"\x08\0\x40\x11SQ\0\0\xFF\xFF\xFF\xFF\xFE\xFF\0\xE0\xFF\xFF\xFF\xFF".repeat(100_000);
-    let object = StoreRequest { sop_class: "1.2.3.4.5", sop_instance: "../../etc", transfer_syntax: "9.9.9" };
+    let object = StoreRequest {
+        sop_class: "1.2.3.4.5",
+        sop_instance: "../../etc",
+        transfer_syntax: "9.9.9",
+        originator: None,
+    };
     assert!(association.store(&object, &mut nest.as_slice(), nest.len() as u64).unwrap().is_stored());
     assert!(shelf.data_set("../../etc") == nest);
     let incoming = shelf.objects.lock().unwrap()[0].0.clone();
@@ -116,7 +128,8 @@ fn a_source_that_ends_early_aborts_and_nothing_is_kept() {
     let node = local("OURS", scp.address().port());
     let mut association =
         Association::open(&node, &ae("TEST"), &[Proposal::scu(CT, EXPLICIT_LE)], &options()).unwrap();
-    let object = StoreRequest { sop_class: CT, sop_instance: "1.2.3", transfer_syntax: EXPLICIT_LE };
+    let object =
+        StoreRequest { sop_class: CT, sop_instance: "1.2.3", transfer_syntax: EXPLICIT_LE, originator: None };
     let mut short = Synthetic { left: 1_000_000, state: 1 };
     let error = association.store(&object, &mut short, 2_000_000).unwrap_err();
     assert!(matches!(error, Error::Source(_)), "{error}");
@@ -151,7 +164,8 @@ fn one_hundred_and_twenty_eight_contexts_and_not_one_more() {
     let mut proposals: Vec<_> = (0..MAX_CONTEXTS).map(|i| Proposal::scu(CT, &format!("1.2.{i}"))).collect();
     let mut association = Association::open(&node, &ae("TEST"), &proposals, &options()).unwrap();
     for syntax in ["1.2.0", "1.2.127"] {
-        let object = StoreRequest { sop_class: CT, sop_instance: syntax, transfer_syntax: syntax };
+        let object =
+            StoreRequest { sop_class: CT, sop_instance: syntax, transfer_syntax: syntax, originator: None };
         assert!(association.store(&object, &mut &b"abcd"[..], 4).unwrap().is_stored());
     }
     let syntaxes: Vec<_> =

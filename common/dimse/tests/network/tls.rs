@@ -111,6 +111,7 @@ fn send(association: &mut Association, object: &Object) -> Status {
         sop_class: &object.sop_class,
         sop_instance: &object.sop_instance,
         transfer_syntax: &object.transfer_syntax,
+        originator: None,
     };
     let length = object.data_set.len() as u64;
     association.store(&request, &mut object.data_set.as_slice(), length).unwrap().status
