@@ -85,7 +85,8 @@ Examples:
     #[command(after_help = "\
 Examples:
   p2t baseline
-  p2t baseline --requests 100 --retrievals 10")]
+  p2t baseline --requests 100 --retrievals 10
+  p2t baseline --store")]
     Baseline(job::BaselineSize),
     /// Ask nothing more of the source until told otherwise; a running export obeys within seconds
     #[command(after_help = "\

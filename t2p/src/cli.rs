@@ -60,7 +60,8 @@ Examples:
     #[command(after_help = "\
 Examples:
   t2p baseline
-  t2p baseline --requests 100 --retrievals 10")]
+  t2p baseline --requests 100 --retrievals 10
+  t2p baseline --store")]
     Baseline(job::BaselineSize),
     /// Show how far the job is
     Status,

@@ -64,3 +64,25 @@ fn the_destination_is_asked_for_what_the_source_was_asked_for_and_the_report_com
     let archive = |side: &str| compared["baselines"][side]["archive"].as_str().map(str::to_owned);
     assert_eq!([archive("before"), archive("after")], [Some(source.node()), Some(destination.node())]);
 }
+
+#[test]
+fn what_came_is_sent_back_only_when_told_to_and_changes_nothing() {
+    let folder = scratch();
+    let folder = folder.path();
+    synthetic::write_many(&folder.join("files"), 4, 3, 60_000);
+    let source = Orthanc::start("SITE_A", &folder.join("a"));
+    source.load(&folder.join("files"));
+    let p2t = transfer::new_export(&folder.join("export"), &source.node(), &folder.join("{seq}.tap"));
+    p2t.run(&["plan"]).expect(Exit::Clean);
+    let before = source.instances();
+    let stored = p2t.run(&["baseline", "--requests", "2", "--retrievals", "2", "--store"]);
+    let stored = stored.expect(Exit::Clean).json();
+    assert_eq!(
+        operations(&stored),
+        [("C-ECHO", 2, 0), ("C-FIND", 2, 0), ("retrieve", 2, 0), ("C-STORE", 6, 0)]
+    );
+    assert!(stored["operations"][3]["bytes"].as_u64() > Some(6 * 60_000), "{stored}");
+    assert_eq!(source.instances(), before);
+    let left: Vec<_> = std::fs::read_dir(folder.join("export/spool")).expect("there is a spool").collect();
+    assert!(left.is_empty(), "{left:?}");
+}

@@ -1,9 +1,11 @@
 //! A small workload that is the same for every archive, timed: how the source answers before a transfer, and how what
 //! follows it does.
 
-use std::io;
+mod keep;
+mod store;
+
+use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use catalogue::InstanceId;
@@ -14,7 +16,8 @@ use manifest::{Baseline, Operation};
 use pace::Probe;
 
 use crate::error::Error;
-use crate::source::{Canary, Intake, IntakeError, IntakeObject, ObjectIdentity, Retrieve, Source};
+use crate::source::{Canary, Intake, Retrieve, Source};
+use keep::{Came, Kept};
 
 /// Larger studies are not retrieved: they would tell no more, and take the archive's time.
 const MOST_INSTANCES: usize = 1000;
@@ -22,14 +25,19 @@ const MOST_INSTANCES: usize = 1000;
 const MOST_FAILURES: u32 = 3;
 
 /// Asks for these studies, one request at a time, and says what each kind of request took. Kinds that the archive does not
-/// take from us are left out.
+/// take from us are left out. With `size.store` what is to be sent back lies in `spool` meanwhile, under no name.
 pub fn measure(
     source: &dyn Source,
     studies: Vec<String>,
     size: BaselineSize,
+    spool: &Path,
     stop: &dyn Fn() -> bool,
 ) -> Result<Baseline, Error> {
     let at = Timestamp::now();
+    let destination = source.destination().filter(|_| size.store);
+    if size.store && destination.is_none() {
+        return Err(Error::TakesNothing(source.describe()));
+    }
     let mut operations = Vec::new();
     if let Some(mut canary) = source.canary() {
         for probe in Probe::ALL {
@@ -39,7 +47,11 @@ pub fn measure(
             operations.extend(small(canary.as_mut(), probe, asked_for, stop)?);
         }
     }
-    operations.extend(retrieve(source, &studies, size, stop)?);
+    let came = Arc::new(Came::new(destination.map(|_| spool.to_owned())));
+    operations.extend(retrieve(source, &studies, size, &came, stop)?);
+    if let Some(destination) = destination {
+        operations.extend(store::store(destination, &came.kept(), stop)?);
+    }
     if operations.is_empty() {
         return Err(Error::NothingToTime(source.describe()));
     }
@@ -117,8 +129,10 @@ fn retrieve(
     source: &dyn Source,
     studies: &[String],
     size: BaselineSize,
+    came: &Arc<Came>,
     stop: &dyn Fn() -> bool,
 ) -> Result<Option<Operation>, Error> {
+    let intake: Arc<dyn Intake> = came.clone();
     let mut timed = Timed::default();
     for study_uid in studies {
         if timed.took_us.len() >= size.retrievals || timed.bytes >= size.bytes.bytes() {
@@ -148,15 +162,15 @@ fn retrieve(
                 bytes: row.bytes,
             })
             .collect();
-        let counting = Arc::new(Counting::default());
-        let intake: Arc<dyn Intake> = counting.clone();
+        let before = came.so_far();
         let started = Instant::now();
         let end = source.retrieve(Retrieve { study_uid, wanted: &wanted, whole: true }, &intake, stop);
         let took = started.elapsed();
+        let (objects, bytes) = came.since(before);
         match end {
-            Ok(_) if counting.objects.load(Ordering::Relaxed) >= wanted.len() as u64 => {
+            Ok(_) if objects >= wanted.len() as u64 => {
                 timed.took(took);
-                timed.bytes += counting.bytes.load(Ordering::Relaxed);
+                timed.bytes += bytes;
             }
             Ok(end) => {
                 timed
@@ -166,31 +180,4 @@ fn retrieve(
         }
     }
     Ok(timed.operation("retrieve"))
-}
-
-/// Counts what comes, and keeps nothing.
-#[derive(Default)]
-struct Counting {
-    objects: AtomicU64,
-    bytes: AtomicU64,
-}
-
-impl Intake for Counting {
-    fn begin(&self, _: u64) -> Result<Box<dyn IntakeObject + '_>, IntakeError> {
-        Ok(Box::new(Counted(self)))
-    }
-}
-
-struct Counted<'a>(&'a Counting);
-
-impl IntakeObject for Counted<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.0.bytes.fetch_add(bytes.len() as u64, Ordering::Relaxed);
-        Ok(())
-    }
-
-    fn finish(self: Box<Self>, _: ObjectIdentity) -> Result<(), IntakeError> {
-        self.0.objects.fetch_add(1, Ordering::Relaxed);
-        Ok(())
-    }
 }

@@ -90,6 +90,17 @@ pub enum Error {
     /// It answers no requests, as a folder.
     #[error("{0} took no request that could be timed; a baseline is of a PACS")]
     NothingToTime(String),
+    /// Nothing can be stored to it.
+    #[error("{0} takes no C-STORE; leave --store out")]
+    TakesNothing(String),
+    /// It did not take an object of a baseline.
+    #[error("{archive} did not take back an object that it had sent: {said}")]
+    Refused {
+        /// Its name for reports.
+        archive: String,
+        /// What it said.
+        said: String,
+    },
     /// Asked to stop.
     #[error("stopped as asked; rerun to continue")]
     Stopped,
@@ -136,11 +147,12 @@ impl Error {
             Self::Stopped | Self::NoAnswer(_) | Self::OutOfResources { .. } | Self::CameShort { .. } => {
                 Outlook::Transient
             }
-            Self::CutShort { .. } => Outlook::Permanent,
+            Self::CutShort { .. } | Self::Refused { .. } => Outlook::Permanent,
             Self::Folder(_)
             | Self::Taker(_)
             | Self::Selection(_)
             | Self::NothingToTime(_)
+            | Self::TakesNothing(_)
             | Self::NoReceiver => Outlook::NeedsOperator,
         }
     }
@@ -153,6 +165,7 @@ impl Error {
             Self::Dimse { source: Node { .. } | PduOption(_), .. }
             | Self::Selection(_)
             | Self::NothingToTime(_)
+            | Self::TakesNothing(_)
             | Self::NoReceiver => ExitCode::Usage,
             Self::Dimse { source: Listen { .. }, .. } => ExitCode::Failed,
             Self::Web { source: WebError::Login(error), .. } => error.exit_code(),
@@ -164,7 +177,9 @@ impl Error {
             | Self::OutOfResources { .. }
             | Self::CameShort { .. }
             | Self::Stopped => ExitCode::Incomplete,
-            Self::Folder(_) | Self::CutShort { .. } | Self::Taker(_) => ExitCode::Failed,
+            Self::Folder(_) | Self::CutShort { .. } | Self::Refused { .. } | Self::Taker(_) => {
+                ExitCode::Failed
+            }
         }
     }
 }

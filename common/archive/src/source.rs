@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use job::config::SelectionConfig;
 use pace::Probe;
 
+use crate::destination::Destination;
 use crate::error::{Cause, Error};
 
 /// Takes what a source lists.
@@ -122,6 +123,11 @@ pub trait Source: Send + Sync {
 
     /// A way to tell how busy it is, where there is one.
     fn canary(&self) -> Option<Box<dyn Canary>> {
+        None
+    }
+
+    /// The same archive as somewhere to store to, where it is.
+    fn destination(&self) -> Option<&dyn Destination> {
         None
     }
 

@@ -42,6 +42,10 @@ pub struct BaselineSize {
     /// No further study is retrieved once so many bytes came
     #[arg(long, value_name = "SIZE", default_value = "500 MB")]
     pub bytes: crate::ByteSize,
+    /// Also send up to 100 of the retrieved objects back where they came from, byte for byte. The archive has them already and should
+    /// keep what it has; but rules that it applies to what arrives (routing, notifications) may act on them again
+    #[arg(long)]
+    pub store: bool,
 }
 
 /// Reads the command line of the process. When it is wrong, or asks for help or the version, everything has been

@@ -19,7 +19,7 @@ pub struct Baseline {
 /// What requests of one kind took.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Operation {
-    /// `C-ECHO`, `C-FIND`, `retrieve` or `store`.
+    /// `C-ECHO`, `C-FIND`, `retrieve` or `C-STORE`.
     pub name: String,
     /// Requests that were answered in full.
     pub answered: u32,

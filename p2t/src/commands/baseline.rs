@@ -23,7 +23,9 @@ pub fn run(context: &Context, size: BaselineSize) -> Result<Outcome<Value>> {
     let door = Arc::new(Doorkeeper::new(context.monitor.clone()));
     let source = source::open(context, Some(&door))?;
     context.monitor.phase("baseline");
-    let baseline = baseline::measure(source.as_ref(), studies, size, &|| context.stop.requested())?;
+    let baseline = baseline::measure(source.as_ref(), studies, size, &context.job.spool(), &|| {
+        context.stop.requested()
+    })?;
     catalogue.record_baseline(SOURCE, &baseline)?;
     Ok(Outcome::clean(json!(baseline), baseline::text(&baseline)))
 }

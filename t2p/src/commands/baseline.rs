@@ -18,11 +18,12 @@ pub fn run(context: &Context, size: BaselineSize) -> Result<Outcome<Value>> {
     if studies.is_empty() {
         return Err(Error::NothingIngested);
     }
+    let spool = context.job.spool();
     let (mut texts, mut measured) = (Vec::new(), Vec::new());
     for config in &context.config.destination {
         let pacs = context.pacs(config)?;
         context.monitor.phase(&format!("baseline of {}", config.label()));
-        let baseline = baseline::measure(&pacs, studies.clone(), size, &|| context.stop.requested())?;
+        let baseline = baseline::measure(&pacs, studies.clone(), size, &spool, &|| context.stop.requested())?;
         catalogue.record_baseline(&config.label(), &baseline)?;
         texts.push(baseline::text(&baseline));
         measured.push(baseline);

@@ -23,6 +23,10 @@ impl Source for Pacs {
         Some(Box::new(PacsCanary::new(self.settings.clone())))
     }
 
+    fn destination(&self) -> Option<&dyn Destination> {
+        Some(self)
+    }
+
     fn list(
         &self,
         selection: &job::config::SelectionConfig,
