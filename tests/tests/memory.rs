@@ -13,6 +13,7 @@ use e2e::storescp::Storescp;
 use e2e::synthetic::{self, FRAME, Instance};
 use e2e::transfer::{self, text};
 use e2e::tree;
+use fakepacs::{Archive, FakePacs, Lies, Look, Population};
 
 const LIMIT: u64 = 256_000_000;
 /// Two gigabytes and a little: more than 31 bits can count.
@@ -113,6 +114,30 @@ fn a_hundred_thousand_small_objects_pass_from_a_folder_to_a_peer() {
     assert_eq!(transfer::balance(&p2t), transfer::Balance::all_done(count));
     assert_eq!(transfer::balance(&t2p).done, count);
     assert_eq!(tree::files(peer.folder()).len() as u64, count);
+}
+
+#[test]
+fn a_hundred_thousand_small_objects_are_captured_from_a_pacs() {
+    let folder = scratch();
+    let folder = folder.path();
+    disk::mount_small(folder, 2_000_000_000);
+    let mut studies = Population { studies: SMALL_STUDIES, ..Population::default() }.make();
+    for study in &mut studies {
+        study.series.truncate(1);
+        study.series.iter_mut().for_each(|series| series.instances = SMALL_INSTANCES);
+    }
+    let look = Look { pixels: 64, ..Look::default() };
+    let (title, any_port) = ("SITE_A".parse().expect("it is an AE title"), ([127, 0, 0, 1], 0).into());
+    let archive = Archive::new(studies).looking(look);
+    let source = FakePacs::start(any_port, title, archive, Lies::default(), |_| {});
+    let source = source.expect("loopback has a free port");
+    let p2t = Program::p2t(&folder.join("export"));
+    let node = format!("SITE_A@{}", source.address());
+    p2t.init(&["--source", &node, "--to", &text(&folder.join("disk-{seq}"))]);
+    runs_within_the_limit(&p2t, &words("plan"));
+    runs_within_the_limit(&p2t, &words("export"));
+    let count = u64::from(SMALL_STUDIES * SMALL_INSTANCES);
+    assert_eq!(transfer::balance(&p2t), transfer::Balance::all_done(count));
 }
 
 /// Digest of the last frames, which both files must end with whatever their headers are.
