@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use catalogue::choice::PlanOrder;
 use clap::{Args, Parser, Subcommand};
 use jiff::SignedDuration;
 use jiff::civil::Date;
@@ -39,6 +40,8 @@ Examples:
 Examples:
   p2t plan
   p2t plan --from 2020-01-01 --until 2020-12-31 --modality CT --modality MR
+  p2t plan --last-days 90 --order newest
+  p2t plan --patient-list clinic.csv --exclude-csv withdrawn.csv
   p2t plan --delta                (what the source has changed since it was listed)
   p2t plan --compare ris.csv      (a heading line with StudyInstanceUID, AccessionNumber, or both)
   p2t plan --csv studies.csv      (a heading line with StudyInstanceUID, AccessionNumber or PatientID)")]
@@ -131,6 +134,9 @@ pub struct Plan {
     /// Last Study Date, included
     #[arg(long, value_name = "YYYY-MM-DD")]
     pub until: Option<Date>,
+    /// Study Dates of today and so many days before it, each time anew, in the time zone of the pace
+    #[arg(long, value_name = "N", conflicts_with = "from", value_parser = clap::value_parser!(u32).range(1..=36_500))]
+    pub last_days: Option<u32>,
     /// Modality; may be repeated
     #[arg(long = "modality")]
     pub modalities: Vec<String>,
@@ -146,12 +152,42 @@ pub struct Plan {
     /// CSV file that names studies, accession numbers or patients
     #[arg(long)]
     pub csv: Option<PathBuf>,
+    /// Study Status ID, where the source tells one; may be repeated
+    #[arg(long = "status", value_name = "STATUS")]
+    pub study_status: Vec<String>,
+    /// Patient ID to leave out; may be repeated
+    #[arg(long = "exclude-patient-id", value_name = "PATIENT_ID")]
+    pub exclude_patient_ids: Vec<String>,
+    /// Accession Number to leave out; may be repeated
+    #[arg(long = "exclude-accession", value_name = "ACCESSION")]
+    pub exclude_accession_numbers: Vec<String>,
+    /// Study Instance UID to leave out; may be repeated
+    #[arg(long = "exclude-study", value_name = "UID")]
+    pub exclude_study_uids: Vec<String>,
+    /// CSV file that names studies, accession numbers or patients to leave out
+    #[arg(long, value_name = "FILE")]
+    pub exclude_csv: Option<PathBuf>,
+    /// Take again what was left out before and is on no list now
+    #[arg(long)]
+    pub readmit: bool,
+    /// Which studies go first: newest, oldest, patient-list or listed (as the source lists them)
+    #[arg(long, value_name = "ORDER")]
+    pub order: Option<PlanOrder>,
+    /// CSV file of the patients whose studies go first, with `PatientID` in its heading
+    #[arg(long, value_name = "FILE")]
+    pub patient_list: Option<PathBuf>,
     /// Ask a PACS for everything twice, as a whole and in parts, however long its answers are
     #[arg(long)]
     pub prove: bool,
     /// Compare what is listed with this CSV file of the RIS, by study UID or accession number
     #[arg(long, value_name = "FILE")]
     pub compare: Option<PathBuf>,
+    #[command(flatten)]
+    pub again: Again,
+}
+
+#[derive(Args)]
+pub struct Again {
     /// List the source once more, and plan what has changed since
     #[arg(long)]
     pub delta: bool,

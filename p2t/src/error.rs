@@ -28,6 +28,8 @@ pub enum Error {
     NoSource,
     #[error(transparent)]
     Until(pace::PaceError),
+    #[error("the selection cannot be meant so: {} {}", .0.key, .0.message)]
+    Selection(job::config::Fault),
     #[error("nothing to reckon with: {0}")]
     NothingMeasured(&'static str),
     #[error("nothing is planned; run `p2t plan` first")]
@@ -148,7 +150,8 @@ impl Error {
             | Self::NoSuchVolume { .. }
             | Self::OtherCopies { .. }
             | Self::NotADrive(_)
-            | Self::Until(_) => ExitCode::Usage,
+            | Self::Until(_)
+            | Self::Selection(_) => ExitCode::Usage,
             Self::PlanUnfinished { .. }
             | Self::MediaFull { .. }
             | Self::CartridgeWanted { .. }

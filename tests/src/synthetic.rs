@@ -54,6 +54,29 @@ impl Instance {
         file
     }
 
+    /// The same with this Study Date (eight digits) and Study Time (six), and of this patient (`SYN` and six digits).
+    pub fn small_of(self, pixels: u32, date: &str, time: &str, patient: &str) -> Vec<u8> {
+        let mut file = self.small(pixels);
+        let of_self = self.identity(CT_IMAGE, "CT");
+        for (tag, value) in [((8, 0x20), date), ((8, 0x30), time), ((0x10, 0x20), patient)] {
+            let known = of_self.iter().find(|(known, ..)| *known == tag);
+            let (tag, vr, old) = known.expect("every object has it");
+            let (old, new) = (short(*tag, *vr, old.as_bytes()), short(*tag, *vr, value.as_bytes()));
+            let at = file.windows(old.len()).position(|found| found == old).expect("the file has it");
+            file.splice(at..at + old.len(), new);
+        }
+        file
+    }
+
+    /// The same with a Study Status ID (0032,000A), in its place before the pixels.
+    pub fn small_with_status(self, pixels: u32, status: &str) -> Vec<u8> {
+        let mut file = self.small(pixels);
+        let at = file.windows(4).position(|found| found == [0xE0, 0x7F, 0x10, 0]);
+        let at = at.expect("the file has pixels");
+        file.splice(at..at, short((0x32, 0x0A), *b"CS", status.as_bytes()));
+        file
+    }
+
     /// The same as an object of a SOP class that no PACS knows.
     pub fn unknown(self, pixels: u32) -> Vec<u8> {
         let mut file = self.small(pixels);

@@ -6,6 +6,7 @@
 pub mod baseline;
 mod destination;
 mod error;
+mod exclusion;
 pub mod folder;
 mod folder_source;
 mod named;
@@ -15,7 +16,8 @@ mod web;
 
 pub use destination::{Delivery, Destination, Session, StoreAnswer};
 pub use error::{Cause, Error, Outlook};
-pub use named::{NamedStudy, named_studies};
+pub use exclusion::Exclusions;
+pub use named::{NamedStudy, named_studies, patient_list};
 pub use pacs::{Doorkeeper, Pacs, PacsSettings, Receiving};
 pub use source::{
     Canary, FileNow, Intake, IntakeError, IntakeObject, Listing, ObjectIdentity, Retrieve, RetrieveEnd,

@@ -1,9 +1,12 @@
 //! Lists of studies that others keep, as CSV files with a heading: of a RIS, of a department.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
+
+use dataset::Tag;
+use dataset::tags::{ACCESSION_NUMBER, PATIENT_ID, STUDY_INSTANCE_UID};
 
 use crate::error::Error;
 
@@ -21,9 +24,7 @@ pub struct NamedStudy {
 /// Reads the studies of a list by its columns of Study Instance UIDs and Accession Numbers, one of which may be missing.
 /// Lines with neither are passed over.
 pub fn named_studies(path: &Path) -> Result<Vec<NamedStudy>, Error> {
-    let wrong = |reason: String| Error::Selection(format!("the list {} {reason}", path.display()));
-    let file = File::open(path).map_err(|error| wrong(format!("cannot be opened: {error}")))?;
-    read(file).map_err(wrong)
+    of_file(path, read)
 }
 
 fn read(file: impl Read) -> Result<Vec<NamedStudy>, String> {
@@ -50,13 +51,79 @@ fn read(file: impl Read) -> Result<Vec<NamedStudy>, String> {
     Ok(named)
 }
 
+/// Studies, patients and accession numbers that are named, here and in a file.
+pub(crate) struct Names<'a> {
+    pub study_uids: &'a [String],
+    pub patient_ids: &'a [String],
+    pub accession_numbers: &'a [String],
+    pub csv: Option<&'a Path>,
+}
+
+impl Names<'_> {
+    /// Each once, by the attribute that names it.
+    pub fn read(&self) -> Result<BTreeSet<(Tag, String)>, Error> {
+        let mut named = BTreeSet::new();
+        for (tag, values) in [
+            (STUDY_INSTANCE_UID, self.study_uids),
+            (PATIENT_ID, self.patient_ids),
+            (ACCESSION_NUMBER, self.accession_numbers),
+        ] {
+            named.extend(values.iter().map(|value| (tag, value.trim().to_owned())));
+        }
+        if let Some(path) = self.csv {
+            named.extend(listed(path)?);
+        }
+        named.retain(|(_, value)| !value.is_empty());
+        Ok(named)
+    }
+}
+
+/// Reads what a list names, line by line: the first column that it has of Study Instance UIDs, Accession Numbers and Patient
+/// IDs counts.
+fn listed(path: &Path) -> Result<Vec<(Tag, String)>, Error> {
+    const COLUMNS: [(&str, Tag); 3] = [
+        ("studyinstanceuid", STUDY_INSTANCE_UID),
+        ("accessionnumber", ACCESSION_NUMBER),
+        ("patientid", PATIENT_ID),
+    ];
+    of_file(path, |file| column_of(file, &COLUMNS, "StudyInstanceUID, AccessionNumber or PatientID"))
+}
+
+/// Reads the Patient IDs of a list, in its order.
+pub fn patient_list(path: &Path) -> Result<Vec<String>, Error> {
+    let listed = of_file(path, |file| column_of(file, &[("patientid", PATIENT_ID)], "PatientID"))?;
+    Ok(listed.into_iter().map(|(_, id)| id).collect())
+}
+
+fn of_file<T>(path: &Path, read: impl FnOnce(File) -> Result<T, String>) -> Result<T, Error> {
+    let wrong = |reason: String| Error::Selection(format!("the list {} {reason}", path.display()));
+    let file = File::open(path).map_err(|error| wrong(format!("cannot be opened: {error}")))?;
+    read(file).map_err(wrong)
+}
+
+/// The values of the first of these columns that a list has.
+fn column_of(file: impl Read, wanted: &[(&str, Tag)], headings: &str) -> Result<Vec<(Tag, String)>, String> {
+    let mut reader = reader(file);
+    let columns = columns(&mut reader)?;
+    let column = wanted.iter().find_map(|(name, tag)| columns.get(*name).map(|at| (*at, *tag)));
+    let (at, tag) = column.ok_or_else(|| format!("needs a heading line with {headings} in it"))?;
+    let mut values = Vec::new();
+    for (line, record) in reader.records().enumerate() {
+        let record = record.map_err(|error| format!("cannot be read: {error}"))?;
+        let value = record.get(at).filter(|value| !value.is_empty());
+        let value = value.ok_or_else(|| format!("has nothing in its column for line {}", line + 2))?;
+        values.push((tag, value.to_owned()));
+    }
+    Ok(values)
+}
+
 /// A reader for lists as people make them.
-pub(crate) fn reader<R: Read>(file: R) -> csv::Reader<R> {
+fn reader<R: Read>(file: R) -> csv::Reader<R> {
     csv::ReaderBuilder::new().flexible(true).trim(csv::Trim::All).from_reader(file)
 }
 
 /// The columns by their headings, without case, spaces and signs.
-pub(crate) fn columns<R: Read>(reader: &mut csv::Reader<R>) -> Result<HashMap<String, usize>, String> {
+fn columns<R: Read>(reader: &mut csv::Reader<R>) -> Result<HashMap<String, usize>, String> {
     let headings = reader.headers().map_err(|error| format!("cannot be read: {error}"))?;
     let plain =
         |name: &str| name.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_lowercase();
@@ -78,5 +145,15 @@ mod tests {
         assert_eq!(read(list.as_bytes()).unwrap(), [named(2, Some("1.2"), "A1"), named(4, None, "A,2")]);
         assert!(read("\u{feff}StudyInstanceUID\n1.2\n".as_bytes()).unwrap().len() == 1);
         assert!(read("name\nx\n".as_bytes()).unwrap_err().contains("heading"));
+    }
+
+    #[test]
+    fn the_first_column_of_a_list_that_is_known_counts() {
+        const BOTH: [(&str, Tag); 2] = [("studyinstanceuid", STUDY_INSTANCE_UID), ("patientid", PATIENT_ID)];
+        let found = |text: &str| column_of(text.as_bytes(), &BOTH, "either");
+        let uids = ["1.2", "1.3"].map(|uid| (STUDY_INSTANCE_UID, uid.to_owned()));
+        assert_eq!(found("Patient ID,Study Instance UID\nx, 1.2 \ny,1.3\n").unwrap(), uids);
+        assert!(found("foo\n1\n").unwrap_err().contains("heading line with either"));
+        assert!(found("PatientID,b\n,2\n").unwrap_err().contains("line 2"));
     }
 }

@@ -27,7 +27,8 @@ pub enum Stage {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Balance {
     /// Studies: failed when any instance failed and none is pending, or when none was found at all; done when all
-    /// instances are done or excluded; excluded when all are excluded, or the source deleted it before any was listed.
+    /// instances are done or excluded; excluded when all are excluded, when it is left out as a whole, or the source
+    /// deleted it before any was listed.
     pub studies: Tally,
     /// Instances, and listed files that are no DICOM objects.
     pub instances: Tally,
@@ -94,10 +95,10 @@ impl Reader {
         mut visit: impl FnMut(StudyBalance) -> Result<(), E>,
     ) -> Result<(), E> {
         // Both parts come from their keys almost in this order, so that no more than a study's rows are sorted.
-        const COUNTS: &str = "SELECT s.id, s.uid, s.listing, t.state, NULL, t.instances, s.gone IS NOT NULL
+        const COUNTS: &str = "SELECT s.id, s.uid, s.listing, t.state, NULL, t.instances, s.gone IS NOT NULL, s.excluded IS NOT NULL
             FROM study s LEFT JOIN tally t ON t.study_id = s.id WHERE s.id > ?2 AND s.id <= ?3
             UNION ALL
-            SELECT d.study_id, s.uid, s.listing, d.instance_state, d.state, d.instances, s.gone IS NOT NULL
+            SELECT d.study_id, s.uid, s.listing, d.instance_state, d.state, d.instances, s.gone IS NOT NULL, s.excluded IS NOT NULL
             FROM delivery_tally d CROSS JOIN study s ON s.id = d.study_id
             WHERE d.destination_id = ?1 AND d.study_id > ?2 AND d.study_id <= ?3
             ORDER BY 1, 5";
@@ -183,6 +184,7 @@ struct Counts {
     delivery: Option<DeliveryState>,
     instances: Option<u64>,
     gone: bool,
+    excluded: bool,
 }
 
 fn counts(row: &Row<'_>) -> rusqlite::Result<Counts> {
@@ -194,6 +196,7 @@ fn counts(row: &Row<'_>) -> rusqlite::Result<Counts> {
         delivery: row.get(4)?,
         instances: row.get(5)?,
         gone: row.get(6)?,
+        excluded: row.get(7)?,
     })
 }
 
@@ -203,13 +206,14 @@ struct Counted {
     uid: String,
     listing: StudyListing,
     gone: bool,
+    excluded: bool,
     instances: Tally,
 }
 
 impl From<&Counts> for Counted {
     fn from(row: &Counts) -> Self {
         let (uid, instances) = (row.uid.clone(), Tally::default());
-        Self { id: row.id, uid, listing: row.listing, gone: row.gone, instances }
+        Self { id: row.id, uid, listing: row.listing, gone: row.gone, excluded: row.excluded, instances }
     }
 }
 
@@ -226,9 +230,10 @@ impl Counted {
 
     fn balance(self) -> StudyBalance {
         let instances = self.instances;
-        let side = if self.listing == StudyListing::Listed || instances.pending > 0 {
+        let is_to_be_listed = self.listing == StudyListing::Listed && !self.excluded;
+        let side = if is_to_be_listed || instances.pending > 0 {
             Side::Pending
-        } else if instances.failed > 0 || instances.listed == 0 && !self.gone {
+        } else if instances.failed > 0 || instances.listed == 0 && !self.gone && !self.excluded {
             Side::Failed
         } else if instances.done > 0 {
             Side::Done

@@ -93,9 +93,10 @@ impl Catalogue {
 }
 
 impl Reader {
-    /// The studies with pending instances, in plan order.
+    /// The studies with pending instances that wait for nothing, in plan order.
     pub fn studies_to_fetch(&self, after: PlanPosition, limit: usize) -> Result<Vec<PlannedStudy>> {
-        study::page(&self.conn, &study::has(InstanceState::Pending), &[], after, limit)
+        let condition = format!("waits_until IS NULL AND {}", study::has(InstanceState::Pending));
+        study::page(&self.conn, &condition, &[], after, limit)
     }
 
     /// The pending instances of a study after `after`, in the order they were listed.

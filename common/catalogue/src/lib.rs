@@ -6,6 +6,7 @@
 //!
 //! - [`plan`] what the transfer must carry, [`listing`] how that was found, [`comparison`] what others
 //!   list; [`capture`], [`intake`], [`pack`], [`write`](mod@write) its way to a volume
+//! - [`choice`] what of the plan is left out, what waits, and in which order the rest goes
 //! - [`delta`] what the source changed since it was planned
 //! - [`register`], [`load`], [`deliver`], [`answers`], [`audit`] its way from a volume into the destinations
 //! - [`segments`], [`volumes`] what both ends know of them; [`copies`], [`damage`], [`loss`] what of them is on how many volumes
@@ -19,6 +20,7 @@ pub mod balance;
 pub mod baseline;
 pub mod canary;
 pub mod capture;
+pub mod choice;
 mod claims;
 pub mod comparison;
 mod connection;

@@ -155,9 +155,9 @@ impl Reader {
         study::page(&self.conn, "true", &[], after, limit)
     }
 
-    /// The studies whose instances are still to be listed.
+    /// The studies whose instances are still to be listed; those that are left out are not.
     pub fn studies_not_enumerated(&self, after: PlanPosition, limit: usize) -> Result<Vec<PlannedStudy>> {
-        study::page(&self.conn, "listing = 0", &[], after, limit)
+        study::page(&self.conn, "listing = 0 AND excluded IS NULL", &[], after, limit)
     }
 
     /// What is known of a study, by its UID.

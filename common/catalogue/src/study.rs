@@ -1,11 +1,13 @@
 //! Studies and series as rows: found or made by their UIDs, and read in plan order.
 
+use jiff::Timestamp;
 use rusqlite::{Connection, Params, Row, ToSql, params};
 
 use crate::error::Result;
 use crate::ids::StudyId;
 use crate::rows::{all, change, first};
 use crate::states::{InstanceState, StudyListing};
+use crate::time::Millis;
 
 /// What is known of a study, from the source's answer, a file's header or a manifest. Empty where unknown.
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -32,6 +34,8 @@ pub struct StudyRow {
     pub claimed_series: Option<u64>,
     /// Number of Study Related Instances: the source's claim.
     pub claimed_instances: Option<u64>,
+    /// Study Status ID (0032,000A), which few sources tell.
+    pub status: Option<String>,
 }
 
 impl std::fmt::Debug for StudyRow {
@@ -63,6 +67,12 @@ pub struct PlannedStudy {
     pub attempts: u32,
     /// Why the last attempt failed.
     pub last_error: Option<String>,
+    /// Why it is left out as a whole.
+    pub excluded: Option<String>,
+    /// It is not fetched before it was looked at again, and that not before this.
+    pub waits_until: Option<Timestamp>,
+    /// Why.
+    pub waits_for: Option<String>,
 }
 
 /// Finds or adds the study at the plan's end. What `row` knows replaces what was known. True when it is new.
@@ -74,7 +84,8 @@ pub(crate) fn upsert(conn: &Connection, row: &StudyRow) -> Result<(StudyId, bool
              study_date = ifnull(?4, study_date), study_time = ifnull(?5, study_time),
              accession = ifnull(?6, accession), modalities = ifnull(?7, modalities),
              description = ifnull(?8, description), claimed_instances = ifnull(?9, claimed_instances),
-             issuer = ifnull(?10, issuer), claimed_series = ifnull(?11, claimed_series) WHERE uid = ?1",
+             issuer = ifnull(?10, issuer), claimed_series = ifnull(?11, claimed_series),
+             status = ifnull(?12, status) WHERE uid = ?1",
             columns(row),
         )?;
         return Ok((id, false));
@@ -82,8 +93,8 @@ pub(crate) fn upsert(conn: &Connection, row: &StudyRow) -> Result<(StudyId, bool
     let id = conn
         .prepare_cached(
             "INSERT INTO study (uid, patient_id, patient_name, study_date, study_time, accession, modalities,
-             description, claimed_instances, issuer, claimed_series, position)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, (SELECT ifnull(max(position), 0) + 1 FROM study))
+             description, claimed_instances, issuer, claimed_series, status, position)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, (SELECT ifnull(max(position), 0) + 1 FROM study))
              RETURNING id",
         )?
         .query_row(columns(row), |found| found.get(0))?;
@@ -104,13 +115,17 @@ pub(crate) fn columns(row: &StudyRow) -> impl Params {
         row.claimed_instances,
         &row.issuer,
         row.claimed_series,
+        &row.status,
     )
 }
 
 /// What is known of a study, in the order of [`columns`] and [`from_row`].
 pub(crate) const COLUMNS: &str =
     "uid, patient_id, patient_name, study_date, study_time, accession, modalities, description,
-    claimed_instances, issuer, claimed_series";
+    claimed_instances, issuer, claimed_series, status";
+
+/// How many these are.
+pub(crate) const COLUMN_COUNT: usize = 12;
 
 /// Reads [`COLUMNS`] from column `first` on.
 pub(crate) fn from_row(row: &Row<'_>, first: usize) -> rusqlite::Result<StudyRow> {
@@ -126,6 +141,7 @@ pub(crate) fn from_row(row: &Row<'_>, first: usize) -> rusqlite::Result<StudyRow
         claimed_instances: row.get(first + 8)?,
         issuer: row.get(first + 9)?,
         claimed_series: row.get(first + 10)?,
+        status: row.get(first + 11)?,
     })
 }
 
@@ -143,11 +159,11 @@ pub(crate) fn is_enumerated(conn: &Connection, uid: &str) -> Result<bool> {
     Ok(first(conn, SQL, [uid], |_| Ok(()))?.is_some())
 }
 
-/// Takes the source's claims about a study for good, if it claims as many instances as it listed.
+/// Takes the source's claims about a study for good, if it claims as many instances as it listed just now.
 pub(crate) fn agree(conn: &Connection, study: StudyId, listed: u64) -> Result<()> {
     const SQL: &str = "UPDATE study SET agreed_series = iif(claimed_instances = ?2, claimed_series, NULL),
-        agreed_instances = iif(claimed_instances = ?2, claimed_instances, NULL) WHERE id = ?1";
-    change(conn, SQL, params![study, listed])?;
+        agreed_instances = iif(claimed_instances = ?2, claimed_instances, NULL), images_listed_at = ?3 WHERE id = ?1";
+    change(conn, SQL, params![study, listed, Millis::now()])?;
     Ok(())
 }
 
@@ -160,7 +176,7 @@ pub(crate) fn page(
     limit: usize,
 ) -> Result<Vec<PlannedStudy>> {
     let sql = format!(
-        "SELECT id, position, listing, attempts, last_error, {COLUMNS} FROM study
+        "SELECT id, position, listing, attempts, last_error, excluded, waits_until, waits_for, {COLUMNS} FROM study
          WHERE (position, id) > (:position, :id) AND ({condition}) ORDER BY position, id LIMIT :limit"
     );
     let mut named: Vec<(&str, &dyn ToSql)> =
@@ -185,7 +201,10 @@ fn planned(row: &Row<'_>) -> rusqlite::Result<PlannedStudy> {
         listing: row.get(2)?,
         attempts: row.get(3)?,
         last_error: row.get(4)?,
-        study: from_row(row, 5)?,
+        excluded: row.get(5)?,
+        waits_until: row.get::<_, Option<Millis>>(6)?.map(|at| at.0),
+        waits_for: row.get(7)?,
+        study: from_row(row, 8)?,
     })
 }
 

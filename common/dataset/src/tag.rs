@@ -46,6 +46,7 @@ pub mod tags {
     pub const STUDY_ID: Tag = Tag(0x0020, 0x0010);
     pub const SERIES_NUMBER: Tag = Tag(0x0020, 0x0011);
     pub const INSTANCE_NUMBER: Tag = Tag(0x0020, 0x0013);
+    pub const STUDY_STATUS_ID: Tag = Tag(0x0032, 0x000A);
     pub const ITEM: Tag = Tag(0xFFFE, 0xE000);
     pub const ITEM_DELIMITATION: Tag = Tag(0xFFFE, 0xE00D);
     pub const SEQUENCE_DELIMITATION: Tag = Tag(0xFFFE, 0xE0DD);

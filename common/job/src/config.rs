@@ -13,11 +13,12 @@ mod shared;
 mod t2p;
 
 pub use changer::ChangerConfig;
+pub use check::Fault;
 pub use delta::{CutoverConfig, DeltaConfig};
 pub use load::{load, parse};
 pub use media::{Change, MediaConfig, Verify};
 pub use p2t::{P2tConfig, P2tSpool, ReceiverConfig, Retrieve, SegmentConfig, SourceConfig};
 pub use security::{ListenerTlsConfig, LoginConfig, TlsConfig};
-pub use selection::SelectionConfig;
+pub use selection::{ExcludeConfig, SelectionConfig};
 pub use shared::{RetryConfig, TimeoutsConfig};
 pub use t2p::{DestinationConfig, T2pConfig, T2pSpool};

@@ -4,7 +4,7 @@ use std::fmt;
 
 use jiff::{
     Timestamp,
-    civil::{DateTime, Time},
+    civil::{Date, DateTime, Time},
     tz::TimeZone,
 };
 use serde::{Deserialize, Serialize};
@@ -50,6 +50,19 @@ impl Zone {
         };
         let moment = text.parse::<Timestamp>().ok().or_else(of_day).or_else(|| on_clock(text.parse().ok()?));
         moment.filter(|moment| *moment > now).ok_or_else(|| PaceError::NotAMoment { text: text.to_owned() })
+    }
+
+    /// The day that a wall clock in the zone shows at a moment.
+    #[must_use]
+    pub fn day(&self, moment: Timestamp) -> Date {
+        self.zone.to_datetime(moment).date()
+    }
+
+    /// When a wall clock in the zone shows this; where it does so twice, the first time, and where it never does, as far behind
+    /// the leap as it would be without one. None beyond the years that a clock can tell.
+    #[must_use]
+    pub fn moment(&self, reading: DateTime) -> Option<Timestamp> {
+        self.zone.to_timestamp(reading).ok()
     }
 
     pub(crate) fn time_zone(&self) -> &TimeZone {
@@ -110,6 +123,18 @@ mod tests {
         for text in ["", "noon", "25:00", "2026-12-24 18:59", "2026-12-24T18:00:00Z", "2026-02-30 12:00"] {
             assert!(berlin.next_moment(text, now).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn a_day_is_the_zones_own() {
+        let moment: Timestamp = "2026-06-30T22:30:00Z".parse().unwrap();
+        let berlin = Zone::named("Europe/Berlin").unwrap();
+        let day = jiff::civil::date(2026, 7, 1);
+        assert_eq!(
+            (berlin.day(moment), Zone::named("UTC").unwrap().day(moment)),
+            (day, day.yesterday().unwrap())
+        );
+        assert_eq!(berlin.moment(day.at(0, 30, 0, 0)), Some(moment));
     }
 
     #[test]

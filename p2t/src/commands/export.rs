@@ -19,6 +19,7 @@ use crate::error::{Error, Result};
 use crate::export::{self, Exported};
 use crate::media::{Change, Media};
 use crate::readback;
+use crate::selection::Choice;
 use crate::source;
 
 /// Where the catalogue keeps the number of copies.
@@ -159,6 +160,8 @@ fn summary(context: &Context, exported: &Exported) -> Result<Outcome<Value>> {
         ));
     }
     lines.extend(damaged.iter().map(lost::Damaged::text));
+    let choice = Choice::read(catalogue)?;
+    lines.extend(choice.lines());
     let end = match code {
         ExitCode::Incomplete if context.stop.requested() => {
             "stopped as asked; run the same command again to go on"
@@ -170,6 +173,7 @@ fn summary(context: &Context, exported: &Exported) -> Result<Outcome<Value>> {
     lines.push(wanted_medium.clone().unwrap_or_else(|| end.to_owned()));
     let document = json!({ "studies": studies, "instances": instances, "volumes": status::volumes(&rows),
                 "copies": status::copies(catalogue)?, "damaged_volumes": damaged,
-                "conflicts": conflicts, "wanted_medium": wanted_medium });
+                "conflicts": conflicts, "wanted_medium": wanted_medium,
+                "excluded_studies": choice.excluded, "waiting_studies": choice.waiting });
     Ok(Outcome::clean(document, lines.join("\n")).with_exit_code(code))
 }

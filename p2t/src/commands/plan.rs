@@ -9,6 +9,7 @@ use catalogue::balance::Stage;
 use catalogue::listing::{Answered, ListingProof, Recalled};
 use catalogue::plan::{InstanceRow, QueryRow};
 use catalogue::{Catalogue, Level, ListingId, OddityState, PlanPosition, PlannedStudy, StudyId, StudyRow};
+use jiff::Timestamp;
 use job::config::SelectionConfig;
 use job::{Counter, ExitCode, Outcome};
 use medium::Address;
@@ -18,31 +19,33 @@ use crate::cli::Plan;
 use crate::context::{Context, Ids};
 use crate::error::{Error, Result};
 use crate::forecast::{Cartridges, Forecast};
-use crate::{selection, source};
+use crate::selection::{self, Choice, Rules};
+use crate::source;
 
 /// Files are recorded in groups of this many.
 const GROUP: usize = 500;
 const PAGE: usize = 100;
 
 pub fn run(context: &Context, arguments: Plan) -> Result<Outcome<Value>> {
-    let mut configured = context.config.selection.clone();
-    configured.csv = configured.csv.map(|path| context.job.resolve(&path));
-    let (again, deep) = (arguments.delta, arguments.deep);
+    let (again, deep, readmit) = (arguments.again.delta, arguments.again.deep, arguments.readmit);
     // Read before the source is asked for anything: a list that cannot be read should not cost hours.
     let others = arguments.compare.as_deref().map(named_studies).transpose()?;
     let compared = arguments.compare.clone();
-    let selection = merge(configured, arguments);
+    let meant = selection::of(context, arguments)?;
+    let rules = Rules::read(&meant, &context.config.pace.time_zone, readmit)?;
+    let selection = selection::today(context, &meant)?;
     let (_lock, mut catalogue) = context.writer()?;
     Ids::of(&mut catalogue)?;
     catalogue.list_given_up_again()?;
     let source = source::open(context, None)?;
     if again {
-        return delta::run(context, source.as_ref(), &selection, &mut catalogue, deep);
+        return delta::run(context, source.as_ref(), &selection, &rules, &mut catalogue, deep);
     }
     catalogue.planning_begins()?;
-    selection::note(&mut catalogue, &selection)?;
+    selection::note(&mut catalogue, &meant)?;
     context.monitor.phase("list");
     let listed = list(context, source.as_ref(), &selection, &mut catalogue)
+        .and_then(|()| rules.apply(&mut catalogue, Timestamp::now()))
         .and_then(|()| enumerate(context, source.as_ref(), &mut catalogue));
     // What was listed before an interruption or error stays; the next run goes on.
     let problem = match listed {
@@ -93,28 +96,13 @@ fn not_enumerable(catalogue: &Catalogue) -> Result<Option<String>> {
 
 fn note(catalogue: &mut Catalogue, kind: &str, message: String) -> Result<()> {
     let event = catalogue::events::Event {
-        at: jiff::Timestamp::now(),
+        at: Timestamp::now(),
         level: Level::Error,
         kind: kind.into(),
         message,
         detail: None,
     };
     Ok(catalogue.record_event(&event)?)
-}
-
-/// What is given on the command line takes the place of the same key in the configuration.
-fn merge(configured: SelectionConfig, given: Plan) -> SelectionConfig {
-    let list = |given: Vec<String>, configured| if given.is_empty() { configured } else { given };
-    SelectionConfig {
-        study_date_from: given.from.or(configured.study_date_from),
-        study_date_to: given.until.or(configured.study_date_to),
-        modalities: list(given.modalities, configured.modalities),
-        patient_ids: list(given.patient_ids, configured.patient_ids),
-        accession_numbers: list(given.accession_numbers, configured.accession_numbers),
-        study_uids: list(given.study_uids, configured.study_uids),
-        csv: given.csv.or(configured.csv),
-        prove: given.prove || configured.prove,
-    }
 }
 
 fn list(
@@ -129,7 +117,7 @@ fn list(
         studies: Vec::new(),
         files: Vec::new(),
         walked: false,
-        selection: format!("{selection:?}"),
+        selection: queries_of(selection),
         listing: None,
         verdicts: Vec::new(),
     };
@@ -140,6 +128,15 @@ fn list(
         catalogue.finish_listing()?;
     }
     Ok(())
+}
+
+/// What of a selection decides which queries are asked.
+fn queries_of(selection: &SelectionConfig) -> String {
+    let SelectionConfig { exclude, order, patient_list, min_age_hours, settle_minutes, .. } =
+        SelectionConfig::default();
+    let asked =
+        SelectionConfig { exclude, order, patient_list, min_age_hours, settle_minutes, ..selection.clone() };
+    format!("{asked:?}")
 }
 
 /// Puts rows into the catalogue in groups.
@@ -323,6 +320,8 @@ fn summary(context: &Context, catalogue: &mut Catalogue, problem: Option<&str>) 
         ),
         forecast.text(),
     ];
+    let choice = Choice::read(catalogue)?;
+    lines.extend(choice.lines());
     lines.extend(listing.iter().map(|proof| format!("Listed: {}", proof.text())));
     lines.extend(comparison.iter().map(|comparison| format!("Compared: {}", comparison.text())));
     lines.extend(oddities.iter().map(|reason| format!("  {} × {}", reason.count, reason.reason)));
@@ -338,6 +337,9 @@ fn summary(context: &Context, catalogue: &mut Catalogue, problem: Option<&str>) 
         "listing": listing,
         "comparison": comparison,
         "not_carried": not_carried,
+        "order": choice.order,
+        "excluded_studies": choice.excluded,
+        "waiting_studies": choice.waiting,
         "problem": problem,
     });
     let unlisted = comparison.is_some_and(|comparison| comparison.only_list > 0);

@@ -12,6 +12,7 @@ use super::{lost, pace};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::forecast::Cartridges;
+use crate::selection::Choice;
 
 pub fn run(context: &Context) -> Result<Outcome<Value>> {
     let reader = context.reader()?;
@@ -40,6 +41,8 @@ pub fn run(context: &Context) -> Result<Outcome<Value>> {
         instances.pending,
         DecimalBytes(segment_bytes),
     )];
+    let choice = Choice::read(&reader)?;
+    lines.extend(choice.lines());
     if let Some(rate) = rate {
         let left = if rate > 0.0 { instances.pending as f64 / rate } else { f64::INFINITY };
         let about = if left.is_finite() && instances.pending > 0 {
@@ -83,6 +86,9 @@ pub fn run(context: &Context) -> Result<Outcome<Value>> {
         "studies": studies,
         "instances": instances,
         "states": states.iter().map(|(state, count)| json!({ "state": state, "count": count })).collect::<Vec<_>>(),
+        "order": choice.order,
+        "excluded_studies": choice.excluded,
+        "waiting_studies": choice.waiting,
         "spool": { "sealed_segments": segments, "sealed_bytes": segment_bytes },
         "instances_per_second": rate,
         "pace": pace_document,

@@ -9,7 +9,7 @@ use dataset::Tag;
 use dataset::tags::{
     ACCESSION_NUMBER, ISSUER_OF_PATIENT_ID, MODALITIES_IN_STUDY, MODALITY, PATIENT_ID, PATIENT_NAME,
     SERIES_INSTANCE_UID, SOP_CLASS_UID, SOP_INSTANCE_UID, STUDY_DATE, STUDY_DESCRIPTION, STUDY_INSTANCE_UID,
-    STUDY_TIME,
+    STUDY_STATUS_ID, STUDY_TIME,
 };
 use jiff::Timestamp;
 use job::config::SelectionConfig;
@@ -43,6 +43,12 @@ const STUDY_KEYS: [Tag; 8] = [
     NUMBER_OF_STUDY_RELATED_INSTANCES,
 ];
 
+/// A retired key is only asked for where it decides something: servers may refuse what they do not know.
+fn wanted_keys(selection: &SelectionConfig) -> Vec<Tag> {
+    let status = (!selection.study_status.is_empty()).then_some(STUDY_STATUS_ID);
+    STUDY_KEYS.into_iter().chain(status).collect()
+}
+
 impl Web {
     pub(super) fn list_studies(
         &self,
@@ -54,7 +60,8 @@ impl Web {
         for query in select::queries(selection)? {
             let mut taken: Result<(), Cause> = Ok(());
             let mut unclear = Vec::new();
-            let listed = self.search_studies(&query, stop, &mut |row| {
+            let wanted = wanted_keys(selection);
+            let listed = self.search_studies(&query, &wanted, stop, &mut |row| {
                 let study = study_row(&row);
                 match in_modalities(&study, selection) {
                     _ if study.uid.is_empty() => {
@@ -83,10 +90,11 @@ impl Web {
     fn search_studies(
         &self,
         query: &StudyQuery,
+        wanted: &[Tag],
         stop: Stop<'_>,
         on_row: &mut dyn FnMut(Row) -> Result<(), WebError>,
     ) -> Result<u64, WebError> {
-        let text = keys(&narrowing(query), &STUDY_KEYS);
+        let text = keys(&narrowing(query), wanted);
         let search = Search { client: &self.client, resource: "/studies", query: &text, stop };
         let one_study = query.iter().any(|(tag, _)| *tag == STUDY_INSTANCE_UID);
         match search.each(on_row)? {
@@ -177,7 +185,7 @@ impl Web {
     fn claimed_instances(&self, study_uid: &str, stop: Stop<'_>) -> Result<Option<u64>, WebError> {
         let mut claimed = None;
         let query = vec![(STUDY_INSTANCE_UID, study_uid.to_owned())];
-        self.search_studies(&query, stop, &mut |row| {
+        self.search_studies(&query, &STUDY_KEYS, stop, &mut |row| {
             claimed = claimed.or(study_row(&row).claimed_instances);
             Ok(())
         })?;
@@ -235,6 +243,7 @@ fn study_row(row: &Row) -> StudyRow {
         description: row.text(STUDY_DESCRIPTION),
         claimed_series: count(NUMBER_OF_STUDY_RELATED_SERIES),
         claimed_instances: count(NUMBER_OF_STUDY_RELATED_INSTANCES),
+        status: row.text(STUDY_STATUS_ID),
     }
 }
 

@@ -108,7 +108,7 @@ impl Catalogue {
 fn replace(conn: &Connection, told: &StudyRow) -> Result<()> {
     const SQL: &str = "UPDATE study SET patient_id = ?2, patient_name = ?3, study_date = ?4, study_time = ?5,
         accession = ?6, modalities = ?7, description = ?8, claimed_instances = ?9, issuer = ?10, claimed_series = ?11,
-        gone = NULL WHERE uid = ?1";
+        status = ifnull(?12, status), gone = NULL WHERE uid = ?1";
     change(conn, SQL, study::columns(told))?;
     Ok(())
 }

@@ -66,9 +66,12 @@ impl Catalogue {
         })
     }
 
-    /// Notes that the second listing has come to its end.
+    /// Notes that the second listing has come to its end, and takes over the status of each study.
     pub fn delta_listed(&mut self, id: u32) -> Result<()> {
+        const STATUS: &str = "UPDATE study SET status = r.status FROM relisted r
+            WHERE r.uid = study.uid AND r.status IS NOT NULL AND study.status IS NOT r.status";
         self.quick(|tx| {
+            change(tx, STATUS, [])?;
             change(tx, "UPDATE delta SET listed_at = ? WHERE id = ?", params![Millis::now(), id])?;
             Ok(())
         })

@@ -25,6 +25,10 @@ pub struct KnownStudy {
     pub agreed_series: Option<u64>,
     /// The instances that it claimed and listed then.
     pub agreed_instances: Option<u64>,
+    /// Whether it is left out as a whole.
+    pub excluded: bool,
+    /// Whether it waits to be looked at again.
+    pub waits: bool,
 }
 
 /// An instance of the plan as a delta finds it.
@@ -44,7 +48,7 @@ impl Catalogue {
         self.quick(|tx| {
             for row in rows {
                 let sql = format!(
-                    "INSERT OR REPLACE INTO relisted ({COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)"
+                    "INSERT OR REPLACE INTO relisted ({COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)"
                 );
                 change(tx, &sql, study::columns(&row))?;
             }
@@ -103,10 +107,14 @@ impl Reader {
 }
 
 /// Where the columns behind [`known_columns`] begin.
-const AFTER_KNOWN: usize = 5 + 11;
+const AFTER_KNOWN: usize = 7 + study::COLUMN_COUNT;
 
 fn known_columns() -> String {
-    format!("s.id, s.listing, s.gone IS NOT NULL, s.agreed_series, s.agreed_instances, {}", prefixed("s"))
+    format!(
+        "s.id, s.listing, s.gone IS NOT NULL, s.agreed_series, s.agreed_instances, s.excluded IS NOT NULL,
+         s.waits_until IS NOT NULL, {}",
+        prefixed("s")
+    )
 }
 
 fn prefixed(table: &str) -> String {
@@ -120,6 +128,8 @@ fn known(row: &Row<'_>) -> rusqlite::Result<KnownStudy> {
         gone: row.get(2)?,
         agreed_series: row.get(3)?,
         agreed_instances: row.get(4)?,
-        study: study::from_row(row, 5)?,
+        excluded: row.get(5)?,
+        waits: row.get(6)?,
+        study: study::from_row(row, 7)?,
     })
 }

@@ -24,6 +24,10 @@ pub struct StudyStanding {
     pub claimed_instances: Option<u64>,
     /// Why the last attempt to list or fetch it failed.
     pub last_error: Option<String>,
+    /// Why it is left out as a whole.
+    pub excluded: Option<String>,
+    /// What it waits for.
+    pub waits_for: Option<String>,
     /// The side that the study is on.
     pub side: Side,
     /// Its instances.
@@ -59,7 +63,9 @@ impl Reader {
                 ifnull(s.modalities, (SELECT group_concat(DISTINCT modality) FROM series WHERE study_id = s.id)),
                 s.claimed_instances, s.last_error,
                 (SELECT count(*) FROM verdict WHERE destination_id = ?1 AND study_uid = s.uid AND verdict = ?2),
-                (SELECT count(*) FROM verdict WHERE destination_id = ?1 AND study_uid = s.uid AND verdict = ?3)
+                (SELECT count(*) FROM verdict WHERE destination_id = ?1 AND study_uid = s.uid AND verdict = ?3),
+                ifnull(s.excluded, iif(s.gone IS NULL, NULL, 'deleted at the source before it was listed')),
+                iif(s.waits_until IS NULL, NULL, ifnull(s.waits_for, ''))
             FROM study s WHERE s.id > ?4 ORDER BY s.id LIMIT ?5";
         let audited = match stage {
             Stage::Audit(destination) => Some(destination),
@@ -78,6 +84,8 @@ impl Reader {
                 bytes: 0,
                 missing: row.get(6)?,
                 extra: row.get(7)?,
+                excluded: row.get(8)?,
+                waits_for: row.get(9)?,
             })
         })
     }

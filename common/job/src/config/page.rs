@@ -54,6 +54,14 @@ impl Page {
         }
     }
 
+    /// As [`optional`](Self::optional) for a key that cannot be set beside another one: its example is a comment.
+    pub fn alternative(&mut self, comment: &str, key: &str, value: Option<impl Into<Value>>, example: &str) {
+        match value {
+            Some(value) => self.key(comment, key, value),
+            None => self.comment(&format!("{comment} {key} = {example}")),
+        }
+    }
+
     /// A table that is set, in one line, or else an example of it that is commented out.
     pub fn optional_table(
         &mut self,

@@ -55,9 +55,10 @@ impl StudyFindings {
     fn add_what_waits(&mut self, subject: Subject) {
         let pending = self.standing.instances.pending;
         if subject == Subject::Export && pending > 0 {
-            let why = match &self.standing.last_error {
-                Some(error) => format!("still to be done; the last attempt failed: {error}"),
-                None => "still to be fetched, packed or written".to_owned(),
+            let why = match (&self.standing.waits_for, &self.standing.last_error) {
+                (Some(reason), _) => format!("waits: {reason}"),
+                (None, Some(error)) => format!("still to be done; the last attempt failed: {error}"),
+                (None, None) => "still to be fetched, packed or written".to_owned(),
             };
             self.reasons.add(Verdict::Pending, &why, pending, &shown_uid(&self.standing.uid, "Study"));
         }
@@ -79,6 +80,7 @@ impl StudyFindings {
         match by_count.into_iter().find(|(_, count)| *count > 0) {
             Some((verdict, _)) => verdict,
             None if side == Side::Failed => Verdict::Failed,
+            None if side == Side::Excluded => Verdict::Excluded,
             None => subject.done(),
         }
     }
@@ -110,6 +112,9 @@ impl StudyFindings {
 
 /// Why a study without a single instance to blame is not done.
 fn unlisted(study: &StudyStanding, verdict: Verdict) -> String {
+    if let (Verdict::Excluded, Some(reason)) = (verdict, &study.excluded) {
+        return reason.clone();
+    }
     let why = match verdict {
         Verdict::Pending => "its instances are still to be listed",
         _ => "no instance of it was found",

@@ -44,6 +44,9 @@ pub fn proof(
     Ok(PlanProof {
         method: method.to_owned(),
         selection: facts.selection.clone(),
+        order: reader.plan_order()?.filter(|_| subject == Subject::Export),
+        excluded_studies: reader.excluded_studies()?,
+        waiting_studies: reader.waiting_studies()?,
         queries: queries.rows(),
         claimed_instances,
         listings: listings(reader)?,

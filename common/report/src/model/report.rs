@@ -1,5 +1,6 @@
 //! The report as a whole: whose it is, what it concludes, and everything but the studies and instances.
 
+use catalogue::choice::{PlanOrder, StudyReason};
 use catalogue::comparison::Comparison;
 use catalogue::listing::ListingProof;
 use jiff::Timestamp;
@@ -179,6 +180,15 @@ pub struct PlanProof {
     pub method: String,
     /// The selection in words, without values that identify a patient.
     pub selection: String,
+    /// In which order studies go, where one was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub order: Option<PlanOrder>,
+    /// Why studies are left out as a whole.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub excluded_studies: Vec<StudyReason>,
+    /// What studies wait for before they are fetched.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub waiting_studies: Vec<StudyReason>,
     /// The queries, or a line per kind of query with their sum where there are many.
     pub queries: Vec<PlanQuery>,
     /// Instances that the source's own counters claim, where it gives them.

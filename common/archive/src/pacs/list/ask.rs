@@ -9,7 +9,7 @@ use catalogue::listing::{Answered, Recalled};
 use catalogue::{OddityState, StudyId, StudyRow};
 use dataset::tags::{
     ACCESSION_NUMBER, ISSUER_OF_PATIENT_ID, MODALITIES_IN_STUDY, PATIENT_ID, PATIENT_NAME,
-    SPECIFIC_CHARACTER_SET, STUDY_DATE, STUDY_DESCRIPTION, STUDY_INSTANCE_UID, STUDY_TIME,
+    SPECIFIC_CHARACTER_SET, STUDY_DATE, STUDY_DESCRIPTION, STUDY_INSTANCE_UID, STUDY_STATUS_ID, STUDY_TIME,
 };
 use dataset::{FlatSet, Tag};
 use dimse::{Key, Level, Status, StatusClass};
@@ -95,10 +95,11 @@ impl Asking<'_> {
 
     fn ask_anew(&mut self, part: &Part, keys: &[(Tag, String)], name: &str) -> Result<Recalled, Error> {
         let keys: Vec<Key<'_>> = keys.iter().map(|(tag, value)| (*tag, value.as_str())).collect();
+        let asks_for_status = !self.selection.study_status.is_empty();
         let found = self.pacs.query(&mut |association| {
             let mut rows = Vec::new();
             let mut count = 0;
-            let end = association.find(Level::Study, &with_return_keys(&keys), &mut |row| {
+            let end = association.find(Level::Study, &with_return_keys(&keys, asks_for_status), &mut |row| {
                 count += 1;
                 rows.push(study_row(&row));
                 if count < MOST_ROWS && !(self.stop)() {
@@ -199,9 +200,11 @@ pub(super) fn dates(selection: &SelectionConfig) -> Option<Span> {
     })
 }
 
-fn with_return_keys<'a>(narrowing: &[Key<'a>]) -> Vec<Key<'a>> {
+/// A retired key is only asked for where it decides something: sources may refuse what they do not know.
+fn with_return_keys<'a>(narrowing: &[Key<'a>], asks_for_status: bool) -> Vec<Key<'a>> {
     let unset = KEYS.iter().filter(|tag| !narrowing.iter().any(|(set, _)| set == *tag));
-    narrowing.iter().copied().chain(unset.map(|tag| (*tag, ""))).collect()
+    let status = asks_for_status.then_some(&STUDY_STATUS_ID);
+    narrowing.iter().copied().chain(unset.chain(status).map(|tag| (*tag, ""))).collect()
 }
 
 fn name(keys: &[(Tag, String)]) -> String {
@@ -238,5 +241,6 @@ fn study_row(row: &FlatSet) -> StudyRow {
         description: text(STUDY_DESCRIPTION),
         claimed_series: count(NUMBER_OF_STUDY_RELATED_SERIES),
         claimed_instances: count(NUMBER_OF_STUDY_RELATED_INSTANCES),
+        status: text(STUDY_STATUS_ID),
     }
 }

@@ -29,7 +29,7 @@ pub fn needs_instances(known: &KnownStudy, told: &StudyRow, look: Look) -> bool 
         && (told.claimed_series.is_none()
             || known.agreed_series.is_none()
             || told.claimed_series == known.agreed_series);
-    recent || known.gone || !counts_agree || told.modalities != known.study.modalities
+    recent || known.gone || known.waits || !counts_agree || told.modalities != known.study.modalities
 }
 
 /// A date as DICOM writes it (PS3.5 section 6.2, DA).

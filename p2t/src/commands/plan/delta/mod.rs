@@ -20,7 +20,7 @@ use catalogue::delta::apply::{Finding, Instances};
 use catalogue::delta::changes::NewChange;
 use catalogue::delta::relist::KnownStudy;
 use catalogue::{Catalogue, ChangeClass, PlanPosition, StudyId, StudyListing, StudyRow};
-use jiff::ToSpan;
+use jiff::{Timestamp, ToSpan};
 use job::config::SelectionConfig;
 use job::{Counter, Monitor, NodeOrPath, Outcome, Stop};
 use manifest::Study;
@@ -30,6 +30,7 @@ use self::classify::Look;
 use super::{enumerate, note};
 use crate::context::Context;
 use crate::error::{Error, Result};
+use crate::selection::Rules;
 
 /// Studies compared or added at once.
 const PAGE: usize = 200;
@@ -46,6 +47,7 @@ pub fn run(
     context: &Context,
     source: &dyn Source,
     selection: &SelectionConfig,
+    rules: &Rules,
     catalogue: &mut Catalogue,
     deep: bool,
 ) -> Result<Outcome<Value>> {
@@ -55,9 +57,12 @@ pub fn run(
     let delta = catalogue.begin_delta()?;
     let (monitor, stop) = (context.monitor.as_ref(), &context.stop);
     let look = look(context, deep);
-    let comparing = Comparing { monitor, stop, source, catalogue, delta: &delta, look };
+    let comparing = Comparing { monitor, stop, source, catalogue, delta: &delta, look, rules };
     let of_files = matches!(context.config.source.node, Some(NodeOrPath::Path(_)));
     let mut outlined = if of_files { comparing.files(selection)? } else { comparing.studies(selection)? };
+    if of_files {
+        rules.apply(catalogue, Timestamp::now())?;
+    }
     context.monitor.phase("list instances");
     outlined.problems.extend(enumerate(context, source, catalogue)?.problem());
     for problem in &outlined.problems {
@@ -70,7 +75,7 @@ pub fn run(
 
 fn look(context: &Context, deep: bool) -> Look {
     let days = i64::from(context.config.delta.recent_days);
-    let today = jiff::Zoned::now().date();
+    let today = context.config.pace.time_zone.day(Timestamp::now());
     match today.checked_sub(days.days()) {
         Ok(since) if !deep => Look::Since(since),
         _ => Look::Deep,
@@ -84,6 +89,7 @@ struct Comparing<'a> {
     catalogue: &'a mut Catalogue,
     delta: &'a Delta,
     look: Look,
+    rules: &'a Rules,
 }
 
 impl Comparing<'_> {
@@ -91,7 +97,14 @@ impl Comparing<'_> {
     fn studies(mut self, selection: &SelectionConfig) -> Result<Outlined> {
         let mut outlined = Outlined::default();
         self.monitor.phase("list");
-        match listing::list(self.monitor, self.stop, self.source, selection, self.catalogue)? {
+        let doubt = listing::list(self.monitor, self.stop, self.source, selection, self.catalogue)?;
+        self.catalogue.delta_listed(self.delta.id)?;
+        while self.catalogue.plan_new_studies(self.delta.id, PAGE)? > 0 {
+            self.stop_here()?;
+        }
+        // What is left out is not missed and not compared; what is taken again is both.
+        self.rules.apply(self.catalogue, Timestamp::now())?;
+        match doubt {
             None => {
                 self.monitor.phase("look for deleted studies");
                 self.not_listed(selection, &mut outlined)?;
@@ -99,10 +112,6 @@ impl Comparing<'_> {
             Some(why) => outlined
                 .problems
                 .push(format!("{why}; what was not listed is not taken for deleted, and may have changed")),
-        }
-        self.catalogue.delta_listed(self.delta.id)?;
-        while self.catalogue.plan_new_studies(self.delta.id, PAGE)? > 0 {
-            self.stop_here()?;
         }
         self.monitor.phase("compare");
         self.listed(&mut outlined)?;
@@ -120,7 +129,9 @@ impl Comparing<'_> {
             let page = self.catalogue.studies_not_relisted(after, PAGE)?;
             let Some(last) = page.last() else { return Ok(()) };
             after = last.id;
-            for known in page.into_iter().filter(|known| is_selected(selection, &known.study)) {
+            // Nothing is told of a study that is left out.
+            let missed = |known: &KnownStudy| !known.excluded && is_selected(selection, &known.study);
+            for known in page.into_iter().filter(missed) {
                 self.stop_here()?;
                 let uid = &known.study.uid;
                 match listing::ask(self.source, uid) {
@@ -152,6 +163,10 @@ impl Comparing<'_> {
                 self.stop_here()?;
                 // Its instances are listed for the first time behind all this.
                 if known.listing == StudyListing::Listed {
+                    self.catalogue.upsert_studies([told.clone()])?;
+                    continue;
+                }
+                if known.excluded {
                     continue;
                 }
                 match self.compare(known, told) {

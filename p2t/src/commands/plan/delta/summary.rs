@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::Outlined;
 use crate::error::Result;
+use crate::selection::Choice;
 
 /// Puts what was found on record, for the report.
 pub fn record(catalogue: &mut Catalogue, delta: u32, unchanged: u64) -> Result<()> {
@@ -26,6 +27,8 @@ pub fn outcome(catalogue: &Reader, delta: u32, outlined: &Outlined) -> Result<Ou
     let instances = balance.instances;
     let mut lines = vec![format!("delta {delta}: {} studies UNCHANGED", outlined.unchanged)];
     lines.extend(counts.iter().map(words));
+    let choice = Choice::read(catalogue)?;
+    lines.extend(choice.lines());
     lines.push(format!(
         "{} instances to export; listed {} = written {} + excluded {} + failed {} + pending {}",
         instances.pending,
@@ -44,6 +47,9 @@ pub fn outcome(catalogue: &Reader, delta: u32, outlined: &Outlined) -> Result<Ou
         "studies": balance.studies,
         "instances": instances,
         "problems": outlined.problems,
+        "order": choice.order,
+        "excluded_studies": choice.excluded,
+        "waiting_studies": choice.waiting,
     });
     let code = if outlined.problems.is_empty() { ExitCode::Clean } else { ExitCode::Discrepancies };
     Ok(Outcome::clean(document, lines.join("\n")).with_exit_code(code))

@@ -151,6 +151,7 @@ impl Lab {
     ) -> (Outlined, BTreeMap<(ChangeClass, String), u64>) {
         let delta = self.catalogue.begin_delta().unwrap();
         let (stop, monitor) = (Stop::new(), Void);
+        let rules = Rules::read(selection, &pace::Zone::default(), false).unwrap();
         let comparing = Comparing {
             monitor: &monitor,
             stop: &stop,
@@ -158,6 +159,7 @@ impl Lab {
             catalogue: &mut self.catalogue,
             delta: &delta,
             look,
+            rules: &rules,
         };
         let outlined = comparing.studies(selection).unwrap();
         self.enumerate(source);

@@ -1,0 +1,13 @@
+-- Schema 4.
+
+-- What of the source is taken, when, and in which order.
+ALTER TABLE study ADD COLUMN status TEXT;               -- Study Status ID (0032,000A), where the source tells it
+ALTER TABLE study ADD COLUMN excluded TEXT;             -- why it is left out as a whole; NULL: it is not
+ALTER TABLE study ADD COLUMN images_listed_at INTEGER;  -- when its instances were listed last
+ALTER TABLE study ADD COLUMN waits_until INTEGER;       -- not fetched before it was looked at again, and that not before this
+ALTER TABLE study ADD COLUMN waits_for TEXT;            -- why
+CREATE INDEX study_excluded ON study (excluded) WHERE excluded IS NOT NULL;
+CREATE INDEX study_waiting ON study (waits_until) WHERE waits_until IS NOT NULL;
+ALTER TABLE relisted ADD COLUMN status TEXT;
+-- The patients whose studies go first, in this order.
+CREATE TABLE first_patient (patient_id TEXT PRIMARY KEY, rank INTEGER NOT NULL) STRICT, WITHOUT ROWID;
