@@ -10,7 +10,8 @@ use e2e::orthanc::Orthanc;
 use e2e::program::Exit;
 use e2e::transfer;
 
-const SCALE: Scale =
+/// A department, of whose studies a fifth change.
+const DEPARTMENT: Scale =
     Scale { studies: 10_000, new: 1_000, grew: 500, shrank: 300, deleted: 200, reidentified: 200 };
 /// What a cutover has.
 const WINDOW: Duration = Duration::from_secs(15 * 60);
@@ -22,11 +23,23 @@ fn timed<T>(what: &str, work: impl FnOnce() -> T) -> T {
     done
 }
 
+/// The same in a tenth of the size.
+const WARD: Scale = Scale { studies: 1_000, new: 100, grew: 50, shrank: 30, deleted: 20, reidentified: 20 };
+
 #[test]
-#[ignore = "takes a quarter of an hour: tools/delta-drill"]
+#[ignore = "takes minutes: tools/delta-drill"]
 fn ten_thousand_studies_of_which_two_thousand_and_two_hundred_change() {
+    drill(&DEPARTMENT);
+}
+
+#[test]
+fn a_thousand_studies_of_which_two_hundred_and_twenty_change() {
+    drill(&WARD);
+}
+
+fn drill(scale: &Scale) {
     let folder = scratch();
-    let site = timed("load and plan", || Site::planned(folder.path(), SCALE.studies));
+    let site = timed("load and plan", || Site::planned(folder.path(), scale.studies));
     timed("export", || {
         site.p2t.run(&["export"]).expect(Exit::Clean);
     });
@@ -37,8 +50,8 @@ fn ten_thousand_studies_of_which_two_thousand_and_two_hundred_change() {
         t2p.run(&transfer::ingest_arguments(&bulk)).expect(Exit::Clean);
     });
     let mut expected = destination.uids();
-    expected.extend(SCALE.fresh());
-    timed("2,200 studies change", || site.change(&SCALE));
+    expected.extend(scale.fresh());
+    timed("studies change", || site.change(scale));
 
     let frozen = Instant::now();
     let found = timed("p2t plan --delta", || site.delta());
@@ -53,9 +66,9 @@ fn ten_thousand_studies_of_which_two_thousand_and_two_hundred_change() {
     let took = frozen.elapsed();
     println!("{:<28} {:7.1} s", "the delta, in all", took.as_secs_f64());
 
-    assert_eq!(found, SCALE.expected());
+    assert_eq!(found, scale.expected());
     assert!(destination.uids() == expected, "a tombstone was applied, or a change did not arrive");
     let deleted = audit["destinations"][0]["deleted_at_source"]["count"].as_u64();
-    assert_eq!(deleted, Some(u64::from(SCALE.shrank + SCALE.deleted * 2)));
+    assert_eq!(deleted, Some(u64::from(scale.shrank + scale.deleted * 2)));
     assert!(took < WINDOW, "{took:?} is more than a cutover has");
 }

@@ -47,7 +47,8 @@ class Peer:
     def find(self, event):
         keys = event.identifier
         log("FIND", keys.QueryRetrieveLevel)
-        if self.options.find_fails and keys.get("StudyInstanceUID") == self.options.find_fails:
+        named = keys.get("StudyInstanceUID") or []
+        if self.options.find_fails and self.options.find_fails in ([named] if isinstance(named, str) else named):
             yield UNABLE_TO_PROCESS, None
             return
         unique = UNIQUE_KEY[keys.QueryRetrieveLevel]

@@ -3,6 +3,7 @@
 use std::io::Read;
 
 use crate::error::Error;
+use crate::several::{ListStudies, Together};
 use crate::source::StudyListing;
 
 /// An object to deliver.
@@ -39,6 +40,11 @@ pub trait Destination: Send + Sync {
     /// Lists the instances of one study as the destination has them; empty when it does not know the study.
     fn list_study(&self, study_uid: &str) -> Result<StudyListing, Error>;
 
+    /// Lists the instances of several studies by one query; none where it does not answer such queries.
+    fn list_together(&self, _study_uids: &[&str]) -> Result<Option<Together>, Error> {
+        Ok(None)
+    }
+
     /// Opens a session for these pairs of SOP class and transfer syntax (at most 128).
     fn open(&self, pairs: &[(String, String)]) -> Result<Box<dyn Session>, Error>;
 }
@@ -54,4 +60,14 @@ pub trait Session: Send {
 
     /// Ends the session in good order.
     fn close(self: Box<Self>) -> Result<(), Error>;
+}
+
+impl ListStudies for dyn Destination + '_ {
+    fn one(&self, study_uid: &str) -> Result<StudyListing, Error> {
+        self.list_study(study_uid)
+    }
+
+    fn together(&self, study_uids: &[&str]) -> Result<Option<Together>, Error> {
+        self.list_together(study_uids)
+    }
 }

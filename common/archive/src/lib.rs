@@ -11,6 +11,7 @@ pub mod folder;
 mod folder_source;
 mod named;
 mod pacs;
+mod several;
 mod source;
 mod web;
 
@@ -19,6 +20,7 @@ pub use error::{Cause, Error, Outlook};
 pub use exclusion::Exclusions;
 pub use named::{NamedStudy, named_studies, patient_list};
 pub use pacs::{Doorkeeper, Pacs, PacsSettings, Receiving};
+pub use several::{ListStudies, Several, Together, Wanted};
 pub use source::{
     Canary, FileNow, Intake, IntakeError, IntakeObject, Listing, ObjectIdentity, Retrieve, RetrieveEnd,
     Source, StudyListing,

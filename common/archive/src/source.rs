@@ -14,6 +14,7 @@ use pace::Probe;
 
 use crate::destination::Destination;
 use crate::error::{Cause, Error};
+use crate::several::{ListStudies, Together};
 
 /// Takes what a source lists.
 pub trait Listing {
@@ -142,6 +143,11 @@ pub trait Source: Send + Sync {
     /// Lists the instances of one study.
     fn list_study(&self, study_uid: &str) -> Result<StudyListing, Error>;
 
+    /// Lists the instances of several studies by one query; none where it does not answer such queries.
+    fn list_together(&self, _study_uids: &[&str]) -> Result<Option<Together>, Error> {
+        Ok(None)
+    }
+
     /// When a file of a folder source was touched last; none if there is no such file any more, or the source has none.
     fn file_changed_at(&self, _path: &[u8]) -> Result<Option<Timestamp>, Error> {
         Ok(None)
@@ -159,6 +165,16 @@ pub trait Source: Send + Sync {
         intake: &Arc<dyn Intake>,
         stop: &dyn Fn() -> bool,
     ) -> Result<RetrieveEnd, Error>;
+}
+
+impl ListStudies for dyn Source + '_ {
+    fn one(&self, study_uid: &str) -> Result<StudyListing, Error> {
+        self.list_study(study_uid)
+    }
+
+    fn together(&self, study_uids: &[&str]) -> Result<Option<Together>, Error> {
+        self.list_together(study_uids)
+    }
 }
 
 /// Who an object is, known once all of it has arrived.

@@ -2,9 +2,10 @@
 
 mod delta;
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
-use archive::{Cause, Listing, NamedStudy, Source, named_studies};
+use archive::{Cause, Listing, NamedStudy, Several, Source, Wanted, named_studies};
 use catalogue::balance::Stage;
 use catalogue::listing::{Answered, ListingProof, Recalled};
 use catalogue::plan::{InstanceRow, QueryRow};
@@ -232,22 +233,34 @@ impl Listing for Recording<'_> {
 /// Lists the instances of every study for which that is still to be done.
 fn enumerate(context: &Context, source: &dyn Source, catalogue: &mut Catalogue) -> Result<Unlisted> {
     context.monitor.phase("list instances");
+    let pace = &context.config.pace;
+    let clock = std::sync::Arc::new(pace::SystemClock::new());
+    let pace = pace::Pace::new(pace.limits, pace.calendar(), clock, Box::new(|_| ()));
+    let several = Several::new(source, pace.ceiling());
     let mut after = PlanPosition::default();
     let mut unlisted = Unlisted::default();
     loop {
         let page = catalogue.studies_not_enumerated(after, PAGE)?;
         let Some(last) = page.last() else { return Ok(unlisted) };
         after = last.position;
-        for study in page {
-            if context.stop.requested() {
-                return Err(archive::Error::Stopped.into());
-            }
-            let listing = match source.list_study(&study.study.uid) {
+        let wanted: Vec<Wanted> = page.iter().map(wanted).collect();
+        let agrees = |at: usize, told: &[InstanceRow]| {
+            page.get(at).is_some_and(|planned| is_as_claimed(&planned.study, told))
+        };
+        let listed = several.list(&wanted, &agrees, &|| context.stop.requested());
+        let mut stopped = None;
+        for (study, listing) in page.iter().zip(listed) {
+            let listing = match listing {
                 Err(error) if error.outlook() == archive::Outlook::Permanent => {
-                    unlisted.count(context, catalogue, &study, &error)?;
+                    unlisted.count(context, catalogue, study, &error)?;
                     continue;
                 }
-                listing => listing?,
+                Err(error) => {
+                    // What the other associations have listed meanwhile is kept all the same.
+                    stopped.get_or_insert(error);
+                    continue;
+                }
+                Ok(listing) => listing,
             };
             for query in &listing.queries {
                 catalogue.record_query(query)?;
@@ -256,7 +269,27 @@ fn enumerate(context: &Context, source: &dyn Source, catalogue: &mut Catalogue) 
             catalogue.record_instances(study.id, listing.instances)?;
             context.monitor.count(Counter::Listed, count);
         }
+        if let Some(error) = stopped {
+            return Err(error.into());
+        }
     }
+}
+
+fn wanted(planned: &PlannedStudy) -> Wanted {
+    // Without a claim there is nothing to hold an answer against.
+    let instances = planned.study.claimed_instances.unwrap_or(u64::MAX / 4);
+    Wanted { uid: planned.study.uid.clone(), instances }
+}
+
+/// Whether an answer for several studies tells as many series and instances of this one as the source claimed to have, each
+/// instance once, and all that is to be known of each.
+fn is_as_claimed(study: &StudyRow, told: &[InstanceRow]) -> bool {
+    let instances: BTreeSet<&str> = told.iter().map(|row| row.sop_instance.as_str()).collect();
+    let series: BTreeSet<&str> = told.iter().map(|row| row.series_uid.as_str()).collect();
+    instances.len() == told.len()
+        && study.claimed_instances == Some(instances.len() as u64)
+        && study.claimed_series.is_none_or(|claimed| claimed == series.len() as u64)
+        && told.iter().all(|row| row.modality.is_some() && row.sop_class.is_some())
 }
 
 /// Studies of which the source cannot tell the instances; the others go on without them.

@@ -1,14 +1,19 @@
 //! `t2p audit`: compares each destination with the manifest, study by study, as sets of SOP Instance UIDs in both
 //! directions. Counts and status codes are no evidence here.
 
-use std::collections::BTreeSet;
+mod group;
 
-use archive::Outlook;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use archive::{Destination, Outlook, Several, StudyListing};
 use catalogue::audit::VerdictRow;
 use catalogue::{Catalogue, DeliveryState, InstanceId, InstanceState, PlanPosition, PlannedStudy, Verdict};
 use job::{Counter, ExitCode, Outcome};
+use pace::{Pace, SystemClock};
 use serde_json::{Value, json};
 
+use self::group::Group;
 use super::arrival::Arrival;
 use super::changed::{StillThere, Told};
 use super::report;
@@ -37,18 +42,57 @@ pub fn run(context: &Context) -> Result<Outcome<Value>> {
 /// Returns what the destination holds of what the source deleted since.
 fn audit(context: &Context, catalogue: &mut Catalogue, target: &Target) -> Result<StillThere> {
     catalogue.clear_verdicts(target.id)?;
+    let pace = &context.config.pace;
+    let pace = Pace::new(pace.limits, pace.calendar(), Arc::new(SystemClock::new()), Box::new(|_| ()));
+    let associations = target.associations.min(pace.ceiling());
+    let asking = Asking { context, target, several: Several::new(target.archive.as_ref(), associations) };
     let mut still_there = StillThere::default();
+    let mut group = Group::default();
     let mut after = PlanPosition::default();
     loop {
         let page = catalogue.studies(after, STUDIES)?;
-        let Some(last) = page.last() else { return Ok(still_there) };
+        let Some(last) = page.last() else { break };
         after = last.position;
         for study in page {
             if context.stop.requested() {
                 return Err(archive::Error::Stopped.into());
             }
-            audit_study(context, catalogue, target, &study, &mut still_there)?;
+            group.add(catalogue, target, study)?;
+            if group.is_full() {
+                asking.audit(catalogue, &std::mem::take(&mut group), &mut still_there)?;
+            }
         }
+    }
+    asking.audit(catalogue, &group, &mut still_there)?;
+    Ok(still_there)
+}
+
+struct Asking<'a> {
+    context: &'a Context,
+    target: &'a Target,
+    several: Several<'a, dyn Destination>,
+}
+
+impl Asking<'_> {
+    fn audit(&self, catalogue: &mut Catalogue, group: &Group, still_there: &mut StillThere) -> Result<()> {
+        let stop = || self.context.stop.requested();
+        let listed = self.several.list(&group.wanted, &|at, told| group.agrees(at, told), &stop);
+        for (study, listed) in group.studies.iter().zip(listed) {
+            let told = told(listed)?;
+            audit_study(self.context, catalogue, self.target, study, told, still_there)?;
+        }
+        Ok(())
+    }
+}
+
+/// The instances that the destination lists in a study; or why it cannot say, which is no reason not to ask for others.
+type Answer = (BTreeSet<String>, Option<String>);
+
+fn told(listed: Result<StudyListing, archive::Error>) -> Result<Answer> {
+    match listed {
+        Ok(listing) => Ok((listing.instances.into_iter().map(|row| row.sop_instance).collect(), None)),
+        Err(error) if error.outlook() == Outlook::Permanent => Ok((BTreeSet::new(), Some(error.to_string()))),
+        Err(error) => Err(error.into()),
     }
 }
 
@@ -57,13 +101,13 @@ fn audit_study(
     catalogue: &mut Catalogue,
     target: &Target,
     study: &PlannedStudy,
+    (found, untold): Answer,
     still_there: &mut StillThere,
 ) -> Result<()> {
     let uid = &study.study.uid;
     let has_changes = catalogue.has_changes(uid)?;
     let is_deleted =
         |sop: &str| -> Result<bool> { Ok(has_changes && catalogue.deleted_at_source(uid, sop)?.is_some()) };
-    let (found, untold) = ask(target, uid)?;
     let mut judged = Judged::default();
     catalogue.each_claimed(target.id, study.id, |claimed| {
         let sop = claimed.sop_instance;
@@ -121,19 +165,6 @@ fn audit_study(
     // What the destination lost, or never had, is sent again by the next ingest.
     catalogue.deliver_again(target.id, &judged.lost)?;
     Ok(())
-}
-
-/// The instances that the destination lists in a study; or why it cannot say, which is no reason not to ask for others.
-fn ask(target: &Target, study_uid: &str) -> Result<(BTreeSet<String>, Option<String>)> {
-    // Without a UID there is nothing to ask for; such objects cannot have been delivered either.
-    if study_uid.is_empty() {
-        return Ok(Default::default());
-    }
-    match target.archive.list_study(study_uid) {
-        Ok(listing) => Ok((listing.instances.into_iter().map(|row| row.sop_instance).collect(), None)),
-        Err(error) if error.outlook() == Outlook::Permanent => Ok((BTreeSet::new(), Some(error.to_string()))),
-        Err(error) => Err(error.into()),
-    }
 }
 
 #[derive(Default)]

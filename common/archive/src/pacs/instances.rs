@@ -1,6 +1,7 @@
 //! Lists the instances of a study by hierarchical C-FIND at SERIES and IMAGE level (PS3.4 annex C): relational queries are
 //! optional, and some PACS refuse them. The counts that a PACS claims are kept and not believed.
 
+use std::collections::HashMap;
 use std::ops::ControlFlow;
 
 use catalogue::plan::InstanceRow;
@@ -11,6 +12,7 @@ use dimse::{FindEnd, Key, Level};
 use super::Pacs;
 use super::list::query_row;
 use crate::error::Error;
+use crate::several::Together;
 use crate::source::StudyListing;
 
 /// No study has so many series or instances; bounds what a PACS that never stops can make us hold.
@@ -56,6 +58,44 @@ impl Pacs {
             self.require_whole(Level::Image, &end)?;
         }
         Ok(listing)
+    }
+
+    /// Asks for the instances of several studies at once, at IMAGE level: a list of UIDs in a relational query (PS3.4 sections
+    /// C.2.2.2.2 and C.4.1.2.2), which not every PACS knows. None where it refuses, ends otherwise than with success, or
+    /// tells something that was not asked for.
+    pub(super) fn list_instances_of(&self, study_uids: &[&str]) -> Result<Option<Together>, Error> {
+        let list = study_uids.join("\\");
+        let keys = [(STUDY_INSTANCE_UID, list.as_str())];
+        let asked = [SERIES_INSTANCE_UID, MODALITY, SOP_INSTANCE_UID, SOP_CLASS_UID];
+        let mut listings: HashMap<String, Vec<InstanceRow>> = HashMap::new();
+        let (mut rows, mut foreign) = (0, false);
+        let end = self.find(Level::Image, &keys, &asked, &mut |row| {
+            let study = row.kept(STUDY_INSTANCE_UID).filter(|uid| study_uids.contains(&uid.as_str()));
+            let series = row.kept(SERIES_INSTANCE_UID);
+            let instance = row.kept(SOP_INSTANCE_UID);
+            let (Some(study), Some(series_uid), Some(sop_instance)) = (study, series, instance) else {
+                foreign = true;
+                return ControlFlow::Break(());
+            };
+            listings.entry(study).or_default().push(InstanceRow {
+                series_uid,
+                modality: row.kept(MODALITY),
+                sop_instance,
+                sop_class: row.kept(SOP_CLASS_UID),
+                source_ref: None,
+                bytes: None,
+            });
+            rows += 1;
+            room(rows)
+        });
+        match end {
+            Ok(end) if end.is_complete() && !foreign => {
+                let query = query_row(Level::Image, &keys, end.rows, end.status);
+                Ok(Some(Together { listings, query }))
+            }
+            Ok(_) | Err(Error::Dimse { source: dimse::Error::Failed { .. }, .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     fn find(

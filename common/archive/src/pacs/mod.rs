@@ -11,7 +11,7 @@ mod retrieve;
 pub(crate) mod select;
 mod store;
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use dimse::{AeTitle, Association, Node, Options, Proposal, StorageScp};
 use job::config::Retrieve as Service;
@@ -38,14 +38,14 @@ pub struct PacsSettings {
 pub struct Pacs {
     settings: PacsSettings,
     receiver: Option<Arc<Receiving>>,
-    /// Released after a query and opened again for the next, unless it is still good.
-    query: Mutex<Option<Association>>,
+    /// Kept after a query for the next one: as many as there were queries at the same time.
+    query: Mutex<Vec<Association>>,
 }
 
 impl Pacs {
     /// A PACS to list, fetch with C-GET, and store to.
     pub fn new(settings: PacsSettings) -> Self {
-        Self { settings, receiver: None, query: Mutex::new(None) }
+        Self { settings, receiver: None, query: Mutex::default() }
     }
 
     /// The same, with a storage listener so that C-MOVE is possible.
@@ -71,7 +71,7 @@ impl Pacs {
     /// Runs a query on an association that is kept between queries: a PACS may drop an idle one at any time, so a
     /// query that fails on a kept association is asked once more on a new one.
     fn query<T>(&self, ask: &mut dyn FnMut(&mut Association) -> Result<T, dimse::Error>) -> Result<T, Error> {
-        let kept = self.query.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
+        let kept = self.kept().pop();
         if let Some(mut association) = kept.filter(Association::is_open)
             && let Ok(answer) = ask(&mut association)
         {
@@ -85,15 +85,18 @@ impl Pacs {
     }
 
     fn keep(&self, association: Association) {
-        *self.query.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(association);
+        self.kept().push(association);
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Vec<Association>> {
+        self.query.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Drop for Pacs {
     fn drop(&mut self) {
-        let kept = self.query.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
-        if let Some(Err(error)) = kept.filter(Association::is_open).map(Association::release) {
-            tracing::debug!(%error, "the query association did not end well");
+        for association in std::mem::take(&mut *self.kept()) {
+            retrieve::release(association);
         }
     }
 }

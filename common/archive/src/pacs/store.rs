@@ -8,6 +8,7 @@ use super::Pacs;
 use super::canary::PacsCanary;
 use crate::destination::{Delivery, Destination, Session, StoreAnswer};
 use crate::error::Error;
+use crate::several::Together;
 use crate::source::{Canary, Listing, Retrieve, RetrieveEnd, Source, StudyListing};
 
 impl Source for Pacs {
@@ -40,6 +41,10 @@ impl Source for Pacs {
         self.list_instances(study_uid)
     }
 
+    fn list_together(&self, study_uids: &[&str]) -> Result<Option<Together>, Error> {
+        self.list_instances_of(study_uids)
+    }
+
     fn retrieve(
         &self,
         request: Retrieve<'_>,
@@ -57,6 +62,10 @@ impl Destination for Pacs {
 
     fn list_study(&self, study_uid: &str) -> Result<StudyListing, Error> {
         self.list_instances(study_uid)
+    }
+
+    fn list_together(&self, study_uids: &[&str]) -> Result<Option<Together>, Error> {
+        self.list_instances_of(study_uids)
     }
 
     fn open(&self, pairs: &[(String, String)]) -> Result<Box<dyn Session>, Error> {
