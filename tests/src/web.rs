@@ -8,6 +8,8 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Instant;
 
+use dataset::{Tag, tags};
+use fakepacs::{Archive, Study};
 use serde_json::{Value, json};
 
 use crate::synthetic::Instance;
@@ -39,6 +41,15 @@ impl Request {
     /// Whether it wants a whole study's objects.
     pub fn is_for_study(&self) -> bool {
         self.is_for_objects() && self.path.split('/').count() == 3
+    }
+
+    /// The keys that narrow a search.
+    fn matching(&self) -> Vec<(Tag, String)> {
+        let tag = |key: &str| {
+            let number = |at| u16::from_str_radix(key.get(at..at + 4)?, 16).ok();
+            (key.len() == 8).then_some(Tag(number(0)?, number(4)?))
+        };
+        self.query.iter().filter_map(|(key, value)| Some((tag(key)?, decoded(value)))).collect()
     }
 
     fn number(&self, key: &str) -> Option<usize> {
@@ -141,12 +152,7 @@ impl Shelf {
     fn page(&self, request: &Request, rows: Vec<Value>) -> Reply {
         let offset = request.number("offset").filter(|_| self.pages).unwrap_or(0);
         let limit = request.number("limit").unwrap_or(usize::MAX).min(self.cap);
-        let page: Vec<Value> = rows.into_iter().skip(offset).take(limit).collect();
-        if page.is_empty() {
-            return Reply::new("204 No Content", "", b"");
-        }
-        let body = Value::Array(page).to_string();
-        Reply::new("200 OK", "Content-Type: application/dicom+json\r\n", body.as_bytes())
+        list(rows.into_iter().skip(offset).take(limit).collect())
     }
 
     /// Files as a multipart answer.
@@ -162,6 +168,101 @@ impl Shelf {
         );
         Reply::new("200 OK", &kind, &body)
     }
+}
+
+/// Percent-decoded (RFC 3986 section 2.1); of ASCII.
+fn decoded(text: &str) -> String {
+    let mut parts = text.split('%');
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |decoded, part| {
+        let (code, rest) = part.split_at(2);
+        let byte = u8::from_str_radix(code, 16).expect("what is encoded is in hexadecimal");
+        format!("{decoded}{}{rest}", char::from(byte))
+    })
+}
+
+fn list(page: Vec<Value>) -> Reply {
+    if page.is_empty() {
+        return Reply::new("204 No Content", "", b"");
+    }
+    let body = Value::Array(page).to_string();
+    Reply::new("200 OK", "Content-Type: application/dicom+json\r\n", body.as_bytes())
+}
+
+/// A server that only tells what it has, and not all of it at once.
+#[derive(Debug)]
+pub struct Index {
+    /// What it has.
+    pub archive: Archive,
+    /// Rows in all pages of a search together; it says nothing of the rest.
+    pub most: usize,
+    /// Whether it takes notice of an offset.
+    pub pages: bool,
+    /// Rows above which it refuses a search with status 413 instead.
+    pub refuse_above: usize,
+}
+
+impl Index {
+    /// An answer.
+    pub fn answer(&self, request: &Request) -> Reply {
+        let parts: Vec<&str> = request.path.split('/').skip(1).collect();
+        let rows: Vec<Value> = match parts.as_slice() {
+            ["studies"] => self.archive.matching(request.matching()).into_iter().map(told).collect(),
+            ["studies", uid, below @ ..] => {
+                let study = self.archive.study(uid).into_iter();
+                match below {
+                    ["series"] => study.flat_map(|study| &study.series).map(told_of_series).collect(),
+                    ["instances"] => study.flat_map(Study::instances).map(told_of_instance).collect(),
+                    ["series", series, _] => study
+                        .flat_map(Study::instances)
+                        .filter(|instance| instance.series.uid == *series)
+                        .map(told_of_instance)
+                        .collect(),
+                    _ => Vec::new(),
+                }
+            }
+            _ => return Reply::new("404 Not Found", "", b""),
+        };
+        if rows.len() > self.refuse_above {
+            return Reply::new("413 Content Too Large", "", b"");
+        }
+        let offset = request.number("offset").filter(|_| self.pages).unwrap_or(0);
+        let limit = request.number("limit").unwrap_or(usize::MAX);
+        list(rows.into_iter().take(self.most).skip(offset).take(limit).collect())
+    }
+}
+
+fn told(study: &Study) -> Value {
+    let asked = [
+        (tags::STUDY_INSTANCE_UID, "UI"),
+        (tags::STUDY_DATE, "DA"),
+        (tags::STUDY_TIME, "TM"),
+        (tags::ACCESSION_NUMBER, "SH"),
+        (tags::PATIENT_ID, "LO"),
+        (tags::MODALITIES_IN_STUDY, "CS"),
+        (Tag(0x0020, 0x1208), "IS"),
+    ];
+    let known = asked.into_iter().filter_map(|(tag, vr)| {
+        let value = study.value(tag).filter(|value| !value.is_empty())?;
+        let values: Vec<&str> = value.split('\\').collect();
+        Some((format!("{:04X}{:04X}", tag.0, tag.1), json!({ "vr": vr, "Value": values })))
+    });
+    Value::Object(known.collect())
+}
+
+fn told_of_series(series: &fakepacs::Series) -> Value {
+    json!({
+        "0020000E": attribute("UI", series.uid.as_str()),
+        "00080060": attribute("CS", series.modality.as_str()),
+    })
+}
+
+fn told_of_instance(instance: fakepacs::Instance<'_>) -> Value {
+    json!({
+        "0020000E": attribute("UI", instance.series.uid.as_str()),
+        "00080016": attribute("UI", CLASS),
+        "00080018": attribute("UI", instance.uid()),
+    })
 }
 
 fn attribute(vr: &str, value: impl Into<Value>) -> Value {

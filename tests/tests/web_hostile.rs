@@ -13,7 +13,8 @@ use e2e::disk::scratch;
 use e2e::program::{self, Exit, Program};
 use e2e::transfer::{self, Balance};
 use e2e::tree;
-use e2e::web::{Reply, Request, Shelf, WebServer};
+use e2e::web::{Index, Reply, Request, Shelf, WebServer};
+use fakepacs::{Archive, Population};
 
 fn job(folder: &Path, server: &WebServer) -> Program {
     let p2t = transfer::new_export(&folder.join("job"), &server.node(), &folder.join("disk-{seq}"));
@@ -77,18 +78,34 @@ fn a_silent_cap_on_pages_hides_nothing() {
 }
 
 #[test]
-fn a_server_that_takes_no_notice_of_the_offset_is_not_believed_to_list_all() {
+fn what_cannot_be_divided_is_not_believed_to_be_all() {
     let folder = scratch();
+    // It takes no notice of an offset, nor of any key but a study's UID.
     let shelf = Shelf { studies: 15, instances: 2, bytes: 500, cap: 7, pages: false };
     let server = server(shelf, |_, _| None);
     let p2t = job(folder.path(), &server);
     let plan = p2t.run_for_people(&["plan"]);
     assert!(plan.is(Exit::Discrepancies), "{plan:?}");
     plan.says("THE LIST IS NOT WHOLE");
-    plan.says("the same 7 rows whatever the offset");
     // One study by its UID is a list that is whole; its instances are as many as the server claims.
     let uid = e2e::synthetic::Instance { study: 15, series: 1, number: 1 }.study_uid();
     p2t.run(&["plan", "--study", &uid]).expect(Exit::Clean);
+}
+
+#[test]
+fn a_server_that_does_not_tell_all_in_one_search_is_asked_in_parts() {
+    let population = Population { studies: 400, days: 4, null_dates: 3, ..Population::default() };
+    let all = usize::MAX;
+    for (most, pages, refuse_above) in [(50, true, all), (50, false, all), (all, true, 50), (500, true, all)]
+    {
+        let folder = scratch();
+        let index = Index { archive: Archive::new(population.make()), most, pages, refuse_above };
+        let server = WebServer::start(move |request| index.answer(request));
+        let plan = job(folder.path(), &server).run(&["plan"]).expect(Exit::Clean).json();
+        assert_eq!(plan["studies"]["listed"], 400, "{most} {pages} {refuse_above}: {plan}");
+        let cap = (most == 50).then_some(50);
+        assert_eq!(plan["listing"]["cap"].as_u64(), cap, "{plan}");
+    }
 }
 
 #[test]

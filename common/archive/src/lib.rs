@@ -9,6 +9,7 @@ mod error;
 mod exclusion;
 pub mod folder;
 mod folder_source;
+mod list;
 mod named;
 mod pacs;
 mod several;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use dataset::tags;
+use dataset::{Tag, tags};
 
 use crate::lies::Order;
 use crate::matching::Wanted;
@@ -63,6 +63,11 @@ impl Archive {
     /// The study with this UID.
     pub fn study(&self, uid: &str) -> Option<&Study> {
         self.studies.iter().find(|study| study.uid == uid)
+    }
+
+    /// The studies that fit these keys at STUDY level, as they were stored.
+    pub fn matching(&self, keys: Vec<(Tag, String)>) -> Vec<&Study> {
+        self.find(&Wanted::of_keys(keys), Order::Stored, 0)
     }
 
     /// The studies that fit, in the order in which rows come. `query` is the number of the query.

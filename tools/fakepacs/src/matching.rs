@@ -11,13 +11,14 @@ impl Wanted {
     /// The keys with a value, but for those that the PACS does not heed.
     pub fn of(keys: &FlatSet, ignored: &dyn Fn(Tag) -> bool) -> Self {
         let control = [tags::QUERY_RETRIEVE_LEVEL, tags::SPECIFIC_CHARACTER_SET];
-        Self(
-            keys.tags()
-                .filter(|tag| !control.contains(tag) && !ignored(*tag))
-                .filter_map(|tag| keys.text(tag).map(|value| (tag, value)))
-                .filter(|(_, value)| !value.is_empty() && value != "*")
-                .collect(),
-        )
+        let heeded = keys.tags().filter(|tag| !control.contains(tag) && !ignored(*tag));
+        Self::of_keys(heeded.filter_map(|tag| keys.text(tag).map(|value| (tag, value))).collect())
+    }
+
+    /// These keys; those that everything fits are left out.
+    pub fn of_keys(mut keys: Vec<(Tag, String)>) -> Self {
+        keys.retain(|(_, value)| !value.is_empty() && value != "*");
+        Self(keys)
     }
 
     pub fn get(&self, tag: Tag) -> Option<&str> {

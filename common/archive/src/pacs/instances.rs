@@ -10,7 +10,7 @@ use dataset::{FlatSet, Tag};
 use dimse::{FindEnd, Key, Level};
 
 use super::Pacs;
-use super::list::query_row;
+use super::find::query_row;
 use crate::error::Error;
 use crate::several::Together;
 use crate::source::StudyListing;
@@ -20,10 +20,10 @@ const MAX_ROWS: usize = 1_000_000;
 
 impl Pacs {
     /// Asks for the series where the PACS does not know Modalities in Study.
-    pub(super) fn has_modality(&self, study_uid: &str, wanted: &[String]) -> Result<bool, Error> {
+    pub(super) fn has_series_of(&self, study_uid: &str, wanted: &[String]) -> Result<bool, Error> {
         let mut found = false;
         let keys = [(STUDY_INSTANCE_UID, study_uid)];
-        let end = self.find(Level::Series, &keys, &[SERIES_INSTANCE_UID, MODALITY], &mut |row| {
+        let end = self.find_rows(Level::Series, &keys, &[SERIES_INSTANCE_UID, MODALITY], &mut |row| {
             found |= row.text(MODALITY).is_some_and(|modality| wanted.contains(&modality));
             ControlFlow::Continue(())
         })?;
@@ -35,7 +35,7 @@ impl Pacs {
         let mut listing = StudyListing::default();
         let mut series = Vec::new();
         let study = (STUDY_INSTANCE_UID, study_uid);
-        let end = self.find(Level::Series, &[study], &[SERIES_INSTANCE_UID, MODALITY], &mut |row| {
+        let end = self.find_rows(Level::Series, &[study], &[SERIES_INSTANCE_UID, MODALITY], &mut |row| {
             series.push((row.kept(SERIES_INSTANCE_UID).unwrap_or_default(), row.kept(MODALITY)));
             room(series.len())
         })?;
@@ -43,17 +43,18 @@ impl Pacs {
         self.require_whole(Level::Series, &end)?;
         for (series_uid, modality) in series {
             let keys = [study, (SERIES_INSTANCE_UID, series_uid.as_str())];
-            let end = self.find(Level::Image, &keys, &[SOP_INSTANCE_UID, SOP_CLASS_UID], &mut |row| {
-                listing.instances.push(InstanceRow {
-                    series_uid: series_uid.clone(),
-                    modality: modality.clone(),
-                    sop_instance: row.kept(SOP_INSTANCE_UID).unwrap_or_default(),
-                    sop_class: row.kept(SOP_CLASS_UID),
-                    source_ref: None,
-                    bytes: None,
-                });
-                room(listing.instances.len())
-            })?;
+            let end =
+                self.find_rows(Level::Image, &keys, &[SOP_INSTANCE_UID, SOP_CLASS_UID], &mut |row| {
+                    listing.instances.push(InstanceRow {
+                        series_uid: series_uid.clone(),
+                        modality: modality.clone(),
+                        sop_instance: row.kept(SOP_INSTANCE_UID).unwrap_or_default(),
+                        sop_class: row.kept(SOP_CLASS_UID),
+                        source_ref: None,
+                        bytes: None,
+                    });
+                    room(listing.instances.len())
+                })?;
             listing.queries.push(query_row(Level::Image, &keys, end.rows, end.status));
             self.require_whole(Level::Image, &end)?;
         }
@@ -69,7 +70,7 @@ impl Pacs {
         let asked = [SERIES_INSTANCE_UID, MODALITY, SOP_INSTANCE_UID, SOP_CLASS_UID];
         let mut listings: HashMap<String, Vec<InstanceRow>> = HashMap::new();
         let (mut rows, mut foreign) = (0, false);
-        let end = self.find(Level::Image, &keys, &asked, &mut |row| {
+        let end = self.find_rows(Level::Image, &keys, &asked, &mut |row| {
             let study = row.kept(STUDY_INSTANCE_UID).filter(|uid| study_uids.contains(&uid.as_str()));
             let series = row.kept(SERIES_INSTANCE_UID);
             let instance = row.kept(SOP_INSTANCE_UID);
@@ -98,7 +99,7 @@ impl Pacs {
         }
     }
 
-    fn find(
+    fn find_rows(
         &self,
         level: Level,
         narrowing: &[Key<'_>],

@@ -3,12 +3,11 @@
 mod canary;
 mod contexts;
 mod doorkeeper;
+mod find;
 mod get;
 mod instances;
-pub(crate) mod list;
 mod receive;
 mod retrieve;
-pub(crate) mod select;
 mod store;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -8,6 +8,7 @@ use super::Pacs;
 use super::canary::PacsCanary;
 use crate::destination::{Delivery, Destination, Session, StoreAnswer};
 use crate::error::Error;
+use crate::list::list_studies;
 use crate::several::Together;
 use crate::source::{Canary, Listing, Retrieve, RetrieveEnd, Source, StudyListing};
 
@@ -34,7 +35,7 @@ impl Source for Pacs {
         listing: &mut dyn Listing,
         stop: &dyn Fn() -> bool,
     ) -> Result<(), Error> {
-        self.list_studies(selection, listing, stop)
+        list_studies(self, selection, listing, stop)
     }
 
     fn list_study(&self, study_uid: &str) -> Result<StudyListing, Error> {

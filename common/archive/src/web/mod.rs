@@ -6,7 +6,8 @@ mod canary;
 mod client;
 mod error;
 mod exchange;
-mod list;
+mod find;
+mod instances;
 mod media_type;
 mod multipart;
 mod pages;
@@ -22,6 +23,7 @@ use self::canary::WebCanary;
 use self::client::Client;
 use self::pages::Search;
 use crate::error::Error;
+use crate::list::list_studies;
 use crate::source::{Canary, Intake, Listing, Retrieve, RetrieveEnd, Source, StudyListing};
 
 pub use self::client::{LoginReader, WebSettings};
@@ -78,7 +80,7 @@ impl Source for Web {
         listing: &mut dyn Listing,
         stop: &dyn Fn() -> bool,
     ) -> Result<(), Error> {
-        self.list_studies(selection, listing, stop)
+        list_studies(self, selection, listing, stop)
     }
 
     fn list_study(&self, study_uid: &str) -> Result<StudyListing, Error> {

@@ -10,7 +10,7 @@ use super::media_type::MediaType;
 use super::row::{Row, rows};
 
 /// Rows asked for at once.
-const LIMIT: usize = 500;
+pub const LIMIT: usize = 500;
 /// No page is longer; bounds what a server that takes no notice of the limit can make us hold.
 const MOST_ROWS: usize = 1_000_000;
 /// How often a busy server is asked for the same page.

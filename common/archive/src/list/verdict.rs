@@ -25,6 +25,9 @@ impl fmt::Display for Cause {
             Self::Cap(cap) => write!(f, "cut short: {cap} rows are the most that the source gives"),
             Self::Lacking => f.write_str("cut short: its parts held studies that it lacked"),
             Self::TooMany => f.write_str("more rows than we take at a time"),
+            Self::Unmatched => {
+                f.write_str("perhaps cut short: the source matches by nothing that could show it")
+            }
         }
     }
 }

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use proptest::prelude::*;
 
 use super::*;
-use crate::pacs::list::part::Texts;
-use crate::pacs::list::span::{LAST_MOMENT, SECOND, Span};
+use crate::list::part::Texts;
+use crate::list::span::{LAST_MOMENT, SECOND, Span};
 
 /// A study of the model; none where it has no such attribute.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -239,7 +239,8 @@ fn an_archive_that_takes_no_notice_of_anything_is_not_asked_for_ever() {
         for cap in [u64::MAX, 1] {
             let ignored = Dimension::ALL.into_iter().collect();
             let mut model = Model { ignored, ..Model::new(studies.clone(), cap) };
-            model.sweep();
+            let proof = model.sweep();
+            assert!(model.lost().is_empty(), "{cap} of {all}: {proof:?}");
             assert!(model.asked.len() < 500, "{} queries for {all} studies", model.asked.len());
             assert!(cap == 1 || model.listed.len() == all);
         }

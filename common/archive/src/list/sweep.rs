@@ -74,6 +74,8 @@ pub enum Cause {
     Lacking,
     /// We broke it off.
     TooMany,
+    /// The source heeds no key by which that could be found out.
+    Unmatched,
 }
 
 /// What a sweep came to.
@@ -313,6 +315,10 @@ impl<'a, P: Peer> Sweep<'a, P> {
         let last = left_out && self.is_last(part);
         let (verdict, outcome) = match cause {
             None if open => (Verdict::Divided(Cause::Lacking), Outcome::Open),
+            None if top && self.is_unmatched() => {
+                self.proof.open += 1;
+                (Verdict::Open(Cause::Unmatched), Outcome::Open)
+            }
             None => {
                 self.taken_as_whole = self.taken_as_whole.max(answer.count);
                 (Verdict::InParts, Outcome::Whole)
@@ -383,6 +389,12 @@ impl<'a, P: Peer> Sweep<'a, P> {
         let tiny = self.is_tiny();
         (part.is_spelt_out() && (tiny || part.is_a_moment()))
             || (part.is_a_moment() && (tiny || self.anonymous))
+    }
+
+    /// Whether the archive takes no notice of any attribute that could show what an answer lacks.
+    fn is_unmatched(&self) -> bool {
+        let telling = [Dimension::Date, Dimension::Time, Dimension::Patient, Dimension::Accession];
+        telling.iter().all(|dimension| self.proof.useless.contains(dimension))
     }
 
     fn is_tiny(&self) -> bool {

@@ -3,51 +3,26 @@
 
 use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::ops::ControlFlow;
 
 use catalogue::listing::{Answered, Recalled};
 use catalogue::{OddityState, StudyId, StudyRow};
-use dataset::tags::{
-    ACCESSION_NUMBER, ISSUER_OF_PATIENT_ID, MODALITIES_IN_STUDY, PATIENT_ID, PATIENT_NAME,
-    SPECIFIC_CHARACTER_SET, STUDY_DATE, STUDY_DESCRIPTION, STUDY_INSTANCE_UID, STUDY_STATUS_ID, STUDY_TIME,
-};
-use dataset::{FlatSet, Tag};
+use dataset::Tag;
+use dataset::tags::STUDY_INSTANCE_UID;
 use dimse::{Key, Level, Status, StatusClass};
 use job::config::SelectionConfig;
 
 use super::part::{Part, Row};
 use super::span::{self, Span};
 use super::sweep::{Answer, End, Peer, Verdict};
-use super::{
-    NAMELESS, NUMBER_OF_STUDY_RELATED_INSTANCES, NUMBER_OF_STUDY_RELATED_SERIES, in_modalities,
-    nameless_study, query_row,
-};
+use super::{Finder, Found, NAMELESS, in_modalities, nameless_study};
 use crate::error::Error;
-use crate::pacs::Pacs;
 use crate::source::Listing;
 
-/// Rows that are taken from one query. A PACS that holds more is asked by parts, which is kinder to it and to our memory.
-const MOST_ROWS: u64 = 50_000;
 /// A source that refuses so many queries in a row refuses to be listed at all.
 const MOST_REFUSALS: u32 = 64;
 
-const KEYS: [Tag; 12] = [
-    STUDY_DATE,
-    STUDY_TIME,
-    ACCESSION_NUMBER,
-    MODALITIES_IN_STUDY,
-    STUDY_DESCRIPTION,
-    PATIENT_NAME,
-    PATIENT_ID,
-    ISSUER_OF_PATIENT_ID,
-    STUDY_INSTANCE_UID,
-    NUMBER_OF_STUDY_RELATED_SERIES,
-    NUMBER_OF_STUDY_RELATED_INSTANCES,
-    SPECIFIC_CHARACTER_SET,
-];
-
 pub(super) struct Asking<'a> {
-    pub pacs: &'a Pacs,
+    pub finder: &'a dyn Finder,
     pub selection: &'a SelectionConfig,
     pub listing: &'a mut dyn Listing,
     pub stop: &'a dyn Fn() -> bool,
@@ -95,33 +70,15 @@ impl Asking<'_> {
 
     fn ask_anew(&mut self, part: &Part, keys: &[(Tag, String)], name: &str) -> Result<Recalled, Error> {
         let keys: Vec<Key<'_>> = keys.iter().map(|(tag, value)| (*tag, value.as_str())).collect();
-        let asks_for_status = !self.selection.study_status.is_empty();
-        let found = self.pacs.query(&mut |association| {
-            let mut rows = Vec::new();
-            let mut count = 0;
-            let end = association.find(Level::Study, &with_return_keys(&keys, asks_for_status), &mut |row| {
-                count += 1;
-                rows.push(study_row(&row));
-                if count < MOST_ROWS && !(self.stop)() {
-                    ControlFlow::Continue(())
-                } else {
-                    ControlFlow::Break(())
-                }
-            });
-            match end {
-                Ok(end) => Ok((end.status, end.cancelled, rows)),
-                Err(dimse::Error::Failed { status, .. }) => Ok((status, false, rows)),
-                Err(error) => Err(error),
-            }
-        });
-        let (status, broken_off, rows) = found?;
+        let wants_status = !self.selection.study_status.is_empty();
+        let Found { studies, rows: count, status, broken_off } =
+            self.finder.find(&keys, wants_status, self.stop)?;
         if (self.stop)() {
             return Err(Error::Stopped);
         }
-        let count = rows.len() as u64;
         self.count_refusals(status, count)?;
-        let studies = self.selected(part, rows)?;
-        let query = query_row(Level::Study, &keys, count, status);
+        let studies = self.selected(part, studies)?;
+        let query = self.finder.query_row(&keys, count, status);
         let answered = Answered { query, part: name, broken_off, studies: &studies };
         let ids = match self.listing.answered(&answered).map_err(Error::Taker)? {
             Some(ids) => ids,
@@ -143,7 +100,7 @@ impl Asking<'_> {
         if self.refusals < MOST_REFUSALS {
             return Ok(());
         }
-        let node = self.pacs.settings.node.to_string();
+        let node = self.finder.name();
         Err(Error::CutShort { node, level: Level::Study.as_str(), status, rows })
     }
 
@@ -173,7 +130,7 @@ impl Asking<'_> {
         }
         match in_modalities(study, self.selection) {
             Some(taken) => Ok(taken),
-            None => self.pacs.has_modality(&study.uid, &self.selection.modalities),
+            None => self.finder.has_modality(&study.uid, &self.selection.modalities, self.stop),
         }
     }
 
@@ -200,13 +157,6 @@ pub(super) fn dates(selection: &SelectionConfig) -> Option<Span> {
     })
 }
 
-/// A retired key is only asked for where it decides something: sources may refuse what they do not know.
-fn with_return_keys<'a>(narrowing: &[Key<'a>], asks_for_status: bool) -> Vec<Key<'a>> {
-    let unset = KEYS.iter().filter(|tag| !narrowing.iter().any(|(set, _)| set == *tag));
-    let status = asks_for_status.then_some(&STUDY_STATUS_ID);
-    narrowing.iter().copied().chain(unset.chain(status).map(|tag| (*tag, ""))).collect()
-}
-
 fn name(keys: &[(Tag, String)]) -> String {
     keys.iter().map(|(tag, value)| format!("{tag}={value}")).collect::<Vec<_>>().join(" ")
 }
@@ -223,24 +173,5 @@ fn row(number: u64, study: &StudyRow) -> Row {
         patient: study.patient_id.clone(),
         accession: study.accession.clone(),
         modalities: study.modalities.iter().flat_map(|it| values(it)).map(str::to_owned).collect(),
-    }
-}
-
-fn study_row(row: &FlatSet) -> StudyRow {
-    let text = |tag| row.kept(tag);
-    let count = |tag| text(tag).and_then(|count| count.trim().parse().ok());
-    StudyRow {
-        uid: row.kept(STUDY_INSTANCE_UID).unwrap_or_default(),
-        patient_id: text(PATIENT_ID),
-        issuer: text(ISSUER_OF_PATIENT_ID),
-        patient_name: text(PATIENT_NAME),
-        study_date: text(STUDY_DATE),
-        study_time: text(STUDY_TIME),
-        accession: text(ACCESSION_NUMBER),
-        modalities: text(MODALITIES_IN_STUDY),
-        description: text(STUDY_DESCRIPTION),
-        claimed_series: count(NUMBER_OF_STUDY_RELATED_SERIES),
-        claimed_instances: count(NUMBER_OF_STUDY_RELATED_INSTANCES),
-        status: text(STUDY_STATUS_ID),
     }
 }

@@ -1,9 +1,11 @@
-//! Lists the studies of a PACS by C-FIND at STUDY level (PS3.4 annex C), however much of them it tells at a time.
+//! Lists the studies of a PACS by queries at STUDY level (C-FIND, PS3.4 annex C; QIDO-RS, PS3.18 section 10.6), however much of
+//! them it tells at a time.
 
 mod ask;
 mod divide;
 mod part;
 mod sample;
+mod select;
 mod span;
 mod sweep;
 mod verdict;
@@ -19,56 +21,88 @@ use dataset::tags::{
     STUDY_TIME,
 };
 use dimse::{Key, Level, Status};
-use jiff::Timestamp;
 use job::config::SelectionConfig;
 
-use super::Pacs;
-use super::select::{StudyQuery, queries};
 use crate::error::Error;
 use crate::source::Listing;
 use ask::Asking;
 use part::{Part, Texts};
+use select::{StudyQuery, queries};
 use sweep::{End, Peer, Sweep, Verdict};
 
-pub(super) const NUMBER_OF_STUDY_RELATED_SERIES: Tag = Tag(0x0020, 0x1206);
-pub(super) const NUMBER_OF_STUDY_RELATED_INSTANCES: Tag = Tag(0x0020, 0x1208);
+pub(crate) const NUMBER_OF_STUDY_RELATED_SERIES: Tag = Tag(0x0020, 0x1206);
+pub(crate) const NUMBER_OF_STUDY_RELATED_INSTANCES: Tag = Tag(0x0020, 0x1208);
+/// Rows that are taken from one query. A PACS that holds more is asked by parts, which is kinder to it and to our memory.
+pub(crate) const MOST_ROWS: u64 = 50_000;
 
-impl Pacs {
-    pub(super) fn list_studies(
+/// What answers queries at STUDY level.
+pub(crate) trait Finder {
+    /// Its name for reports.
+    fn name(&self) -> String;
+
+    /// Asks for the studies that fit the keys; `status` is whether their Study Status ID is wanted, too. After [`MOST_ROWS`],
+    /// or when it must stop, it breaks off.
+    fn find(&self, keys: &[Key<'_>], status: bool, stop: &dyn Fn() -> bool) -> Result<Found, Error>;
+
+    /// The query as proof, without patient data.
+    fn query_row(&self, keys: &[Key<'_>], rows: u64, status: Status) -> QueryRow;
+
+    /// Whether a study has a series of one of these modalities.
+    fn has_modality(
         &self,
-        selection: &SelectionConfig,
-        listing: &mut dyn Listing,
+        study_uid: &str,
+        wanted: &[String],
         stop: &dyn Fn() -> bool,
-    ) -> Result<(), Error> {
-        let mut asking = Asking {
-            pacs: self,
-            selection,
-            listing,
-            stop,
-            fixed: Vec::new(),
-            nameless: HashSet::new(),
-            refusals: 0,
-            numbers: HashMap::new(),
-        };
-        let mut proof = ListingProof::default();
-        let (named, described): (Vec<_>, Vec<_>) = queries(selection)?
-            .into_iter()
-            .partition(|query| query.iter().any(|(tag, _)| *tag == STUDY_INSTANCE_UID));
-        for query in named {
-            asking.study(query, &mut proof)?;
-        }
-        let mut sweep = Sweep::new(&mut asking, selection.prove);
-        for query in &described {
-            sweep.list(&whole(query, selection))?;
-        }
-        let swept = sweep.proof();
-        proof.studies += swept.studies;
-        proof.undated += swept.undated;
-        proof.cap = swept.cap;
-        proof.sampled = swept.sampled;
-        proof.useless = swept.useless.into_iter().map(|useless| useless.name().to_owned()).collect();
-        asking.listing.proved(&proof).map_err(Error::Taker)
+    ) -> Result<bool, Error>;
+}
+
+/// An answer.
+pub(crate) struct Found {
+    /// A study may come more than once.
+    pub studies: Vec<StudyRow>,
+    /// How many rows there were.
+    pub rows: u64,
+    /// Success if the source says that this is all; Pending if there is more. Failures are a refusal of this query.
+    pub status: Status,
+    /// Whether we have broken off.
+    pub broken_off: bool,
+}
+
+/// Lists the studies that the selection takes.
+pub(crate) fn list_studies(
+    finder: &dyn Finder,
+    selection: &SelectionConfig,
+    listing: &mut dyn Listing,
+    stop: &dyn Fn() -> bool,
+) -> Result<(), Error> {
+    let mut asking = Asking {
+        finder,
+        selection,
+        listing,
+        stop,
+        fixed: Vec::new(),
+        nameless: HashSet::new(),
+        refusals: 0,
+        numbers: HashMap::new(),
+    };
+    let mut proof = ListingProof::default();
+    let (named, described): (Vec<_>, Vec<_>) = queries(selection)?
+        .into_iter()
+        .partition(|query| query.iter().any(|(tag, _)| *tag == STUDY_INSTANCE_UID));
+    for query in named {
+        asking.study(query, &mut proof)?;
     }
+    let mut sweep = Sweep::new(&mut asking, selection.prove);
+    for query in &described {
+        sweep.list(&whole(query, selection))?;
+    }
+    let swept = sweep.proof();
+    proof.studies += swept.studies;
+    proof.undated += swept.undated;
+    proof.cap = swept.cap;
+    proof.sampled = swept.sampled;
+    proof.useless = swept.useless.into_iter().map(|useless| useless.name().to_owned()).collect();
+    asking.listing.proved(&proof).map_err(Error::Taker)
 }
 
 impl Asking<'_> {
@@ -80,7 +114,7 @@ impl Asking<'_> {
         proof.studies += answer.rows.len() as u64;
         proof.undated += answer.rows.iter().filter(|row| row.date.is_none()).count() as u64;
         if let End::Cut(status) | End::Refused(status) = answer.end {
-            let node = self.pacs.settings.node.to_string();
+            let node = self.finder.name();
             let (level, status, rows) = (Level::Study.as_str(), Status(status), answer.count);
             return Err(Error::CutShort { node, level, status, rows });
         }
@@ -104,7 +138,7 @@ fn whole(query: &StudyQuery, selection: &SelectionConfig) -> Part {
 
 /// Whether the study has one of the modalities wanted; `None` when the PACS does not say. A PACS may ignore the key
 /// that narrows the query, so its answer is looked at again.
-pub(crate) fn in_modalities(study: &StudyRow, selection: &SelectionConfig) -> Option<bool> {
+fn in_modalities(study: &StudyRow, selection: &SelectionConfig) -> Option<bool> {
     if selection.modalities.is_empty() {
         return Some(true);
     }
@@ -113,11 +147,11 @@ pub(crate) fn in_modalities(study: &StudyRow, selection: &SelectionConfig) -> Op
 }
 
 /// Asking for it would be asking for every study.
-pub(crate) const NAMELESS: &str =
+const NAMELESS: &str =
     "the source lists a study without Study Instance UID, which cannot be asked for: have it repaired there";
 
 /// What stands in the plan for such a study.
-pub(crate) fn nameless_study(number: u64) -> String {
+fn nameless_study(number: u64) -> String {
     format!("study without Study Instance UID, number {number}")
 }
 
@@ -130,14 +164,4 @@ pub(crate) fn shown(keys: &[Key<'_>]) -> String {
         format!("{tag}={value}")
     });
     shown.collect::<Vec<_>>().join(" ")
-}
-
-pub(super) fn query_row(level: Level, keys: &[Key<'_>], rows: u64, status: Status) -> QueryRow {
-    QueryRow {
-        at: Timestamp::now(),
-        level: level.as_str().to_owned(),
-        keys: shown(keys),
-        rows,
-        status: status.0,
-    }
 }
