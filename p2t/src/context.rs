@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use catalogue::{Catalogue, Reader};
-use job::{Common, JobDir, JobLock, Monitor, P2tConfig, Program, Progress, Stop};
+use job::{Common, JobDir, JobLock, Monitor, P2tConfig, Program, Progress, Stop, Watchdog};
 use uuid::Uuid;
 
 use crate::error::{Error, Result};
@@ -14,6 +14,8 @@ pub struct Context {
     pub config: P2tConfig,
     pub stop: Stop,
     pub monitor: Arc<dyn Monitor>,
+    /// Looks after the calls to tape drives.
+    pub watchdog: Watchdog,
 }
 
 /// Ids that every volume of the job carries.
@@ -28,13 +30,18 @@ impl Context {
         let job = common.open_job(Program::P2t)?;
         job::start_log(&job, common.verbose)?;
         let config = job.p2t_config()?;
-        Ok(Self { config, stop: Stop::on_signals()?, monitor: Arc::new(Progress::start(common)), job })
+        let stop = Stop::on_signals()?;
+        let monitor: Arc<dyn Monitor> = Arc::new(Progress::start(common));
+        let watchdog = Watchdog::start(common, config.drive, monitor.clone(), Some(&job));
+        Ok(Self { job, config, stop, monitor, watchdog })
     }
 
     /// The job's writer, which only one process may be.
     pub fn writer(&self) -> Result<(JobLock, Catalogue)> {
         let lock = self.job.lock()?;
-        Ok((lock, Catalogue::open(&self.job.catalogue_file())?))
+        let mut catalogue = Catalogue::open(&self.job.catalogue_file())?;
+        self.watchdog.guard(&lock, &mut catalogue)?;
+        Ok((lock, catalogue))
     }
 
     pub fn reader(&self) -> Result<Reader> {

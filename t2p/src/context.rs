@@ -7,7 +7,9 @@ use archive::{Destination, Pacs, PacsSettings};
 use catalogue::balance::Stage;
 use catalogue::{Catalogue, DestinationId, Reader};
 use job::config::{DestinationConfig, Retrieve};
-use job::{Common, JobDir, JobLock, Monitor, NodeOrPath, Program, Progress, Stop, T2pConfig, dimse_options};
+use job::{
+    Common, JobDir, JobLock, Monitor, NodeOrPath, Program, Progress, Stop, T2pConfig, Watchdog, dimse_options,
+};
 use manifest::TransferState;
 use uuid::Uuid;
 use volume::Identity;
@@ -20,6 +22,8 @@ pub struct Context {
     pub config: T2pConfig,
     pub stop: Stop,
     pub monitor: Arc<dyn Monitor>,
+    /// Looks after the calls to tape drives.
+    pub watchdog: Watchdog,
 }
 
 /// A destination of the job.
@@ -36,13 +40,18 @@ impl Context {
         let job = common.open_job(Program::T2p)?;
         job::start_log(&job, common.verbose)?;
         let config = job.t2p_config()?;
-        Ok(Self { config, stop: Stop::on_signals()?, monitor: Arc::new(Progress::start(common)), job })
+        let stop = Stop::on_signals()?;
+        let monitor: Arc<dyn Monitor> = Arc::new(Progress::start(common));
+        let watchdog = Watchdog::start(common, config.drive, monitor.clone(), Some(&job));
+        Ok(Self { job, config, stop, monitor, watchdog })
     }
 
     /// The job's writer, which only one process may be.
     pub fn writer(&self) -> Result<(JobLock, Catalogue)> {
         let lock = self.job.lock()?;
-        Ok((lock, Catalogue::open(&self.job.catalogue_file())?))
+        let mut catalogue = Catalogue::open(&self.job.catalogue_file())?;
+        self.watchdog.guard(&lock, &mut catalogue)?;
+        Ok((lock, catalogue))
     }
 
     pub fn reader(&self) -> Result<Reader> {

@@ -31,7 +31,13 @@ pub fn new_export(folder: &Path, segment: &str) -> (Program, PathBuf) {
 /// The last run of such a job, and proof that all of it is on the cartridge.
 #[track_caller]
 pub fn completed(p2t: &Program, source: &Path, folder: &Path) {
-    p2t.run(&["export"]).expect(Exit::Clean);
+    completed_on(p2t, source, folder, &["export"]);
+}
+
+/// The same, with this command.
+#[track_caller]
+pub fn completed_on(p2t: &Program, source: &Path, folder: &Path, export: &[&str]) {
+    p2t.run(export).expect(Exit::Clean);
     assert_eq!(Tape::now().faults, 0);
     assert_eq!(transfer::balance(p2t), Balance::all_done(INSTANCES));
     let t2p = transfer::without_job(folder);

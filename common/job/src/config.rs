@@ -3,6 +3,7 @@
 mod changer;
 mod check;
 mod delta;
+mod drive;
 mod load;
 mod media;
 mod p2t;
@@ -15,6 +16,7 @@ mod t2p;
 pub use changer::ChangerConfig;
 pub use check::Fault;
 pub use delta::{CutoverConfig, DeltaConfig};
+pub use drive::{DriveConfig, Patience};
 pub use load::{load, parse};
 pub use media::{Change, MediaConfig, Verify};
 pub use p2t::{P2tConfig, P2tSpool, ReceiverConfig, Retrieve, SegmentConfig, SourceConfig};

@@ -72,7 +72,7 @@ impl JobDir {
             Err(TryLockError::Error(error)) => return Err(JobError::io("lock", path)(error)),
         }
         write_pid(&mut file).map_err(JobError::io("write", path))?;
-        Ok(JobLock { _file: file })
+        Ok(JobLock { file })
     }
 
     /// Reads the configuration of `p2t`.
@@ -137,7 +137,22 @@ impl JobDir {
 /// The claim on a job. It ends when dropped, and when the process ends in whatever way.
 #[derive(Debug)]
 pub struct JobLock {
-    _file: File,
+    file: File,
+}
+
+impl JobLock {
+    /// The same claim, for who must let go of it on behalf of others; none if the process has too many files open.
+    pub(crate) fn handle(&self) -> Option<File> {
+        self.file.try_clone().ok()
+    }
+}
+
+impl Drop for JobLock {
+    /// Whoever else has a handle to it.
+    fn drop(&mut self) {
+        // It ends with the process at the latest.
+        let _ = self.file.unlock();
+    }
 }
 
 fn exists(path: &Path) -> Result<bool, JobError> {

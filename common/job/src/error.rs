@@ -51,6 +51,21 @@ pub enum JobError {
         /// The process, if it could be read.
         pid: Option<u32>,
     },
+    /// A drive has not answered for so long that it is not waited for any more.
+    #[error(
+        "{drive} was asked to {doing} and has not answered: it is given up. What was committed is safe. This process (number \
+         {pid}) cannot go before the kernel has that call back; the job is free all the same. Switch the drive off and on, or pull \
+         its cable, and look at the kernel's log (dmesg); then run the same command again, with another drive if this one stays \
+         silent: the cartridge is checked before anything is written to it"
+    )]
+    DriveStuck {
+        /// The drive's node.
+        drive: PathBuf,
+        /// What it was asked.
+        doing: &'static str,
+        /// This process.
+        pid: u32,
+    },
     /// The operating system refused.
     #[error("cannot {action} {path}")]
     Io {
@@ -137,6 +152,7 @@ impl JobError {
             | Self::NoSecret { .. }
             | Self::TlsWithoutHttps { .. }
             | Self::TokenForDimse => ExitCode::Usage,
+            Self::DriveStuck { .. } => ExitCode::Incomplete,
             Self::Locked { .. } | Self::Io { .. } | Self::Signals { .. } => ExitCode::Failed,
         }
     }

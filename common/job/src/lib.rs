@@ -20,6 +20,7 @@ mod program;
 mod progress;
 mod rotating;
 mod stop;
+mod watchdog;
 mod web;
 
 pub use access::{Login, Secret, dimse_options, web_tls};
@@ -42,4 +43,5 @@ pub use pace::ByteSize;
 pub use program::Program;
 pub use progress::Progress;
 pub use stop::{Stop, StopOnPanic};
+pub use watchdog::{Expendable, SilentDrive, Watchdog};
 pub use web::WebAddress;

@@ -5,6 +5,7 @@
 
 mod address;
 mod buffer;
+pub mod calls;
 pub mod changer;
 mod directory;
 mod error;

@@ -4,7 +4,7 @@ use catalogue::balance::Stage;
 use catalogue::copies::CopyStanding;
 use catalogue::volumes::VolumeRow;
 use catalogue::{Reader, SegmentState};
-use job::{DecimalBytes, Outcome};
+use job::{DecimalBytes, Outcome, SilentDrive};
 use serde_json::{Value, json};
 
 use super::export::known_copies;
@@ -55,6 +55,8 @@ pub fn run(context: &Context) -> Result<Outcome<Value>> {
     let (pace, pace_document) = pace::state(context, &reader)?;
     lines.push(format!("pace       {pace}"));
     lines.extend(streaming.as_ref().map(|outlook| format!("drive      {}", outlook.text())));
+    let silent = SilentDrive::known(&reader)?;
+    lines.extend(silent.as_ref().map(|silent| format!("WARNING    {}", silent.text())));
     let copies = copies(&reader)?;
     if copies.len() > 1 {
         lines.extend(copies.iter().map(|copy| {
@@ -93,6 +95,7 @@ pub fn run(context: &Context) -> Result<Outcome<Value>> {
         "instances_per_second": rate,
         "pace": pace_document,
         "streaming": streaming,
+        "silent_drive": silent,
         "copies": copies,
         "segments_on_fewer_copies": fewer.segments,
         "damaged_volumes": damaged,

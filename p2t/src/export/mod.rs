@@ -55,7 +55,7 @@ use self::pack::Pack;
 use self::pause::PauseWatch;
 use self::spool::Spool;
 use self::watch::Watch;
-use self::write::{CommitInterval, Handout, Pacing, Told, Write, Written};
+use self::write::{CommitInterval, Handout, Pacing, Told, Write, Writers, Written};
 use crate::context::{Context, Ids};
 use crate::error::{Error, Result};
 use crate::media::Media;
@@ -169,6 +169,8 @@ fn run_stages(
         bytes: 0.into(),
         down: Mutex::default(),
         told: Told::default(),
+        watchdog: context.watchdog.clone(),
+        writers: Writers::default(),
     };
     let workers = context.config.pace.most_associations();
     let running = Running { fetch: &fetch, pack: &pack, write: &write, stop: &stop, pause: &pause };
@@ -205,9 +207,16 @@ impl Running<'_> {
                 let _over = Over(&self.pack.fetched);
                 self.guard(self.fetch_all(workers, paused, watchman))
             });
-            let watched = self.guard(watch.until(&|| writing.is_finished()));
+            let watched = self.guard(watch.until(&|| {
+                let others_ended = || fetching.is_finished() && packing.is_finished();
+                writing.is_finished() || self.write.is_left_alone() && others_ended()
+            }));
             let fetched = joined(fetching, "fetch");
             let packed = joined(packing, "pack");
+            if !writing.is_finished() && self.write.is_left_alone() {
+                // Nothing is left that could be done; it returns if the drive has answered in the meantime.
+                self.write.watchdog.leave();
+            }
             let written = joined(writing, "write");
             fetched.and(packed).and(watched).and(written)
         })

@@ -46,6 +46,9 @@ impl<'a> Watch<'a> {
                 last = Instant::now();
                 self.sample()?;
                 self.estimate();
+                if self.write.is_left_alone() {
+                    self.write.stop.request();
+                }
                 // Twice in a row, because between two stages an object is nowhere to be seen.
                 let stuck = self.is_stuck()?;
                 if stuck && was_stuck {

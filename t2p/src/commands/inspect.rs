@@ -1,13 +1,18 @@
 //! `t2p inspect`: label, segments and counts, without reading the segments.
 
-use job::{DecimalBytes, ExitCode, Outcome};
+use std::sync::Arc;
+
+use job::config::DriveConfig;
+use job::{Common, DecimalBytes, ExitCode, Outcome, Progress, Watchdog};
 use serde_json::{Value, json};
 use volume::Volume;
 
 use crate::cli::OneMedium;
 use crate::error::Result;
 
-pub fn run(arguments: &OneMedium) -> Result<Outcome<Value>> {
+pub fn run(common: &Common, arguments: &OneMedium) -> Result<Outcome<Value>> {
+    let progress = Arc::new(Progress::start(common));
+    let _watchdog = Watchdog::start(common, DriveConfig::default(), progress, None);
     let mut volume = Volume::open(&arguments.medium)?;
     let mut studies = 0u64;
     let (mut earlier, mut state) = (Vec::new(), None);

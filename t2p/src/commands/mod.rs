@@ -35,7 +35,7 @@ fn outcome(cli: Cli) -> Result<Outcome<Value>> {
     let Cli { common, command } = cli;
     match command {
         Command::Init(arguments) => init::run(arguments),
-        Command::Inspect(arguments) => inspect::run(&arguments),
+        Command::Inspect(arguments) => inspect::run(&common, &arguments),
         Command::Verify(arguments) => verify::run(&common, &arguments),
         Command::Extract(arguments) => extract::run(&common, &arguments),
         Command::Ingest(arguments) => ingest::run(&Context::open(&common)?, &arguments),

@@ -1,7 +1,7 @@
 //! `t2p status`: how far the job is, also while another process works on it.
 
 use catalogue::balance::Stage;
-use job::{DecimalBytes, Outcome};
+use job::{DecimalBytes, Outcome, SilentDrive};
 use serde_json::{Value, json};
 
 use super::changed::Told;
@@ -39,6 +39,8 @@ pub fn run(context: &Context) -> Result<Outcome<Value>> {
         destinations.push(json!({ "name": destination.name, "studies": balance.studies,
                                   "instances": instances, "proved": proved }));
     }
+    let silent = SilentDrive::known(&reader)?;
+    lines.extend(silent.as_ref().map(|silent| format!("WARNING    {}", silent.text())));
     let told = Told::by(&reader)?;
     lines.extend(told.line());
     let volumes = reader.volumes()?;
@@ -59,6 +61,7 @@ pub fn run(context: &Context) -> Result<Outcome<Value>> {
         "loaded": loaded.instances,
         "destinations": destinations,
         "source_changes": told,
+        "silent_drive": silent,
         "volumes": volumes.iter().map(|row| json!({
             "sequence": row.volume.sequence, "id": row.volume.uuid, "medium": row.volume.medium,
             "state": row.state, "bytes": row.bytes, "last": row.last,

@@ -1,6 +1,9 @@
 //! `t2p verify`: every digest of a volume, without any PACS and without a job.
 
-use job::{Common, Counter, ExitCode, Monitor, Outcome, Progress, Stop};
+use std::sync::Arc;
+
+use job::config::DriveConfig;
+use job::{Common, Counter, ExitCode, Monitor, Outcome, Progress, Stop, Watchdog};
 use serde_json::{Value, json};
 use volume::{Extent, Volume};
 
@@ -9,7 +12,8 @@ use crate::error::Result;
 
 pub fn run(common: &Common, arguments: &OneMedium) -> Result<Outcome<Value>> {
     let stop = Stop::on_signals()?;
-    let progress = Progress::start(common);
+    let progress = Arc::new(Progress::start(common));
+    let watchdog = Watchdog::start(common, DriveConfig::default(), progress.clone(), None);
     let mut volume = Volume::open(&arguments.medium)?;
     progress.phase(&format!("verify {}", arguments.medium));
     let summary = volume::check(&mut volume, Extent::Whole, &mut |segment| {
@@ -19,7 +23,7 @@ pub fn run(common: &Common, arguments: &OneMedium) -> Result<Outcome<Value>> {
         progress.count(Counter::Bytes, segment.bytes);
         !stop.requested()
     })?;
-    drop(progress);
+    drop((watchdog, progress));
     let Some(summary) = summary else { return Err(archive::Error::Stopped.into()) };
     let code = if summary.intact { ExitCode::Clean } else { ExitCode::Discrepancies };
     let text = summary.text();

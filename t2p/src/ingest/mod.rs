@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 use catalogue::balance::{Stage, Tally};
 use catalogue::deliver::Settled;
 use catalogue::{Catalogue, VolumeState};
-use job::{Counter, Journal, Stop};
+use job::{Counter, Journal, Stop, Watchdog};
 use medium::Address;
 use pace::{Pace, SystemClock};
 
@@ -105,8 +105,15 @@ fn run_stages(
             )
         })
         .collect();
-    let running =
-        Running { load: &load, deliveries: &deliveries, journal, spool, stop: &stop, loaded: &loaded };
+    let running = Running {
+        load: &load,
+        deliveries: &deliveries,
+        journal,
+        spool,
+        stop: &stop,
+        loaded: &loaded,
+        watchdog: &context.watchdog,
+    };
     running.all(&arguments.media)
 }
 
@@ -117,6 +124,7 @@ struct Running<'a> {
     spool: &'a Spool,
     stop: &'a Stop,
     loaded: &'a AtomicBool,
+    watchdog: &'a Watchdog,
 }
 
 impl Running<'_> {
@@ -124,6 +132,7 @@ impl Running<'_> {
         thread::scope(|scope| {
             let loading = scope.spawn(|| {
                 let _guard = self.stop.on_panic();
+                let _expendable = self.watchdog.expendable();
                 let ingested = self.guard(self.load_all(media));
                 self.loaded.store(true, Ordering::Release);
                 ingested
@@ -139,10 +148,18 @@ impl Running<'_> {
                 })
                 .collect();
             let kept = self.keep_house(&|| {
-                loading.is_finished() && delivering.iter().all(thread::ScopedJoinHandle::is_finished)
+                let stuck = self.watchdog.is_stuck(loading.thread().id());
+                if stuck {
+                    // Nothing more comes: what is in the spool is delivered.
+                    self.loaded.store(true, Ordering::Release);
+                }
+                (stuck || loading.is_finished())
+                    && delivering.iter().all(thread::ScopedJoinHandle::is_finished)
             });
             let delivered: Vec<Result<()>> =
                 delivering.into_iter().map(|stage| joined(stage, "deliver")).collect();
+            // Unless the drive has answered in the meantime.
+            self.watchdog.leave();
             let ingested = joined(loading, "load");
             let mut ingested = delivered.into_iter().collect::<Result<Vec<()>>>().and(kept).and(ingested)?;
             ingested.remarks.extend(self.deliveries.iter().filter_map(held));

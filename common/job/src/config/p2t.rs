@@ -6,8 +6,8 @@ use pace::{ByteSize, PaceConfig};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    ChangerConfig, CutoverConfig, DeltaConfig, ListenerTlsConfig, LoginConfig, MediaConfig, RetryConfig,
-    SelectionConfig, TimeoutsConfig, TlsConfig,
+    ChangerConfig, CutoverConfig, DeltaConfig, DriveConfig, ListenerTlsConfig, LoginConfig, MediaConfig,
+    RetryConfig, SelectionConfig, TimeoutsConfig, TlsConfig,
     check::{Check, Fault, at_least, in_range},
     page::Page,
     shared::{check_pace, render_adaptive, render_pace},
@@ -45,6 +45,8 @@ pub struct P2tConfig {
     pub media: MediaConfig,
     /// The library, if there is one.
     pub changer: ChangerConfig,
+    /// How long tape drives are waited for.
+    pub drive: DriveConfig,
     /// How fast we may go.
     pub pace: PaceConfig,
     /// How long to wait for the source.
@@ -181,6 +183,7 @@ impl Default for P2tConfig {
             cutover: CutoverConfig::default(),
             media: MediaConfig::default(),
             changer: ChangerConfig::default(),
+            drive: DriveConfig::default(),
             pace: PaceConfig::default(),
             timeouts: TimeoutsConfig::default(),
             retry: RetryConfig::default(),
@@ -207,6 +210,7 @@ impl Check for P2tConfig {
             ByteSize(self.segment.bytes.0.saturating_mul(2)),
         )?;
         self.media.check(self.spool.limit_bytes)?;
+        self.drive.check()?;
         self.timeouts.check()?;
         self.retry.check()
     }
@@ -234,6 +238,7 @@ impl P2tConfig {
         self.cutover.render(&mut page);
         self.render_volumes(&mut page);
         self.changer.render(&mut page);
+        self.drive.render(&mut page);
         render_pace(Program::P2t, &self.pace, &mut page);
         render_adaptive(self.pace.adaptive.unwrap_or_default(), &mut page);
         self.timeouts.render(&mut page);

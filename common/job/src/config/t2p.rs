@@ -4,7 +4,7 @@ use pace::{ByteSize, PaceConfig};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    LoginConfig, RetryConfig, TimeoutsConfig, TlsConfig,
+    DriveConfig, LoginConfig, RetryConfig, TimeoutsConfig, TlsConfig,
     check::{Check, Fault, at_least, in_range},
     page::Page,
     shared::{check_pace, render_pace},
@@ -21,6 +21,8 @@ pub struct T2pConfig {
     pub destination: Vec<DestinationConfig>,
     /// Where segments wait.
     pub spool: T2pSpool,
+    /// How long tape drives are waited for.
+    pub drive: DriveConfig,
     /// How fast we may go.
     pub pace: PaceConfig,
     /// How long to wait for a destination.
@@ -35,6 +37,7 @@ impl Default for T2pConfig {
             aet: Program::T2p.ae_title(),
             destination: Vec::new(),
             spool: T2pSpool::default(),
+            drive: DriveConfig::default(),
             pace: PaceConfig::default(),
             timeouts: TimeoutsConfig::default(),
             retry: RetryConfig::default(),
@@ -114,6 +117,7 @@ impl Check for T2pConfig {
             }
         }
         at_least("spool.limit_bytes", self.spool.limit_bytes, LEAST_SPOOL)?;
+        self.drive.check()?;
         self.check_pace()?;
         self.timeouts.check()?;
         self.retry.check()
@@ -169,6 +173,7 @@ impl T2pConfig {
         }
         page.table("spool", "Local disk where segments wait until they are delivered.");
         page.key("Loading waits when it is full.", "limit_bytes", self.spool.limit_bytes.to_string());
+        self.drive.render(&mut page);
         render_pace(Program::T2p, &self.pace, &mut page);
         self.timeouts.render(&mut page);
         self.retry.render(&mut page);

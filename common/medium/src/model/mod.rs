@@ -9,6 +9,7 @@
 
 mod cartridge;
 mod fault;
+mod hold;
 mod st;
 mod state;
 #[cfg(test)]
@@ -19,11 +20,12 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::tape::{self, TapeDevice};
+use crate::tape::{self, TapeDevice, Watched};
 use crate::{Error, Medium, MediumReader, MediumWriter, Reopened, Settings};
 
 pub use cartridge::Cartridge;
 pub use fault::{FaultKind, Operation};
+pub use hold::Hold;
 pub use transport::{Statistics, Timing};
 
 use state::State;
@@ -92,6 +94,11 @@ impl ModelDrive {
         self.state().faults.met().to_vec()
     }
 
+    /// Lets a stall keep the thread that asks, where else twenty minutes of virtual time go by.
+    pub fn hold_stalls(&self) -> Hold {
+        self.state().hold.get_or_insert_default().clone()
+    }
+
     /// Has `action` done when a power cut or a kill happens: the program that uses the drive ends there. It must not use the
     /// drive.
     pub fn on_end(&self, action: impl FnMut() + Send + 'static) {
@@ -121,7 +128,7 @@ impl ModelDrive {
 
     /// The device, as st opens it.
     pub(crate) fn device(&self, writing: bool) -> Result<Box<dyn TapeDevice>, Error> {
-        st::open(self, writing)
+        Ok(Box::new(Watched::new(st::open(self, writing)?)))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -52,12 +52,21 @@ impl Drop for Handle {
 
 impl Handle {
     fn begin(&self, operation: Operation) -> Result<MutexGuard<'_, State>, Errno> {
-        let mut state = self.drive.state();
-        if state.driver.session != self.session {
-            return Err(Errno::ENODEV);
-        }
+        let mut state = self.state()?;
         state.begin(operation)?;
-        Ok(state)
+        match state.take_hold() {
+            Some(hold) => {
+                drop(state);
+                hold.keep();
+                self.state()
+            }
+            None => Ok(state),
+        }
+    }
+
+    fn state(&self) -> Result<MutexGuard<'_, State>, Errno> {
+        let state = self.drive.state();
+        if state.driver.session == self.session { Ok(state) } else { Err(Errno::ENODEV) }
     }
 
     fn end(&mut self) -> Result<(), Errno> {

@@ -7,6 +7,7 @@ use nix::errno::Errno;
 
 use super::cartridge::{Block, Cartridge};
 use super::fault::{FaultKind, Faults, Operation};
+use super::hold::Hold;
 use super::transport::Transport;
 
 /// Operations from a deferred error to its report.
@@ -49,6 +50,9 @@ pub(super) struct State {
     pub faults: Faults,
     pub transport: Transport,
     pub on_end: Option<End>,
+    pub hold: Option<Hold>,
+    /// Whoever asks now is to be kept.
+    held: Option<Hold>,
     trouble: Option<Trouble>,
     /// The next command is answered with news and not done.
     attention: bool,
@@ -159,7 +163,10 @@ impl State {
                 }
             }
             FaultKind::WriteProtect => self.protect(),
-            FaultKind::Stall => self.transport.wait(STALL),
+            FaultKind::Stall => match &self.hold {
+                Some(hold) => self.held = Some(hold.clone()),
+                None => self.transport.wait(STALL),
+            },
             FaultKind::CartridgeRemoved => self.put_outside(None),
             FaultKind::SwappedForBlank => self.put_outside(Some(Cartridge::blank())),
             FaultKind::SwappedForForeign => self.put_outside(Some(foreign())),
@@ -242,6 +249,11 @@ impl State {
             _ => {}
         }
         Ok(())
+    }
+
+    /// What keeps whoever asks.
+    pub fn take_hold(&mut self) -> Option<Hold> {
+        self.held.take()
     }
 
     /// Whether the next command is told what happened in its place.

@@ -12,6 +12,7 @@ use super::command::{Command, Direction};
 use super::failure::Failure;
 use super::node::{self, Way};
 use super::sense::{Sense, SenseKey};
+use crate::calls::{CallKind, UnderWay};
 use crate::st::ioctl::{self, Completion, Transfer};
 
 /// Takes commands: a device, or a model of one.
@@ -153,6 +154,7 @@ impl Device {
     /// Gives a command to the device.
     pub fn run(&mut self, command: &Command) -> Result<Vec<u8>, Failure> {
         let before = self.attentions.len();
+        let _under_way = UnderWay::begin(&self.path, "answer a command", CallKind::Motion);
         loop {
             match self.transport.execute(command) {
                 Err(Failure::Sense(sense))

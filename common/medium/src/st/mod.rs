@@ -13,8 +13,9 @@ use nix::fcntl::OFlag;
 use nix::sys::stat::{major, minor};
 
 use crate::buffer::{RecordBuffer, is_page_aligned};
+use crate::calls::{CallKind, UnderWay};
 use crate::scsi::Health;
-use crate::tape::{DriveStatus, Filemark, OPEN, TapeDevice, device_error};
+use crate::tape::{DriveStatus, Filemark, OPEN, TapeDevice, Watched, device_error};
 use crate::{Error, system};
 use ioctl::{MtGet, MtOp};
 
@@ -58,6 +59,7 @@ pub(crate) struct StDevice {
 /// Opens a drive that has a cartridge in it, in variable block mode without compression by the drive.
 pub(crate) fn open(path: &Path, writing: bool) -> Result<Box<dyn TapeDevice>, Error> {
     check_node(path)?;
+    let _under_way = UnderWay::begin(path, OPEN, CallKind::Motion);
     // Without O_NONBLOCK an empty drive would be waited for, two minutes long.
     let mut options = OpenOptions::new();
     options.read(true).write(writing).custom_flags(OFlag::O_NONBLOCK.bits());
@@ -78,13 +80,14 @@ pub(crate) fn open(path: &Path, writing: bool) -> Result<Box<dyn TapeDevice>, Er
         // have no compression to switch off, and refuse.
         let _ = device.operate(op::COMPRESSION, 0);
     }
-    Ok(Box::new(device))
+    Ok(Box::new(Watched::new(Box::new(device))))
 }
 
 /// Opens a drive's node, with or without a cartridge, so that nobody else can, and st takes note of what happened to the
 /// drive since it was last open. Nothing moves.
 pub(crate) fn claim(path: &Path) -> Result<File, Error> {
     check_node(path)?;
+    let _under_way = UnderWay::begin(path, OPEN, CallKind::Motion);
     let mut options = OpenOptions::new();
     options.read(true).custom_flags(OFlag::O_NONBLOCK.bits());
     options.open(path).map_err(|error| open_error(path, error))
@@ -105,6 +108,7 @@ fn density(found: &MtGet) -> Option<u8> {
 /// Winds back, unloads and ejects the cartridge (MTOFFL), if no program has the drive open. Nothing to do if none is loaded:
 /// one that was ejected before waits in the drive's mouth.
 pub(crate) fn eject(path: &Path) -> io::Result<()> {
+    let _under_way = UnderWay::begin(path, "give its cartridge out", CallKind::Motion);
     let mut options = OpenOptions::new();
     let file = options.read(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(path)?;
     if ioctl::status(&file)?.general_status & gmt::NO_CARTRIDGE != 0 {

@@ -7,6 +7,7 @@ mod device;
 mod reader;
 #[cfg(test)]
 mod tests;
+mod watched;
 mod writer;
 
 use std::path::Path;
@@ -17,6 +18,7 @@ use crate::{Error, MediumReader, MediumWriter, Reopened, Settings};
 
 pub(crate) use device::{DriveStatus, Filemark, TapeDevice};
 use reader::TapeReader;
+pub(crate) use watched::Watched;
 use writer::TapeWriter;
 
 /// Whether there is nothing on the cartridge: the end of data is at its beginning.

@@ -1,8 +1,10 @@
 //! `p2t drive test`: whether a drive does what writing and reading volumes rest on.
 
 use std::path::Path;
+use std::sync::Arc;
 
-use job::{Common, Counter, ExitCode, Monitor, Outcome, Progress, Stop};
+use job::config::DriveConfig;
+use job::{Common, Counter, ExitCode, Monitor, Outcome, Progress, Stop, Watchdog};
 use medium::Address;
 use medium::scsi::{Format, Health};
 use medium::trial::{self, Check, Extent, Trial, Verdict, Watch};
@@ -21,6 +23,8 @@ pub fn run(common: &Common, arguments: &DriveTest) -> Result<Outcome<Value>> {
         return Err(Error::NotADrive(arguments.drive.to_string()));
     };
     let stop = Stop::on_signals()?;
+    let progress = Arc::new(Progress::start(common));
+    let watchdog = Watchdog::start(common, DriveConfig::default(), progress.clone(), None);
     let before = Health::of_idle(drive);
     if before.cartridge.as_ref().is_some_and(|cartridge| cartridge.worm() == Some(true)) {
         return Err(Error::Worm(arguments.drive.to_string()));
@@ -29,11 +33,12 @@ pub fn run(common: &Common, arguments: &DriveTest) -> Result<Outcome<Value>> {
         require_worthless(&arguments.drive)?;
     }
     let format = arguments.drive.loaded_format();
-    let watching = Watching { progress: Progress::start(common), stop };
+    let watching = Watching { progress, stop };
     let extent = Extent { speed_bytes: arguments.speed.bytes(), to_end: arguments.to_end };
     let trial = trial::drive(drive, extent, &watching)?;
-    drop(watching);
-    Ok(outcome(drive, &before, &trial, &Health::of_idle(drive), format))
+    let after = Health::of_idle(drive);
+    drop((watching, watchdog));
+    Ok(outcome(drive, &before, &trial, &after, format))
 }
 
 fn require_worthless(medium: &Address) -> Result<()> {
@@ -91,7 +96,7 @@ fn worn(trial: &Trial, format: Option<Format>) -> Option<String> {
 }
 
 struct Watching {
-    progress: Progress,
+    progress: Arc<Progress>,
     stop: Stop,
 }
 

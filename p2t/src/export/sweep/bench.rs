@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use catalogue::balance::Stage;
 use catalogue::{Catalogue, CommitGate};
-use job::config::Verify;
-use job::{ExitCode, JobDir, Stop, Void};
+use job::config::{DriveConfig, Verify};
+use job::{Common, ExitCode, JobDir, Stop, Void, Watchdog};
 use medium::model::{Cartridge, FaultKind, ModelDrive};
 use tempfile::TempDir;
 
@@ -143,7 +143,10 @@ impl<'a> Bench<'a> {
     }
 
     pub fn context(&self) -> Context {
-        Context { job: self.job.clone(), config: config(), stop: Stop::new(), monitor: Arc::new(Void) }
+        let common = Common { job: self.job.path().to_owned(), json: false, quiet: true, verbose: 0 };
+        let watchdog = Watchdog::start(&common, DriveConfig::default(), Arc::new(Void), Some(&self.job));
+        let (job, config, monitor) = (self.job.clone(), config(), Arc::new(Void));
+        Context { job, config, stop: Stop::new(), monitor, watchdog }
     }
 
     fn run(&self, context: &Context) -> Result<Exported> {

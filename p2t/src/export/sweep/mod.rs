@@ -6,7 +6,7 @@
 
 mod bench;
 mod judge;
-mod library;
+pub mod library;
 mod sample;
 
 use std::collections::{BTreeMap, VecDeque};

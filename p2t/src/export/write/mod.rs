@@ -18,6 +18,7 @@ mod resume;
 mod tests;
 mod turn;
 mod volume;
+mod writers;
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicU64};
@@ -28,7 +29,7 @@ use std::time::Duration;
 use catalogue::volumes::VolumeRow;
 use catalogue::{InstanceState, Level};
 use job::config::Verify;
-use job::{Journal, Monitor, Stop};
+use job::{Journal, Monitor, Stop, Watchdog};
 use medium::Settings;
 use uuid::Uuid;
 
@@ -38,6 +39,7 @@ pub use self::health::Told;
 use self::leg::{Leg, Step};
 use self::turn::Standing;
 pub use self::volume::label_of;
+pub use self::writers::Writers;
 use super::spool::Spool;
 use crate::context::Ids;
 use crate::error::{Error, Result};
@@ -67,6 +69,9 @@ pub struct Write {
     pub down: Mutex<Vec<Down>>,
     /// What was said of the health of drives.
     pub told: Told,
+    pub watchdog: Watchdog,
+    /// Who writes at present.
+    pub writers: Writers,
 }
 
 /// When is written, and when committed.
@@ -149,10 +154,16 @@ impl Write {
         Ok(written)
     }
 
-    /// Whether legs ended before their time, and no other leg has anything to write at present.
+    /// Whether legs ended before their time or wait for a drive that was given up, and no other leg has anything to write at present.
     pub fn waits_for_a_leg(&self) -> Result<bool> {
-        let down: Vec<u32> = self.down().iter().map(|down| down.copy).collect();
+        let mut down: Vec<u32> = self.down().iter().map(|down| down.copy).collect();
+        down.extend(self.writers.stuck_copies(&self.watchdog));
         Ok(!down.is_empty() && !self.is_anything_waiting(&down)?)
+    }
+
+    /// Whether nobody writes any more but those who wait for a drive that was given up.
+    pub fn is_left_alone(&self) -> bool {
+        self.writers.are_all_stuck(&self.watchdog)
     }
 
     fn is_anything_waiting(&self, but_for: &[u32]) -> Result<bool> {
@@ -178,6 +189,7 @@ impl Write {
                 .map(|leg| {
                     scope.spawn(move || {
                         let _guard = self.stop.on_panic();
+                        let _writes = self.writers.begin(&[leg.copy], &self.watchdog);
                         let ended = self.run(leg);
                         if ended.is_err() {
                             self.stop.request();
@@ -203,6 +215,8 @@ impl Write {
     /// All legs in one drive, one after the other. A volume ends when it is full, or when the spool is full of what only the
     /// others lack.
     fn by_turns(&self, legs: &mut [Leg<'_>]) -> Result<()> {
+        let copies: Vec<u32> = legs.iter().map(|leg| leg.copy).collect();
+        let _writes = self.writers.begin(&copies, &self.watchdog);
         while let Some(leg) = self.turn(legs)?.and_then(|at| legs.get_mut(at)) {
             match self.try_on(leg, Leg::step)? {
                 Some(Step::Idle) if self.must_make_way(leg.copy)? => {

@@ -6,8 +6,10 @@ mod sink;
 
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 
-use job::{Common, Counter, ExitCode, Monitor, Outcome, Progress, Stop};
+use job::config::DriveConfig;
+use job::{Common, Counter, ExitCode, Monitor, Outcome, Progress, Stop, Watchdog};
 use serde_json::{Value, json};
 use volume::{SegmentSummary, Summary, Volume};
 
@@ -17,9 +19,10 @@ use crate::error::{Error, Result};
 
 pub fn run(common: &Common, arguments: &Extract) -> Result<Outcome<Value>> {
     let stop = Stop::on_signals()?;
-    let progress = Progress::start(common);
+    let progress = Arc::new(Progress::start(common));
+    let watchdog = Watchdog::start(common, DriveConfig::default(), progress.clone(), None);
     let mut volume = Volume::open(&arguments.medium)?;
-    let mut sink = FileSink::new(&arguments.out, &progress)?;
+    let mut sink = FileSink::new(&arguments.out, progress.as_ref())?;
     progress.phase(&format!("extract {}", arguments.medium));
     let mut index = volume.index()?;
     let mut segments = Vec::new();
@@ -34,7 +37,7 @@ pub fn run(common: &Common, arguments: &Extract) -> Result<Outcome<Value>> {
     }
     volume.finish()?;
     let (files, kept, left_out) = (sink.files, sink.kept, sink.left_out);
-    drop(progress);
+    drop((watchdog, progress));
     let summary = Summary::new(&volume, segments);
     let whole = summary.intact && left_out == 0;
     let code = if whole { ExitCode::Clean } else { ExitCode::Discrepancies };

@@ -10,15 +10,15 @@ use archive::{Intake, ObjectIdentity};
 use catalogue::balance::{Stage, Tally};
 use catalogue::plan::InstanceRow;
 use catalogue::{Catalogue, InstanceId, Level, PlanPosition, StudyRow};
-use job::config::Verify;
-use job::{Journal, Stop, Void};
+use job::config::{DriveConfig, Verify};
+use job::{Common, Journal, Stop, Void, Watchdog};
 use medium::{Address, Medium, MediumReader, MediumWriter, Reopened, Settings};
 use pace::{Calendar, Limits, Pace, SystemClock};
 use tempfile::TempDir;
 use uuid::Uuid;
 use volume::SegmentOptions;
 
-use super::super::{CommitInterval, Handout, Leg, Pacing, Told, Write, Written};
+use super::super::{CommitInterval, Handout, Leg, Pacing, Told, Write, Writers, Written};
 use crate::context::Ids;
 use crate::error::Result;
 use crate::export::capture::Capture;
@@ -121,6 +121,8 @@ impl Lab {
             bytes: 0.into(),
             down: Mutex::default(),
             told: Told::default(),
+            watchdog: watchdog(),
+            writers: Writers::default(),
         }
     }
 
@@ -381,4 +383,9 @@ pub fn exchange(drive: &Path, away: &Path, there: Option<&Path>) {
     if let Some(there) = there {
         std::fs::rename(there, drive).unwrap();
     }
+}
+
+fn watchdog() -> Watchdog {
+    let common = Common { job: PathBuf::new(), json: false, quiet: true, verbose: 0 };
+    Watchdog::start(&common, DriveConfig::default(), Arc::new(Void), None)
 }

@@ -2,6 +2,7 @@
 
 mod change;
 mod lab;
+mod stall;
 
 use std::fs;
 use std::sync::Arc;

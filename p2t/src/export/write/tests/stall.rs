@@ -1,0 +1,81 @@
+//! A drive that keeps whoever asks it.
+
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use job::config::DriveConfig;
+use job::{Common, Void, Watchdog};
+use medium::model::{FaultKind, Hold};
+
+use super::lab::{Lab, run};
+use super::no_faults;
+use crate::export::sweep::library::{Handling, Library};
+use crate::export::write::Write;
+use crate::media::Media;
+
+const TICK: Duration = Duration::from_millis(10);
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Two copies on two drives, each call waited for for two seconds.
+fn stage(lab: &Lab, libraries: &[Library]) -> Write {
+    let mut stage = lab.stage(&[&[], &[]], &no_faults());
+    let specs = libraries.iter().map(Library::specs).collect();
+    let libraries = libraries.to_vec();
+    let find = move |name: &str| {
+        let own = libraries.iter().find(|library| library.has(name));
+        Ok(own.expect("each name is a copy's").find(name))
+    };
+    stage.media = Media::found_by(specs, Arc::new(find));
+    stage.pacing.commit.bytes = 1;
+    let limits = DriveConfig {
+        transfer_warn_seconds: 1,
+        transfer_limit_seconds: 2,
+        motion_warn_seconds: 1,
+        motion_limit_seconds: 2,
+    };
+    let common = Common { job: lab.path(""), json: false, quiet: true, verbose: 0 };
+    stage.watchdog = Watchdog::start(&common, limits, Arc::new(Void), None);
+    stage
+}
+
+/// Lets go when a test fails, too.
+struct Held(Hold);
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.0.release();
+    }
+}
+
+fn wait_until(is_so: impl Fn() -> bool) {
+    let begun = Instant::now();
+    while !is_so() {
+        assert!(begun.elapsed() < PATIENCE, "it did not come");
+        thread::sleep(TICK);
+    }
+}
+
+#[test]
+fn a_stalled_drive_is_given_up_while_the_other_copy_gets_everything_and_goes_on_if_it_answers_after_all() {
+    let lab = Lab::new(4, 0);
+    let libraries = [1, 2].map(|copy| Library::new(Handling::TwoCopies, copy));
+    let stalled = libraries[0].drive();
+    let hold = Held(stalled.hold_stalls());
+    stalled.fail_at(FaultKind::Stall, 40);
+    let stage = stage(&lab, &libraries);
+    let waiting = |copy| lab.shared.lock().waiting_for_copy(copy).unwrap().0;
+    thread::scope(|scope| {
+        let hold = hold;
+        let running = scope.spawn(|| run(&stage));
+        wait_until(|| stage.is_left_alone());
+        assert!(hold.0.holds() && !running.is_finished());
+        assert!(waiting(2) == 0 && lab.instances().done < 4, "the other copy has all");
+        assert!(waiting(1) > 0 && stage.waits_for_a_leg().unwrap());
+        drop(hold);
+        let written = running.join().unwrap().unwrap();
+        assert!(written.failure.is_none() && written.wanted_medium.is_none());
+    });
+    assert!(!stage.is_left_alone());
+    assert_eq!((waiting(1), lab.instances().done, lab.spooled()), (0, 4, 0));
+}
