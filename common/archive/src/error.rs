@@ -57,6 +57,24 @@ pub enum Error {
         /// Rows that came.
         rows: u64,
     },
+    /// Not all instances of a series can be listed.
+    #[error(
+        "{node} gave {answered} rows of a series at IMAGE level with status {status}, and {listed} when asked for one Instance \
+         Number after the other; it {}",
+        match claimed { Some(claimed) => format!("says that there are {claimed}"), None => "does not say how many there are".to_owned() }
+    )]
+    ImagesHidden {
+        /// The peer.
+        node: String,
+        /// Final status.
+        status: dimse::Status,
+        /// Rows that came at first.
+        answered: u64,
+        /// Instances that came in all.
+        listed: u64,
+        /// Number of Series Related Instances.
+        claimed: Option<u64>,
+    },
     /// Whoever takes the rows or objects failed.
     #[error("{0}")]
     Taker(#[source] Cause),
@@ -132,7 +150,12 @@ impl Error {
 
     /// Whether the source's list is not whole: what it did list stands.
     pub fn is_of_list(&self) -> bool {
-        matches!(self, Self::CutShort { .. } | Self::Web { source: WebError::NotWhole { .. }, .. })
+        matches!(
+            self,
+            Self::CutShort { .. }
+                | Self::ImagesHidden { .. }
+                | Self::Web { source: WebError::NotWhole { .. }, .. }
+        )
     }
 
     /// What the error means for trying again.
@@ -147,7 +170,7 @@ impl Error {
             Self::Stopped | Self::NoAnswer(_) | Self::OutOfResources { .. } | Self::CameShort { .. } => {
                 Outlook::Transient
             }
-            Self::CutShort { .. } | Self::Refused { .. } => Outlook::Permanent,
+            Self::CutShort { .. } | Self::ImagesHidden { .. } | Self::Refused { .. } => Outlook::Permanent,
             Self::Folder(_)
             | Self::Taker(_)
             | Self::Selection(_)
@@ -177,9 +200,11 @@ impl Error {
             | Self::OutOfResources { .. }
             | Self::CameShort { .. }
             | Self::Stopped => ExitCode::Incomplete,
-            Self::Folder(_) | Self::CutShort { .. } | Self::Refused { .. } | Self::Taker(_) => {
-                ExitCode::Failed
-            }
+            Self::Folder(_)
+            | Self::CutShort { .. }
+            | Self::ImagesHidden { .. }
+            | Self::Refused { .. }
+            | Self::Taker(_) => ExitCode::Failed,
         }
     }
 }

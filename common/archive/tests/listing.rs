@@ -3,12 +3,12 @@
 
 use std::collections::BTreeSet;
 
-use archive::{Cause, Listing, Pacs, PacsSettings, Source};
+use archive::{Cause, Listing, Pacs, PacsSettings, Source, StudyListing};
 use catalogue::listing::{Answered, ListingProof, Recalled};
 use catalogue::plan::{InstanceRow, QueryRow};
 use catalogue::{Catalogue, ListingId, OddityState, PlanPosition, StudyId, StudyRow};
 use dimse::{Options, Status};
-use fakepacs::{Archive, FakePacs, Lies, Order, Population, Study};
+use fakepacs::{Archive, FakePacs, Lies, Order, Population, Series, Study};
 use job::config::{Retrieve, SelectionConfig};
 
 /// A catalogue that takes what is listed, as `p2t plan` does.
@@ -81,16 +81,20 @@ fn clustered(studies: u32) -> Population {
     Population { studies, days: 4, null_dates: 3, odd_dates: 1, odd_times: 10, ..Population::default() }
 }
 
-fn list(pacs: &FakePacs, selection: &SelectionConfig) -> Book {
+fn list(server: &FakePacs, selection: &SelectionConfig) -> Book {
     let mut book = Book::new();
+    pacs(server).list(selection, &mut book, &|| false).unwrap();
+    book
+}
+
+fn pacs(server: &FakePacs) -> Pacs {
     let settings = PacsSettings {
-        node: format!("FAKE@{}", pacs.address()).parse().unwrap(),
+        node: format!("FAKE@{}", server.address()).parse().unwrap(),
         aet: "TEST".parse().unwrap(),
         options: Options::default(),
         service: Retrieve::CGet,
     };
-    Pacs::new(settings).list(selection, &mut book, &|| false).unwrap();
-    book
+    Pacs::new(settings)
 }
 
 fn held(pacs: &FakePacs) -> BTreeSet<String> {
@@ -267,4 +271,44 @@ fn what_was_answered_is_not_asked_again() {
     let different: BTreeSet<&String> = asked.iter().collect();
     // What is broken off in the middle is asked again; nothing else is.
     assert!(asked.len() - different.len() < runs, "{runs} runs, {} queries", asked.len());
+}
+
+/// What a source with these lies lists of a study of one series of 250 instances, and how many queries that took.
+fn list_images(lies: Lies) -> (Result<StudyListing, archive::Error>, usize) {
+    let series = Series { uid: "1.2.3.4".into(), modality: "CT".into(), instances: 250 };
+    let server = serve(vec![Study { uid: "1.2.3".into(), series: vec![series], ..Study::default() }], lies);
+    let listing = Source::list_study(&pacs(&server), "1.2.3");
+    (listing, server.asked().len())
+}
+
+#[test]
+fn a_series_longer_than_an_answer_is_listed_by_instance_number() {
+    for (order, status) in [
+        (Order::Stored, Status::SUCCESS),
+        (Order::NewestFirst, Status::SUCCESS),
+        (Order::Stored, Status::OUT_OF_RESOURCES),
+        (Order::Stored, Status(0xB000)),
+    ] {
+        let lies = Lies { cap_images: Some(100), cap_status: status, order, ..Lies::default() };
+        let (listing, asked) = list_images(lies);
+        let listing = listing.unwrap();
+        let uids: BTreeSet<_> = listing.instances.iter().map(|row| &row.sop_instance).collect();
+        assert_eq!((uids.len(), listing.instances.len()), (250, 250), "{order:?} {status}");
+        assert!(asked <= 2 + 1 + 151, "{asked} queries");
+        assert_eq!(listing.queries.len(), 3);
+    }
+    let (honest, asked) = list_images(Lies::default());
+    assert_eq!((honest.unwrap().instances.len(), asked), (250, 2));
+}
+
+#[test]
+fn instances_that_no_number_brings_are_missed() {
+    let lies = Lies {
+        cap_images: Some(100),
+        cap_status: Status(0xB000),
+        ignore: vec!["InstanceNumber".parse().unwrap()],
+        ..Lies::default()
+    };
+    let error = list_images(lies).0.unwrap_err();
+    assert!(error.is_of_list() && error.to_string().contains("says that there are 250"), "{error}");
 }

@@ -5,7 +5,7 @@ use dimse::{Error, Level, Request, Status};
 
 use crate::archive::Archive;
 use crate::lie::Kind;
-use crate::lies::Lies;
+use crate::lies::{Lies, Order};
 use crate::matching::{Wanted, fits};
 use crate::object::Instance;
 use crate::study::{STUDY_INSTANCES, Study};
@@ -21,15 +21,21 @@ pub(crate) struct Answer {
 
 /// What the archive answers, lies included. `query` is the number of the query.
 pub(crate) fn answer(archive: &Archive, lies: &Lies, level: Level, keys: &FlatSet, query: u64) -> Answer {
-    let rows = match level {
+    let mut rows = match level {
         Level::Study => studies(archive, lies, keys, query),
         Level::Series => series(archive, keys),
         Level::Image => images(archive, lies, keys),
     };
-    if level == Level::Study {
-        return cut(rows, lies);
+    match level {
+        Level::Study => cut(rows, lies),
+        Level::Image => {
+            if lies.order == Order::NewestFirst {
+                rows.reverse();
+            }
+            short(rows, lies.cap_images, lies.cap_status)
+        }
+        Level::Series => Answer { rows, status: Status::SUCCESS },
     }
-    Answer { rows, status: Status::SUCCESS }
 }
 
 /// Sends it.
@@ -41,15 +47,19 @@ pub(crate) fn send(mut request: Request<'_>, level: Level, answer: &Answer) -> R
     request.finish(answer.status, None, None)
 }
 
-fn cut(mut rows: Vec<Row>, lies: &Lies) -> Answer {
+fn cut(rows: Vec<Row>, lies: &Lies) -> Answer {
     let count = rows.len() as u64;
     if lies.refuse_above.is_some_and(|most| count > most) {
         return Answer { rows: Vec::new(), status: Status::OUT_OF_RESOURCES };
     }
-    match lies.cap {
-        Some(cap) if count > cap => {
+    short(rows, lies.cap, lies.cap_status)
+}
+
+fn short(mut rows: Vec<Row>, cap: Option<u64>, status: Status) -> Answer {
+    match cap {
+        Some(cap) if rows.len() as u64 > cap => {
             rows.truncate(cap as usize);
-            Answer { rows, status: lies.cap_status }
+            Answer { rows, status }
         }
         _ => Answer { rows, status: Status::SUCCESS },
     }
@@ -89,6 +99,8 @@ fn images(archive: &Archive, lies: &Lies, keys: &FlatSet) -> Vec<Row> {
     let study_uid = keys.uid(tags::STUDY_INSTANCE_UID).unwrap_or_default();
     let series_uid = keys.uid(tags::SERIES_INSTANCE_UID).unwrap_or_default();
     let wanted = keys.text(tags::SOP_INSTANCE_UID).filter(|uids| !uids.is_empty());
+    let number = keys.text(tags::INSTANCE_NUMBER);
+    let number = number.filter(|number| !number.is_empty() && !lies.ignores(tags::INSTANCE_NUMBER));
     let study = archive.study(&study_uid).into_iter();
     study
         .flat_map(|study| study.instances().take(known(lies, study)))
@@ -97,6 +109,7 @@ fn images(archive: &Archive, lies: &Lies, keys: &FlatSet) -> Vec<Row> {
             let uid = instance.uid();
             wanted.as_ref().is_none_or(|wanted| fits(tags::SOP_INSTANCE_UID, wanted, &uid))
         })
+        .filter(|instance| number.as_ref().is_none_or(|number| *number == instance.number.to_string()))
         .map(|Instance { series, number, .. }| {
             row(keys, |tag| match tag {
                 tags::STUDY_INSTANCE_UID => Some(study_uid.clone()),

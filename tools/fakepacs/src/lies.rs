@@ -16,6 +16,9 @@ pub struct Lies {
     /// Give at most so many rows to a C-FIND
     #[arg(long, value_name = "ROWS")]
     pub cap: Option<u64>,
+    /// Give at most so many rows to a C-FIND at IMAGE level
+    #[arg(long, value_name = "ROWS")]
+    pub cap_images: Option<u64>,
     /// Status, in hexadecimal, with which a capped C-FIND ends; 0000 says nothing of the cap
     #[arg(long, value_name = "STATUS", default_value = "0000", value_parser = status)]
     pub cap_status: Status,
@@ -76,6 +79,7 @@ impl FromStr for IgnoredKey {
             "PatientID" => tags::PATIENT_ID,
             "AccessionNumber" => tags::ACCESSION_NUMBER,
             "ModalitiesInStudy" => tags::MODALITIES_IN_STUDY,
+            "InstanceNumber" => tags::INSTANCE_NUMBER,
             _ => return Err(format!("{name} is none of the keys that can be ignored")),
         }))
     }

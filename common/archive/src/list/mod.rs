@@ -17,8 +17,8 @@ use catalogue::listing::ListingProof;
 use catalogue::plan::QueryRow;
 use dataset::Tag;
 use dataset::tags::{
-    ACCESSION_NUMBER, MODALITIES_IN_STUDY, PATIENT_ID, SERIES_INSTANCE_UID, STUDY_DATE, STUDY_INSTANCE_UID,
-    STUDY_TIME,
+    ACCESSION_NUMBER, INSTANCE_NUMBER, MODALITIES_IN_STUDY, PATIENT_ID, SERIES_INSTANCE_UID, STUDY_DATE,
+    STUDY_INSTANCE_UID, STUDY_TIME,
 };
 use dimse::{Key, Level, Status};
 use job::config::SelectionConfig;
@@ -29,6 +29,8 @@ use ask::Asking;
 use part::{Part, Texts};
 use select::{StudyQuery, queries};
 use sweep::{End, Peer, Sweep, Verdict};
+
+pub(crate) use sweep::is_round;
 
 pub(crate) const NUMBER_OF_STUDY_RELATED_SERIES: Tag = Tag(0x0020, 0x1206);
 pub(crate) const NUMBER_OF_STUDY_RELATED_INSTANCES: Tag = Tag(0x0020, 0x1208);
@@ -157,8 +159,14 @@ fn nameless_study(number: u64) -> String {
 
 /// The keys without patient data: their names, and values of UIDs, dates and times only.
 pub(crate) fn shown(keys: &[Key<'_>]) -> String {
-    const SHOWN: [Tag; 5] =
-        [STUDY_INSTANCE_UID, SERIES_INSTANCE_UID, STUDY_DATE, STUDY_TIME, MODALITIES_IN_STUDY];
+    const SHOWN: [Tag; 6] = [
+        STUDY_INSTANCE_UID,
+        SERIES_INSTANCE_UID,
+        INSTANCE_NUMBER,
+        STUDY_DATE,
+        STUDY_TIME,
+        MODALITIES_IN_STUDY,
+    ];
     let shown = keys.iter().map(|(tag, value)| {
         let value = if SHOWN.contains(tag) { value } else { "…" };
         format!("{tag}={value}")

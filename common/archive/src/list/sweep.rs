@@ -433,7 +433,7 @@ enum Doubt {
 }
 
 /// What a limit set by a person looks like.
-fn is_round(count: u64) -> bool {
+pub(crate) fn is_round(count: u64) -> bool {
     count >= 100 && (count.is_multiple_of(100) || count.is_power_of_two() || (count + 1).is_power_of_two())
 }
 

@@ -11,12 +11,14 @@ use dimse::{FindEnd, Key, Level};
 
 use super::Pacs;
 use super::find::query_row;
+use super::images::{Images, Series};
 use crate::error::Error;
 use crate::several::Together;
 use crate::source::StudyListing;
 
+const NUMBER_OF_SERIES_RELATED_INSTANCES: Tag = Tag(0x0020, 0x1209);
 /// No study has so many series or instances; bounds what a PACS that never stops can make us hold.
-const MAX_ROWS: usize = 1_000_000;
+pub(super) const MAX_ROWS: usize = 1_000_000;
 
 impl Pacs {
     /// Asks for the series where the PACS does not know Modalities in Study.
@@ -33,30 +35,25 @@ impl Pacs {
 
     pub(super) fn list_instances(&self, study_uid: &str) -> Result<StudyListing, Error> {
         let mut listing = StudyListing::default();
-        let mut series = Vec::new();
+        let mut found = Vec::new();
         let study = (STUDY_INSTANCE_UID, study_uid);
-        let end = self.find_rows(Level::Series, &[study], &[SERIES_INSTANCE_UID, MODALITY], &mut |row| {
-            series.push((row.kept(SERIES_INSTANCE_UID).unwrap_or_default(), row.kept(MODALITY)));
-            room(series.len())
+        let asked = [SERIES_INSTANCE_UID, MODALITY, NUMBER_OF_SERIES_RELATED_INSTANCES];
+        let end = self.find_rows(Level::Series, &[study], &asked, &mut |row| {
+            found.push(Series {
+                uid: row.kept(SERIES_INSTANCE_UID).unwrap_or_default(),
+                modality: row.kept(MODALITY),
+                claimed: row
+                    .text(NUMBER_OF_SERIES_RELATED_INSTANCES)
+                    .and_then(|count| count.trim().parse().ok()),
+            });
+            room(found.len())
         })?;
         listing.queries.push(query_row(Level::Series, &[study], end.rows, end.status));
         self.require_whole(Level::Series, &end)?;
-        for (series_uid, modality) in series {
-            let keys = [study, (SERIES_INSTANCE_UID, series_uid.as_str())];
-            let end =
-                self.find_rows(Level::Image, &keys, &[SOP_INSTANCE_UID, SOP_CLASS_UID], &mut |row| {
-                    listing.instances.push(InstanceRow {
-                        series_uid: series_uid.clone(),
-                        modality: modality.clone(),
-                        sop_instance: row.kept(SOP_INSTANCE_UID).unwrap_or_default(),
-                        sop_class: row.kept(SOP_CLASS_UID),
-                        source_ref: None,
-                        bytes: None,
-                    });
-                    room(listing.instances.len())
-                })?;
-            listing.queries.push(query_row(Level::Image, &keys, end.rows, end.status));
-            self.require_whole(Level::Image, &end)?;
+        for series in &found {
+            let (images, queries) = Images::new(self, study_uid, series).list()?;
+            listing.instances.extend(images);
+            listing.queries.extend(queries);
         }
         Ok(listing)
     }
@@ -99,7 +96,7 @@ impl Pacs {
         }
     }
 
-    fn find_rows(
+    pub(super) fn find_rows(
         &self,
         level: Level,
         narrowing: &[Key<'_>],
@@ -115,11 +112,17 @@ impl Pacs {
             if begun {
                 return Err(dimse::Error::Closed);
             }
-            association.find(level, &keys, &mut |row| {
+            let found = association.find(level, &keys, &mut |row| {
                 begun = true;
                 on_row(row)
-            })
-        })
+            });
+            match found {
+                // An answer, and the association is as good as before.
+                Err(refused @ dimse::Error::Failed { .. }) => Ok(Err(refused)),
+                found => found.map(Ok),
+            }
+        })?
+        .map_err(Error::dimse(&self.settings.node))
     }
 
     fn require_whole(&self, level: Level, end: &FindEnd) -> Result<(), Error> {

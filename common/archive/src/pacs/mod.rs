@@ -5,6 +5,7 @@ mod contexts;
 mod doorkeeper;
 mod find;
 mod get;
+mod images;
 mod instances;
 mod receive;
 mod retrieve;
