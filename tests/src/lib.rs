@@ -11,6 +11,7 @@ pub mod disk;
 pub mod forge;
 pub mod hospital;
 pub mod lab;
+pub mod liar;
 pub mod orthanc;
 pub mod part10;
 pub mod peer;

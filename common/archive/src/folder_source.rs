@@ -153,7 +153,9 @@ fn identity(shape: Shape, id: catalogue::InstanceId) -> ObjectIdentity {
         study_uid: shape.head.study,
         series_uid: shape.head.series,
         transfer_syntax: shape.transfer_syntax,
+        patient_id: shape.head.patient_id,
         findings: shape.findings.iter().map(ToString::to_string).collect(),
+        doubts: Vec::new(),
     }
 }
 

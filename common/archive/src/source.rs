@@ -97,6 +97,16 @@ pub struct RetrieveEnd {
     /// Whether it did not even try, for want of resources. Many say so of each object that they could not send, for whatever
     /// reason: such an object is asked for in other ways.
     pub exhausted: bool,
+    /// How many objects it said that it had sent in one answer, where it said that all is well.
+    pub claimed: Option<u64>,
+}
+
+impl RetrieveEnd {
+    /// What a source said that made no other remark.
+    pub fn all_is_well(&self) -> String {
+        let claimed = self.claimed.map(|claimed| format!(", and that it sent {claimed}"));
+        format!("the source said that all is well{}", claimed.unwrap_or_default())
+    }
 }
 
 /// Small requests on an association of their own, timed: how busy an archive is.
@@ -192,8 +202,12 @@ pub struct ObjectIdentity {
     pub sop_class: Option<String>,
     /// Transfer syntax of the dataset.
     pub transfer_syntax: Option<String>,
+    /// Patient ID in the dataset.
+    pub patient_id: Option<String>,
     /// What is odd about it.
     pub findings: Vec<String>,
+    /// Why it cannot be what was asked for: it contradicts what the source said of it, or is not whole.
+    pub doubts: Vec<String>,
 }
 
 /// Why an object is not taken.
@@ -202,6 +216,9 @@ pub enum IntakeError {
     /// Outside the calendar's windows, or asked to stop: fetch it another time.
     #[error("not now: {0}")]
     NotNow(&'static str),
+    /// It is not what was asked for; the source's fault.
+    #[error("{0}")]
+    Doubtful(String),
     /// The spool cannot take it.
     #[error("the spool cannot take the object: {0}")]
     Spool(#[source] Cause),

@@ -44,6 +44,17 @@ pub enum CaptureKey {
         /// SOP Class UID.
         sop_class: String,
     },
+    /// The same, of an object that cannot be what it came as: it travels, and the instance counts as missing.
+    Doubtful {
+        /// The study that was asked for.
+        study_id: StudyId,
+        /// Series Instance UID.
+        series_uid: String,
+        /// SOP Instance UID.
+        sop_instance: String,
+        /// SOP Class UID.
+        sop_class: String,
+    },
 }
 
 /// An object whose bytes are fsynced in an intake.
@@ -72,6 +83,8 @@ pub struct Captured {
 pub enum CaptureOutcome {
     /// The listed instance is captured.
     Captured,
+    /// It does not stand for the instance that it came as; it travels all the same.
+    Doubtful,
     /// The source had not listed it; it travels all the same.
     Unlisted,
     /// The same bytes are held already; these are not needed.

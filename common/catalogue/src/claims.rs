@@ -48,7 +48,8 @@ pub(crate) fn record(conn: &Connection, captured: &Captured) -> Result<(CaptureO
     if let Some(id) = standing.same_bytes {
         return Ok((CaptureOutcome::Duplicate, id));
     }
-    if let Some(id) = standing.open {
+    let doubtful = matches!(captured.key, CaptureKey::Doubtful { .. });
+    if let Some(id) = standing.open.filter(|_| !doubtful) {
         hold(conn, id, &claim, captured)?;
         return Ok((CaptureOutcome::Captured, id));
     }
@@ -57,7 +58,12 @@ pub(crate) fn record(conn: &Connection, captured: &Captured) -> Result<(CaptureO
     }
     let id = add(conn, &claim)?;
     hold(conn, id, &claim, captured)?;
-    Ok((if standing.held { CaptureOutcome::Conflict } else { CaptureOutcome::Unlisted }, id))
+    let outcome = match (doubtful, standing.held) {
+        (true, _) => CaptureOutcome::Doubtful,
+        (false, true) => CaptureOutcome::Conflict,
+        (false, false) => CaptureOutcome::Unlisted,
+    };
+    Ok((outcome, id))
 }
 
 /// Why a file is left out that is a copy of another.
@@ -92,7 +98,8 @@ fn claim(conn: &Connection, key: &CaptureKey) -> Result<(Claim, Option<(Instance
             |row| Ok((claim_from(row)?, Some((*id, row.get(5)?)))),
         )?
         .ok_or_else(|| Error::Unknown { what: "instance", id: id.to_string() }),
-        CaptureKey::Uids { study_id, series_uid, sop_instance, sop_class } => {
+        CaptureKey::Uids { study_id, series_uid, sop_instance, sop_class }
+        | CaptureKey::Doubtful { study_id, series_uid, sop_instance, sop_class } => {
             let series_id = match series_uid.as_str() {
                 "" => None,
                 uid => Some(SeriesFinder::default().id(conn, *study_id, uid, None)?),

@@ -34,6 +34,14 @@ pub enum Finding {
         /// What the elements look like.
         found: Encoding,
     },
+    /// Pixel data in the form that the declared transfer syntax has not (PS3.5 annex A).
+    #[error("the transfer syntax is declared as {}, but the pixel data is {}", declared.escape_debug(), if *encapsulated { "encapsulated" } else { "not encapsulated" })]
+    PixelsContradict {
+        /// The declared transfer syntax UID.
+        declared: String,
+        /// Whether it is encapsulated.
+        encapsulated: bool,
+    },
     /// The object ends within an element.
     #[error("the object ends within the element at byte {offset} of its dataset")]
     Truncated {

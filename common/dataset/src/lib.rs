@@ -7,6 +7,7 @@
 mod charset;
 mod dicomdir;
 mod element;
+mod ending;
 mod error;
 mod examine;
 mod file_meta;
@@ -15,6 +16,7 @@ mod flat;
 mod head;
 mod input;
 mod meta;
+mod nest;
 mod part10;
 mod read_head;
 mod reason;
@@ -29,6 +31,7 @@ mod walk;
 
 pub use charset::CharacterSet;
 pub use dicomdir::referenced_files;
+pub use ending::Ending;
 pub use error::Error;
 pub use examine::{Examined, Shape, examine};
 pub use file_meta::{IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME, file_meta};

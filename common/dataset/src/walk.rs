@@ -4,8 +4,8 @@
 use crate::{
     element::{self, Element, SHORT_HEADER, Start},
     input::Input,
+    nest::Nest,
     syntax::Encoding,
-    tag::tags,
 };
 use std::io;
 
@@ -100,51 +100,14 @@ impl<I: Input> Walker<I> {
         }
     }
 
-    /// Steps over a value of undefined length. Only levels of undefined length need counting, since defined ones are
-    /// skipped whole; and as sequences and their items alternate, an odd `depth` stands in a sequence, an even one in
-    /// an item, which lets a missing delimiter be noticed and mended.
     fn pass_undefined(&mut self, opened: &Element) -> Result<(), Halt> {
-        let outer = self.encoding;
-        let mut depth: u64 = 1;
-        let mut unknown = self.enter_unknown(opened, depth);
-        while depth > 0 {
+        let mut nest = Nest::enter(opened, &mut self.encoding);
+        while !nest.is_over() {
             let Some(element) = self.next()? else { return Err(self.truncated()) };
-            let in_item = depth.is_multiple_of(2);
-            match (element.tag, element.length) {
-                (tags::ITEM, None) => depth += u64::from(!in_item),
-                (tags::ITEM, Some(length)) => {
-                    depth -= u64::from(in_item);
-                    self.skip(u64::from(length))?;
-                }
-                (tags::ITEM_DELIMITATION, _) => depth -= u64::from(in_item),
-                (tags::SEQUENCE_DELIMITATION, _) => depth -= if in_item { 2 } else { 1 },
-                (_, length) => {
-                    // What a VR of UN hides is implicit (PS3.5 section 6.2.2, note), unless its writer forgot.
-                    if unknown.is_some() && element.vr.is_none() {
-                        self.encoding = Encoding::ImplicitLe;
-                    }
-                    if let Some(length) = length {
-                        self.skip(u64::from(length))?;
-                    } else {
-                        depth += if in_item { 1 } else { 2 };
-                        unknown = unknown.or_else(|| self.enter_unknown(&element, depth));
-                    }
-                }
-            }
-            if unknown.is_some_and(|level| depth < level) {
-                unknown = None;
-                self.encoding = outer;
-            }
+            let length = nest.step(&element, &mut self.encoding);
+            self.skip(length)?;
         }
         Ok(())
-    }
-
-    /// Where a VR of UN is opened, the bytes become little endian whatever they were; gives the depth to leave at.
-    fn enter_unknown(&mut self, element: &Element, depth: u64) -> Option<u64> {
-        (element.vr == Some(*b"UN")).then(|| {
-            self.encoding = Encoding::ExplicitLe;
-            depth
-        })
     }
 
     fn fill(&mut self, buffer: &mut [u8]) -> Result<usize, Halt> {

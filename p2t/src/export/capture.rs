@@ -165,10 +165,17 @@ impl Capture {
 
     fn note(&self, captured: &Captured, outcome: CaptureOutcome) -> Result<()> {
         let (kind, remark) = match outcome {
-            CaptureOutcome::Captured | CaptureOutcome::Duplicate | CaptureOutcome::Excluded => return Ok(()),
+            CaptureOutcome::Captured | CaptureOutcome::Excluded => return Ok(()),
+            CaptureOutcome::Duplicate => {
+                let message = format!("instance {} came more than once, with the same bytes", uid(captured));
+                return Ok(self.shared.event(Level::Info, "duplicate", message)?);
+            }
             CaptureOutcome::Copy => {
                 self.monitor.count(Counter::Excluded, 1);
                 return Ok(());
+            }
+            CaptureOutcome::Doubtful => {
+                ("doubtful", "came only in a form that is in doubt, which travels too and does not count")
             }
             CaptureOutcome::Unlisted => {
                 ("unlisted", "came although the source had not listed it; it travels too")
@@ -176,11 +183,8 @@ impl Capture {
             CaptureOutcome::Conflict => ("conflict", "came with other bytes than before; both travel"),
         };
         self.monitor.count(Counter::Listed, 1);
-        let uid = match &captured.key {
-            CaptureKey::Uids { sop_instance, .. } => sop_instance.as_str(),
-            CaptureKey::Instance(_) => "",
-        };
-        Ok(self.shared.event(Level::Warning, kind, format!("instance {uid} {remark}"))?)
+        let message = format!("instance {} {remark}", uid(captured));
+        Ok(self.shared.event(Level::Warning, kind, message)?)
     }
 
     /// An intake for one object, once the disk has caught up far enough. Waits no longer than [`PATIENCE`].
@@ -248,5 +252,13 @@ impl Capture {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The SOP Instance UID that an object came with.
+fn uid(captured: &Captured) -> &str {
+    match &captured.key {
+        CaptureKey::Uids { sop_instance, .. } | CaptureKey::Doubtful { sop_instance, .. } => sop_instance,
+        CaptureKey::Instance(_) => "",
     }
 }

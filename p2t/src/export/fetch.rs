@@ -11,6 +11,7 @@ use job::config::RetryConfig;
 use pace::{Admission, Ask, Breaker, Failed, Loss, Patience};
 
 use super::capture::Capture;
+use super::expected::Expected;
 use super::governor::Governor;
 use super::object::StudyIntake;
 use crate::error::{Error, Result};
@@ -249,7 +250,8 @@ impl Fetch {
         wanted: &[PendingInstance],
         whole: bool,
     ) -> Result<Part> {
-        let intake = Arc::new(StudyIntake::new(self.capture.clone(), study.id));
+        let expected = Expected::of(study, wanted, study.attempts + 1 >= self.retry.attempts);
+        let intake = Arc::new(StudyIntake::new(self.capture.clone(), study.id).expecting(expected));
         let taking: Arc<dyn Intake> = intake.clone();
         let request = Retrieve { study_uid: &study.study.uid, wanted, whole };
         let end = self.source.retrieve(request, &taking, &|| self.must_stop(number) || intake.has_refused());
@@ -270,25 +272,60 @@ impl Fetch {
             governor.lost(loss, Some(study.id));
         }
         intake.settle();
+        self.tell_of_patients(study, &intake)?;
+        let doubts = intake.doubts();
+        if missing == 0 {
+            self.tell_of_whole(study, end, &doubts)?;
+            return Ok(Part::Whole);
+        }
+        let told = |said: Vec<String>| said.into_iter().chain(doubts.clone()).collect::<Vec<_>>().join("; ");
         Ok(match end {
-            Ok(_) if missing == 0 => Part::Whole,
             Ok(end) => {
-                let remarks = end.remarks.join("; ");
-                let remarks = if remarks.is_empty() { "the source said that all is well" } else { &remarks };
-                let why = format!("{missing} of {} instances did not come; {remarks}", wanted.len());
+                let said = if end.remarks.is_empty() { vec![end.all_is_well()] } else { end.remarks };
+                let why = format!("{missing} of {} instances did not come; {}", wanted.len(), told(said));
                 if exhausted { Part::Refused(why) } else { Part::Short(why) }
             }
-            Err(error) if missing == 0 => {
-                tracing::info!(%error, "the study came whole all the same");
-                Part::Whole
-            }
             Err(error) => match error.outlook() {
-                Outlook::Permanent => Part::Short(error.to_string()),
+                Outlook::Permanent => Part::Short(told(vec![error.to_string()])),
                 // A source that delivers something in between is in trouble, but not down.
-                _ if missing < wanted.len() => Part::Short(error.to_string()),
+                _ if missing < wanted.len() => Part::Short(told(vec![error.to_string()])),
                 Outlook::Transient | Outlook::NeedsOperator => Part::Outage(error),
             },
         })
+    }
+
+    /// Everything that was asked for came: whatever else the source said or sent is on record.
+    fn tell_of_whole(
+        &self,
+        study: &PlannedStudy,
+        end: std::result::Result<archive::RetrieveEnd, archive::Error>,
+        doubts: &[String],
+    ) -> Result<()> {
+        let uid = &study.study.uid;
+        let said = match end {
+            Ok(end) => end.remarks,
+            Err(error) => vec![error.to_string()],
+        };
+        if !said.is_empty() {
+            let message = format!("study {uid} came whole, although the source said: {}", said.join("; "));
+            self.capture.shared.event(Level::Info, "fetch", message)?;
+        }
+        if doubts.is_empty() {
+            return Ok(());
+        }
+        let message = format!("study {uid} came whole; besides, {}", doubts.join("; "));
+        self.capture.monitor.finding(&message);
+        Ok(self.capture.shared.event(Level::Warning, "doubtful", message)?)
+    }
+
+    fn tell_of_patients(&self, study: &PlannedStudy, intake: &StudyIntake) -> Result<()> {
+        let count = intake.of_another_patient();
+        if count == 0 {
+            return Ok(());
+        }
+        let uid = &study.study.uid;
+        let message = format!("{count} objects of study {uid} name another patient than the source's list");
+        Ok(self.capture.shared.event(Level::Warning, "another-patient", message)?)
     }
 
     /// The first pending instances of a study behind `after`.

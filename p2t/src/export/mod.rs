@@ -9,6 +9,7 @@
 mod canary;
 mod capture;
 mod describe;
+mod expected;
 pub mod fetch;
 pub mod governor;
 mod index;

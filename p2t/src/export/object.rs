@@ -3,7 +3,7 @@
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use archive::{Intake, IntakeError, IntakeObject, ObjectIdentity};
@@ -14,6 +14,7 @@ use manifest::Digester;
 use pace::{Admission, Respite};
 
 use super::capture::Capture;
+use super::expected::Expected;
 use super::spool::IntakeFile;
 use crate::error::Error;
 
@@ -24,6 +25,8 @@ const LEAST_REST: Duration = Duration::from_millis(50);
 const MOST_REST: Duration = Duration::from_secs(2);
 /// ... and of at most this between two studies.
 const MOST_REST_BETWEEN: Duration = Duration::from_secs(10);
+/// Doubts told of one retrieval; a source that is wrong is wrong many times.
+const MOST_DOUBTS: usize = 10;
 
 /// Takes the objects that one study's retrieval brings.
 pub struct StudyIntake {
@@ -32,12 +35,51 @@ pub struct StudyIntake {
     refused: AtomicBool,
     begun: AtomicBool,
     respite: Mutex<Respite>,
+    expected: Expected,
+    noticed: Mutex<Noticed>,
+}
+
+/// What was noticed of the objects that came.
+#[derive(Debug, Default)]
+struct Noticed {
+    /// Why objects were not taken, the first few.
+    doubts: Vec<String>,
+    of_another_patient: u64,
 }
 
 impl StudyIntake {
     pub fn new(capture: Arc<Capture>, study_id: StudyId) -> Self {
         let respite = Mutex::new(Respite::new(capture.pace.clock().monotonic()));
-        Self { capture, study_id, refused: AtomicBool::new(false), begun: AtomicBool::new(false), respite }
+        let (refused, begun, expected, noticed) = Default::default();
+        Self { capture, study_id, refused, begun, respite, expected, noticed }
+    }
+
+    /// The same, for objects of which this much is known.
+    pub fn expecting(self, expected: Expected) -> Self {
+        Self { expected, ..self }
+    }
+
+    /// Why objects were not taken for what was asked for, the first few.
+    pub fn doubts(&self) -> Vec<String> {
+        self.noticed().doubts.clone()
+    }
+
+    /// How many objects name another patient than the list.
+    pub fn of_another_patient(&self) -> u64 {
+        self.noticed().of_another_patient
+    }
+
+    fn noticed(&self) -> MutexGuard<'_, Noticed> {
+        self.noticed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn doubt(&self, identity: &ObjectIdentity, why: &str) {
+        let doubts = &mut self.noticed().doubts;
+        let uid = identity.sop_instance.as_deref().unwrap_or_default();
+        let doubt = format!("what came as instance {uid} was not taken: {why}");
+        if doubts.len() < MOST_DOUBTS && !doubts.contains(&doubt) {
+            doubts.push(doubt);
+        }
     }
 
     /// Whether anything has come.
@@ -155,12 +197,36 @@ impl IntakeObject for Object<'_> {
         Ok(())
     }
 
-    fn finish(mut self: Box<Self>, identity: ObjectIdentity) -> Result<(), IntakeError> {
+    fn finish(mut self: Box<Self>, mut identity: ObjectIdentity) -> Result<(), IntakeError> {
         self.study.rest(LEAST_REST, MOST_REST);
+        let expected = &self.study.expected;
+        if expected.is_of_another_patient(&identity) {
+            self.study.noticed().of_another_patient += 1;
+            identity.findings.push("the dataset names another patient than the source's list".to_owned());
+        }
+        let doubts = expected.doubts(&identity);
+        if doubts.is_empty() {
+            let key = key(self.study.study_id, &identity);
+            return self.keep(key, identity);
+        }
+        let why = doubts.join("; ");
+        self.study.doubt(&identity, &why);
+        if expected.is_last_chance(&identity) {
+            identity.findings.extend(doubts);
+            let key = doubtful(self.study.study_id, &identity);
+            self.keep(key, identity)?;
+        }
+        Err(IntakeError::Doubtful(why))
+    }
+}
+
+impl Object<'_> {
+    /// Hands all bytes to the capture.
+    fn keep(&mut self, key: CaptureKey, identity: ObjectIdentity) -> Result<(), IntakeError> {
         self.write_out().map_err(|error| IntakeError::Spool(error.into()))?;
         let Some(intake) = self.intake.take() else { return Ok(()) };
         let captured = Captured {
-            key: key(self.study.study_id, &identity),
+            key,
             intake_id: intake.id,
             offset: self.start,
             bytes: self.file.bytes(),
@@ -194,5 +260,14 @@ fn key(study_id: StudyId, identity: &ObjectIdentity) -> CaptureKey {
             sop_instance: identity.sop_instance.clone().unwrap_or_default(),
             sop_class: identity.sop_class.clone().unwrap_or_default(),
         },
+    }
+}
+
+fn doubtful(study_id: StudyId, identity: &ObjectIdentity) -> CaptureKey {
+    CaptureKey::Doubtful {
+        study_id,
+        series_uid: identity.series_uid.clone().unwrap_or_default(),
+        sop_instance: identity.sop_instance.clone().unwrap_or_default(),
+        sop_class: identity.sop_class.clone().unwrap_or_default(),
     }
 }

@@ -237,7 +237,7 @@ fn a_study_over_which_the_source_breaks_off_each_time_fails_in_the_end() {
 
 /// What a PACS without resources says.
 fn out_of_resources() -> RetrieveEnd {
-    RetrieveEnd { remarks: vec!["status A701".to_owned()], refused: true, exhausted: true }
+    RetrieveEnd { remarks: vec!["status A701".to_owned()], refused: true, exhausted: true, claimed: None }
 }
 
 fn attempts(lab: &Lab) -> Vec<u32> {

@@ -17,7 +17,7 @@ const MR_IMAGE: &str = "1.2.840.10008.5.1.4.1.1.4";
 
 /// An object to send.
 pub(crate) struct Sent<'a> {
-    instance: Instance<'a>,
+    pub instance: Instance<'a>,
     says: Says,
     /// The syntax of its bytes, where it is not that of its context.
     syntax: Option<&'static str>,

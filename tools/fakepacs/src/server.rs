@@ -214,7 +214,8 @@ impl Inner {
         };
         let late = |kind| if let Kind::Late(late) = kind { Some(Duration::from_millis(late)) } else { None };
         let script = Script::new(&self.archive, &job.lies, &job.keys);
-        let Some(late) = job.lies.kinds().find_map(late) else {
+        let asked = script.objects().map(|sent| sent.instance);
+        let Some(late) = job.lies.about_any(&asked.collect::<Vec<_>>()).find_map(late) else {
             let tally = self.carry_out(&job, &script)?;
             return self.carrier().end(request, script.end, &tally);
         };

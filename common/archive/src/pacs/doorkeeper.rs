@@ -23,6 +23,13 @@ impl Doorkeeper {
         Self { monitor, findings: Mutex::default() }
     }
 
+    fn tell(&self, finding: &str) {
+        let mut findings = self.findings.lock().unwrap_or_else(PoisonError::into_inner);
+        if findings.len() < MOST_FINDINGS && findings.insert(finding.to_owned()) {
+            self.monitor.finding(finding);
+        }
+    }
+
     /// What it has told so far.
     pub fn findings(&self) -> Vec<String> {
         self.findings.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
@@ -30,7 +37,12 @@ impl Doorkeeper {
 }
 
 impl Receiver for Doorkeeper {
-    fn begin(&self, _: &Incoming) -> Result<Box<dyn dimse::Intake + '_>, Refusal> {
+    fn begin(&self, incoming: &Incoming) -> Result<Box<dyn dimse::Intake + '_>, Refusal> {
+        self.tell(&format!(
+            "our listener refused objects from {:?} that belong to no C-MOVE under way: they came too late, or nobody asked \
+             for them",
+            incoming.sender_aet
+        ));
         Err(Refusal::out_of_resources("not asked for"))
     }
 
@@ -42,10 +54,7 @@ impl Receiver for Doorkeeper {
             }
             other => format!("our listener, to a caller from {}: {other}", peer.ip()),
         };
-        let mut findings = self.findings.lock().unwrap_or_else(PoisonError::into_inner);
-        if findings.len() < MOST_FINDINGS && findings.insert(finding.clone()) {
-            self.monitor.finding(&finding);
-        }
+        self.tell(&finding);
     }
 }
 

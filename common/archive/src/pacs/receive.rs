@@ -4,7 +4,9 @@ use std::collections::HashSet;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use dimse::{AeTitle, Incoming, Receiver, Refusal, StorageScp};
+use catalogue::capture::PendingInstance;
+use dataset::{Ending, Finding, Head};
+use dimse::{AeTitle, Incoming, Receiver, Refusal, Status, StorageScp};
 
 use crate::source::{Intake, IntakeError, IntakeObject, ObjectIdentity};
 
@@ -23,12 +25,15 @@ const HEAD_BYTES: usize = 256 * 1024;
 /// Hands objects to an intake and remembers which instances came.
 pub struct Arrivals {
     intake: Arc<dyn Intake>,
+    wanted: HashSet<String>,
     arrived: Mutex<HashSet<String>>,
 }
 
 impl Arrivals {
-    pub fn new(intake: Arc<dyn Intake>) -> Self {
-        Self { intake, arrived: Mutex::default() }
+    /// For what is asked for.
+    pub fn new(intake: Arc<dyn Intake>, wanted: &[PendingInstance]) -> Self {
+        let wanted = wanted.iter().map(|instance| instance.sop_instance.clone()).collect();
+        Self { intake, wanted, arrived: Mutex::default() }
     }
 
     /// Whether an object with this SOP Instance UID came whole.
@@ -43,7 +48,12 @@ impl Receiver for Arrivals {
         let meta = dataset::file_meta(sop_class, sop_instance, transfer_syntax, sender_aet);
         let mut object = self.intake.begin(meta.len() as u64).map_err(|error| refuse(&error))?;
         object.write(&meta).map_err(|error| Refusal::out_of_resources(error.kind().to_string()))?;
-        Ok(Box::new(Arriving { arrivals: self, object, head: Vec::new(), incoming: incoming.clone() }))
+        let (head, ending) = (Vec::new(), Ending::new(transfer_syntax));
+        Ok(Box::new(Arriving { arrivals: self, object, head, ending, incoming: incoming.clone() }))
+    }
+
+    fn expects(&self, sop_instance: &str) -> bool {
+        self.wanted.contains(sop_instance)
     }
 }
 
@@ -52,6 +62,10 @@ fn refuse(error: &IntakeError) -> Refusal {
     Refusal::out_of_resources(match error {
         IntakeError::NotNow(reason) => reason,
         IntakeError::Spool(_) => "no room in the spool",
+        IntakeError::Doubtful(_) => {
+            let comment = "not the object that was asked for".to_owned();
+            return Refusal { status: Status::CANNOT_UNDERSTAND, comment };
+        }
     })
 }
 
@@ -59,6 +73,7 @@ struct Arriving<'a> {
     arrivals: &'a Arrivals,
     object: Box<dyn IntakeObject + 'a>,
     head: Vec<u8>,
+    ending: Ending,
     incoming: Incoming,
 }
 
@@ -66,29 +81,45 @@ impl dimse::Intake for Arriving<'_> {
     fn write(&mut self, data_set: &[u8]) -> io::Result<()> {
         let room = HEAD_BYTES.saturating_sub(self.head.len()).min(data_set.len());
         self.head.extend_from_slice(data_set.get(..room).unwrap_or_default());
+        self.ending.push(data_set);
         self.object.write(data_set)
     }
 
     fn finish(self: Box<Self>) -> Result<(), Refusal> {
-        let Self { arrivals, object, head, incoming } = *self;
+        let Self { arrivals, object, head, ending, incoming } = *self;
         let (head, finding) = dataset::read_head(head.as_slice(), &incoming.transfer_syntax);
-        let mut findings: Vec<String> = finding.iter().map(ToString::to_string).collect();
-        if let Some(inside) = head.sop_instance.filter(|inside| *inside != incoming.sop_instance) {
-            findings.push(format!("the dataset names SOP Instance UID {inside}, C-STORE named another"));
-        }
+        let doubts = doubts(&incoming, &head, finding.as_ref(), ending.finish().as_ref());
         let sop_instance = incoming.sop_instance;
         object
             .finish(ObjectIdentity {
                 requested: None,
                 study_uid: head.study,
                 series_uid: head.series,
+                patient_id: head.patient_id,
                 sop_instance: Some(sop_instance.clone()),
                 sop_class: Some(incoming.sop_class),
                 transfer_syntax: Some(incoming.transfer_syntax),
-                findings,
+                findings: finding.iter().map(ToString::to_string).collect(),
+                doubts,
             })
             .map_err(|error| refuse(&error))?;
         arrivals.arrived.lock().unwrap_or_else(PoisonError::into_inner).insert(sop_instance);
         Ok(())
     }
+}
+
+/// Where the dataset contradicts the C-STORE that it came with, or is not whole. A dataset that cannot be read contradicts
+/// nothing.
+fn doubts(incoming: &Incoming, head: &Head, start: Option<&Finding>, end: Option<&Finding>) -> Vec<String> {
+    let Incoming { sop_class, sop_instance, .. } = incoming;
+    let uids = [
+        ("SOP Instance UID", &head.sop_instance, sop_instance),
+        ("SOP Class UID", &head.sop_class, sop_class),
+    ];
+    let other = uids.into_iter().filter_map(|(what, inside, named)| {
+        let inside = inside.as_ref().filter(|inside| *inside != named)?;
+        Some(format!("the dataset names {what} {inside}, C-STORE named another"))
+    });
+    let start = start.filter(|finding| matches!(finding, Finding::SyntaxContradicted { .. }));
+    other.chain(start.into_iter().chain(end).map(ToString::to_string)).collect()
 }

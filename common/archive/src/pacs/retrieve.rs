@@ -28,7 +28,7 @@ impl Pacs {
         intake: &Arc<dyn Intake>,
         stop: &dyn Fn() -> bool,
     ) -> Result<RetrieveEnd, Error> {
-        let arrivals = Arc::new(Arrivals::new(intake.clone()));
+        let arrivals = Arc::new(Arrivals::new(intake.clone(), request.wanted));
         let mut fetch = Fetch {
             pacs: self,
             study_uid: request.study_uid,
@@ -61,7 +61,7 @@ impl Pacs {
 
 /// One C-GET or C-MOVE at a level with keys, for these instances.
 type Request<'a, F> =
-    dyn FnMut(&F, Level, &[Key<'_>], &[&PendingInstance]) -> Result<dimse::RetrieveEnd, Error> + 'a;
+    dyn FnMut(&mut F, Level, &[Key<'_>], &[&PendingInstance]) -> Result<dimse::RetrieveEnd, Error> + 'a;
 
 pub(super) struct Fetch<'a> {
     pub(super) pacs: &'a Pacs,
@@ -93,7 +93,9 @@ impl Fetch<'_> {
             let message_id = route.message_id();
             let request = MoveRequest { level, keys, destination: &receiver.aet, message_id };
             let end = association.move_to(&request, &watch).map_err(Error::dimse(node))?;
-            fetch.wait_for_stragglers(asked_for, &|| route.arrived());
+            if fetch.wait_for_stragglers(asked_for, &|| route.arrived()) {
+                fetch.note("objects came after the end of their C-MOVE had been told".to_owned());
+            }
             Ok(end)
         })?;
         release(association);
@@ -168,8 +170,10 @@ impl Fetch<'_> {
         wanted.iter().filter(|instance| !self.has(instance)).cloned().collect()
     }
 
-    fn wait_for_stragglers(&self, wanted: &[&PendingInstance], arrived: &dyn Fn() -> u64) {
+    /// Says whether anything came.
+    fn wait_for_stragglers(&self, wanted: &[&PendingInstance], arrived: &dyn Fn() -> u64) -> bool {
         let (mut bytes, mut quiet_since) = (arrived(), Instant::now());
+        let before = bytes;
         let all_here = || wanted.iter().all(|instance| self.has(instance));
         while quiet_since.elapsed() < STRAGGLERS && !all_here() && !(self.stop)() {
             std::thread::sleep(Duration::from_millis(50));
@@ -178,11 +182,13 @@ impl Fetch<'_> {
                 quiet_since = Instant::now();
             }
         }
+        bytes > before
     }
 
     fn remark(&mut self, end: &dimse::RetrieveEnd, what: &str) {
         let failed = end.failed.unwrap_or_default();
         if end.status.is_success() && failed == 0 {
+            self.end.claimed = self.end.claimed.max(end.completed.map(u64::from));
             return;
         }
         self.failures = true;

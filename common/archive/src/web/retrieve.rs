@@ -224,6 +224,10 @@ impl<'a> Fetch<'a> {
                 self.note(format!("what came is not taken for an object: {why}"));
                 Ok(false)
             }
+            Err(Refused::Intake(IntakeError::Doubtful(why))) => {
+                self.note(why);
+                Ok(false)
+            }
             Err(Refused::Intake(IntakeError::NotNow(_))) => Err(Halt::NotNow),
             Err(Refused::Intake(error)) => Err(Halt::Intake(error)),
         }

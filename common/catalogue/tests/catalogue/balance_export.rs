@@ -7,13 +7,13 @@ use catalogue::write::Commit;
 use catalogue::{Error, InstanceId, InstanceState, IntakeId, SegmentId, SegmentState, StudyId};
 use proptest::prelude::*;
 
-use crate::lab::{Lab, captured, instance_row, key, members, segment, study_row};
+use crate::lab::{Lab, captured, doubtful_key, instance_row, key, members, segment, study_row};
 
 #[derive(Debug, Clone)]
 enum Step {
     List { study: u64, instances: u64 },
     Capture { instance: usize },
-    Arrive { study: u64, instance: u64, seed: u8 },
+    Arrive { study: u64, instance: u64, seed: u8, doubtful: bool },
     Fail { instance: usize },
     RetryFailed,
     ReleaseIntake,
@@ -27,8 +27,8 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         3 => (0..4_u64, 0..5_u64).prop_map(|(study, instances)| Step::List { study, instances }),
         6 => (0..20_usize).prop_map(|instance| Step::Capture { instance }),
-        4 => (0..4_u64, 0..6_u64, 1..4_u8)
-            .prop_map(|(study, instance, seed)| Step::Arrive { study, instance, seed }),
+        4 => (0..4_u64, 0..6_u64, 1..4_u8, prop::bool::weighted(0.2))
+            .prop_map(|(study, instance, seed, doubtful)| Step::Arrive { study, instance, seed, doubtful }),
         1 => (0..20_usize).prop_map(|instance| Step::Fail { instance }),
         1 => Just(Step::RetryFailed),
         1 => Just(Step::ReleaseIntake),
@@ -112,7 +112,7 @@ impl Run {
         match *step {
             Step::List { study, instances } => self.list(study, instances),
             Step::Capture { instance } => self.capture(instance),
-            Step::Arrive { study, instance, seed } => self.arrive(study, instance, seed),
+            Step::Arrive { study, instance, seed, doubtful } => self.arrive(study, instance, seed, doubtful),
             Step::Fail { instance } => {
                 let Some(row) = self.model.rows.get_mut(instance) else { return };
                 let result = catalogue.fail_instance(row.id, "gone");
@@ -181,24 +181,28 @@ impl Run {
         }
     }
 
-    fn arrive(&mut self, study: u64, instance: u64, seed: u8) {
+    fn arrive(&mut self, study: u64, instance: u64, seed: u8, doubtful: bool) {
         let Some((_, id)) = self.model.studies.iter().find(|(number, _)| *number == study) else { return };
         let id = *id;
-        let (outcome, row) = self.lab.capture(captured(key(id, study, instance), self.intake, 0, seed));
+        let key = if doubtful { doubtful_key(id, study, instance) } else { key(id, study, instance) };
+        let (outcome, row) = self.lab.capture(captured(key, self.intake, 0, seed));
         let mut same = self.model.rows.iter_mut().filter(|row| row.study == id && row.number == instance);
         match outcome {
             CaptureOutcome::Copy => panic!("only a file of a folder can be a copy of another"),
             CaptureOutcome::Duplicate => assert!(same.any(|row| held(row) && row.seed == seed)),
             CaptureOutcome::Excluded => assert!(same.any(|row| row.state == InstanceState::Excluded)),
             CaptureOutcome::Captured => {
+                assert!(!doubtful, "what is in doubt stands for nothing that is listed");
                 let found = same.find(|found| found.id == row).unwrap();
                 assert!(matches!(found.state, InstanceState::Pending | InstanceState::Failed));
                 (found.state, found.seed) = (InstanceState::Captured, seed);
             }
-            CaptureOutcome::Conflict | CaptureOutcome::Unlisted => {
+            CaptureOutcome::Conflict | CaptureOutcome::Unlisted | CaptureOutcome::Doubtful => {
                 let rivals: Vec<_> = same.collect();
-                assert_eq!(outcome == CaptureOutcome::Conflict, !rivals.is_empty());
-                assert!(rivals.iter().all(|rival| held(rival) && rival.seed != seed));
+                assert_eq!(outcome == CaptureOutcome::Doubtful, doubtful);
+                assert!(doubtful || (outcome == CaptureOutcome::Conflict) != rivals.is_empty());
+                assert!(rivals.iter().all(|rival| held(rival) || doubtful));
+                assert!(rivals.iter().all(|rival| !held(rival) || rival.seed != seed));
                 let state = InstanceState::Captured;
                 self.model.rows.push(Row {
                     id: row,

@@ -4,7 +4,9 @@ use catalogue::capture::{CaptureKey, CaptureOutcome, Captured};
 use catalogue::plan::InstanceRow;
 use catalogue::{Error, InstanceId};
 
-use crate::lab::{Lab, captured, digest, file_row, instance_row, key, series_uid, sop_uid, study_row};
+use crate::lab::{
+    Lab, captured, digest, doubtful_key, file_row, instance_row, key, series_uid, sop_uid, study_row,
+};
 
 #[test]
 fn an_object_finds_its_listed_instance_by_uids() {
@@ -48,6 +50,21 @@ fn other_bytes_under_the_same_uid_travel_too() {
     );
     assert_eq!(lab.captured(), [first, second]);
     assert_eq!(conflicts(&lab), [(sop_uid(1, 0), 2, 2)]);
+}
+
+#[test]
+fn what_is_in_doubt_travels_and_its_instance_stays_pending() {
+    let mut lab = Lab::new();
+    let study = lab.study(1, 1);
+    let listed = lab.pending(study)[0];
+    let intake = lab.catalogue.open_intake().unwrap().id;
+    let (outcome, doubtful) = lab.capture(captured(doubtful_key(study, 1, 0), intake, 0, 1));
+    assert_eq!((outcome, lab.pending(study)), (CaptureOutcome::Doubtful, vec![listed]));
+    let again = captured(doubtful_key(study, 1, 0), intake, 1_000, 1);
+    assert_eq!(lab.capture(again), (CaptureOutcome::Duplicate, doubtful));
+    let sound = captured(key(study, 1, 0), intake, 2_000, 2);
+    assert_eq!(lab.capture(sound), (CaptureOutcome::Captured, listed));
+    assert_eq!(lab.captured(), [listed, doubtful]);
 }
 
 #[test]

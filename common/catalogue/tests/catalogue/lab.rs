@@ -172,6 +172,16 @@ pub fn key(study_id: StudyId, study: u64, instance: u64) -> CaptureKey {
     }
 }
 
+/// The same, of an object that is in doubt.
+pub fn doubtful_key(study_id: StudyId, study: u64, instance: u64) -> CaptureKey {
+    CaptureKey::Doubtful {
+        study_id,
+        series_uid: series_uid(study),
+        sop_instance: sop_uid(study, instance),
+        sop_class: "1.2.840.10008.5.1.4.1.1.2".into(),
+    }
+}
+
 pub fn members(ids: &[InstanceId]) -> Vec<Member> {
     ids.iter()
         .zip(0..)

@@ -74,7 +74,7 @@ fn asked_with(
     let mut fetch = Fetch {
         pacs: &Pacs::new(settings),
         study_uid: "1.2",
-        arrivals: Arc::new(Arrivals::new(Arc::new(Taker))),
+        arrivals: Arc::new(Arrivals::new(Arc::new(Taker), &[])),
         stop: &|| false,
         failures: false,
         end: RetrieveEnd::default(),
@@ -82,7 +82,7 @@ fn asked_with(
     let instances: Vec<_> = (0..count).map(instance).collect();
     let wanted: Vec<_> = instances.iter().collect();
     let mut requests = 0;
-    let ask = |fetch: &Fetch<'_>, _: Level, keys: &[Key<'_>], _: &[&PendingInstance]| {
+    let ask = |fetch: &mut Fetch<'_>, _: Level, keys: &[Key<'_>], _: &[&PendingInstance]| {
         requests += 1;
         let uids = keys.iter().find(|(tag, _)| *tag == SOP_INSTANCE_UID).unwrap().1;
         for uid in sends(&uids.split('\\').collect::<Vec<_>>()) {
