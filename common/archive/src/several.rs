@@ -5,7 +5,9 @@
 //! other study is asked for by itself, as if there had been no such answer.
 
 use std::collections::HashMap;
+use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{self, SendError, SyncSender};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 
@@ -78,23 +80,49 @@ impl<'a, A: ListStudies + ?Sized> Several<'a, A> {
         agrees: &(dyn Fn(usize, &[InstanceRow]) -> bool + Sync),
         stop: &(dyn Fn() -> bool + Sync),
     ) -> Vec<Listed> {
+        let mut all = Vec::new();
+        self.each(studies, agrees, stop, &mut |at, listed| {
+            all.push((at, listed));
+            ControlFlow::Continue(())
+        });
+        all.sort_by_key(|(at, _)| *at);
+        all.into_iter().map(|(_, listed)| listed).collect()
+    }
+
+    /// The same, one study after the other as they are told, with their places: what is kept of them at once, a crash does not
+    /// make us ask for again. `take` may end it.
+    pub fn each(
+        &self,
+        studies: &[Wanted],
+        agrees: &(dyn Fn(usize, &[InstanceRow]) -> bool + Sync),
+        stop: &(dyn Fn() -> bool + Sync),
+        take: &mut dyn FnMut(usize, Listed) -> ControlFlow<()>,
+    ) {
         let batches = self.batches(studies);
-        let (next, done) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
-        let work = || {
+        let next = AtomicUsize::new(0);
+        // Nothing waits in between: what is not taken is still being asked for.
+        let (tell, told) = mpsc::sync_channel(0);
+        let work = |tell: SyncSender<(usize, Listed)>| {
             while let Some(&(start, batch)) = batches.get(next.fetch_add(1, Ordering::Relaxed)) {
-                let listed = self.batch(start, batch, agrees, stop);
-                lock(&done).push((start, listed));
+                if self.batch(start, batch, agrees, stop, &tell).is_err() {
+                    // Nobody takes any more.
+                    return;
+                }
             }
         };
-        let workers = batches.len().min(self.associations.into());
-        if workers == 1 {
-            work();
-        } else {
-            thread::scope(|scope| (0..workers).for_each(|_| drop(scope.spawn(work))));
-        }
-        let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
-        done.sort_by_key(|(start, _)| *start);
-        done.into_iter().flat_map(|(_, listed)| listed).collect()
+        thread::scope(|scope| {
+            let work = &work;
+            for _ in 0..batches.len().min(self.associations.into()) {
+                let tell = tell.clone();
+                scope.spawn(move || work(tell));
+            }
+            drop(tell);
+            for (at, listed) in told {
+                if take(at, listed).is_break() {
+                    break;
+                }
+            }
+        });
     }
 
     /// The first query is for more than the others will be: when it is proved whole, they are.
@@ -122,13 +150,14 @@ impl<'a, A: ListStudies + ?Sized> Several<'a, A> {
         studies: &[Wanted],
         agrees: &(dyn Fn(usize, &[InstanceRow]) -> bool + Sync),
         stop: &(dyn Fn() -> bool + Sync),
-    ) -> Vec<Listed> {
+        tell: &SyncSender<(usize, Listed)>,
+    ) -> Result<(), SendError<(usize, Listed)>> {
         let uids: Vec<&str> =
             studies.iter().map(|study| study.uid.as_str()).filter(|uid| !uid.is_empty()).collect();
         let mut common = if stop() { None } else { self.common(&uids) };
         let mut query = common.as_ref().map(|common| common.query.clone());
         let (was_told, mut agreed) = (common.is_some(), 0);
-        let listed = (start..).zip(studies).map(|(at, study)| {
+        let mut list = |at: usize, study: &Wanted| {
             let told = common.as_mut().and_then(|common| common.listings.remove(&study.uid));
             let mut listing = match told.filter(|told| agrees(at, told)) {
                 Some(instances) => {
@@ -142,12 +171,14 @@ impl<'a, A: ListStudies + ?Sized> Several<'a, A> {
             };
             listing.queries.extend(query.take());
             Ok(listing)
-        });
-        let listed = listed.collect();
+        };
+        for (at, study) in (start..).zip(studies) {
+            tell.send((at, list(at, study)))?;
+        }
         if was_told {
             self.learn(agreed);
         }
-        listed
+        Ok(())
     }
 
     /// What one query tells of these studies, if that is whole: it has fewer rows than an answer that was, or its two halves

@@ -3,9 +3,11 @@
 mod delta;
 
 use std::collections::BTreeSet;
+use std::ops::ControlFlow;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use archive::{Cause, Listing, NamedStudy, Several, Source, Wanted, named_studies};
+use archive::{Cause, Listing, NamedStudy, Several, Source, StudyListing, Wanted, named_studies};
 use catalogue::balance::Stage;
 use catalogue::listing::{Answered, ListingProof, Recalled};
 use catalogue::plan::{InstanceRow, QueryRow};
@@ -247,32 +249,45 @@ fn enumerate(context: &Context, source: &dyn Source, catalogue: &mut Catalogue) 
         let agrees = |at: usize, told: &[InstanceRow]| {
             page.get(at).is_some_and(|planned| is_as_claimed(&planned.study, told))
         };
-        let listed = several.list(&wanted, &agrees, &|| context.stop.requested());
-        let mut stopped = None;
-        for (study, listing) in page.iter().zip(listed) {
-            let listing = match listing {
-                Err(error) if error.outlook() == archive::Outlook::Permanent => {
-                    unlisted.count(context, catalogue, study, &error)?;
-                    continue;
+        let (mut stopped, mut kept) = (None, Ok(()));
+        // A source that is down is not asked for the other studies; what is under way is kept all the same.
+        let is_over = AtomicBool::new(false);
+        let stop = || is_over.load(Ordering::Acquire) || context.stop.requested();
+        several.each(&wanted, &agrees, &stop, &mut |at, listed| {
+            match (page.get(at), listed) {
+                (Some(study), Err(error)) if error.outlook() == archive::Outlook::Permanent => {
+                    kept = unlisted.count(context, catalogue, study, &error);
                 }
-                Err(error) => {
-                    // What the other associations have listed meanwhile is kept all the same.
+                (Some(study), Ok(listing)) => kept = keep(context, catalogue, study, listing),
+                (_, Err(error)) => {
+                    is_over.store(true, Ordering::Release);
                     stopped.get_or_insert(error);
-                    continue;
                 }
-                Ok(listing) => listing,
-            };
-            for query in &listing.queries {
-                catalogue.record_query(query)?;
+                (None, Ok(_)) => {}
             }
-            let count = listing.instances.len() as u64;
-            catalogue.record_instances(study.id, listing.instances)?;
-            context.monitor.count(Counter::Listed, count);
-        }
+            if kept.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        });
+        kept?;
         if let Some(error) = stopped {
             return Err(error.into());
         }
     }
+}
+
+/// Keeps what a study consists of.
+fn keep(
+    context: &Context,
+    catalogue: &mut Catalogue,
+    study: &PlannedStudy,
+    listing: StudyListing,
+) -> Result<()> {
+    for query in &listing.queries {
+        catalogue.record_query(query)?;
+    }
+    let count = listing.instances.len() as u64;
+    catalogue.record_instances(study.id, listing.instances)?;
+    context.monitor.count(Counter::Listed, count);
+    Ok(())
 }
 
 fn wanted(planned: &PlannedStudy) -> Wanted {
