@@ -52,7 +52,8 @@ A medium with anything on it is refused, and what is on it told; --force overwri
 
 Examples:
   p2t label /dev/nst0
-  p2t label /dev/nst1 --copy 2 --force")]
+  p2t label /dev/nst1 --copy 2 --force
+  p2t label /dev/nst0 --barcode P2T001L8")]
     Label(Label),
     /// Say how large the last delta will be, whether it fits into a window, and when to freeze the source
     #[command(after_help = "\
@@ -217,6 +218,9 @@ pub struct Label {
     /// The copy that the volume is for
     #[arg(long, value_name = "K", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=4))]
     pub copy: u32,
+    /// The barcode on the cartridge, instead of the one that its chip or the library tells
+    #[arg(long, value_name = "BARCODE")]
+    pub barcode: Option<String>,
     /// Overwrite what is on the medium
     #[arg(long)]
     pub force: bool,
@@ -239,6 +243,9 @@ pub struct Export {
     /// Write again what was in segments that `p2t verify` found damaged
     #[arg(long)]
     pub rewrite_damaged: bool,
+    /// Go on with a cartridge whose barcode is not the one that its volume was begun on
+    #[arg(long)]
+    pub any_barcode: bool,
     /// A volume that is lost or broken, by its number: write again what was on it; may be repeated
     #[arg(long = "give-up-volume", value_name = "SEQUENCE[:COPY]")]
     pub give_up: Vec<crate::commands::lost::Which>,

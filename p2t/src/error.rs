@@ -78,10 +78,15 @@ pub enum Error {
     )]
     CartridgeWanted { volume: String, drive: PathBuf, reason: String },
     #[error(
-        "the cartridge in {drive} has the label of {volume}, which was written to {label}, and the barcode {barcode}: nothing was \
-         written; see which of the two it is, and run the same command again"
+        "the cartridge in {drive} says that its barcode is {barcode}, and {volume} was begun on the one with {label}: nothing was \
+         written. Put that one in; or, if it is this one with another sticker, run `p2t export --any-barcode`"
     )]
     OtherBarcode { drive: String, volume: String, label: String, barcode: String },
+    #[error(
+        "the cartridge in {medium} says that its barcode is {told}, not {given}: nothing was written; leave --barcode out, or give \
+         --force"
+    )]
+    BarcodeDiffers { medium: String, given: String, told: String },
     #[error("{0}; when that is mended, run the same command again")]
     Library(medium::changer::ChangerError),
     #[error(

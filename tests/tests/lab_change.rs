@@ -66,6 +66,14 @@ fn a_robot_brings_cartridges_until_all_is_written() {
         for volume in status["volumes"].as_array().expect("status lists volumes") {
             assert!(volume["verified_at"].is_string(), "{volume}");
         }
+        // Cartridges of 9 MiB up to early warning, which say that they are LTO-8: that is little.
+        let held: Vec<_> = (0..4).map(|at| status["volumes"][at]["held_bytes"].as_u64()).collect();
+        assert!(
+            held[..3].iter().all(|held| held.is_some_and(|held| held.abs_diff(9 << 20) < 1 << 20)),
+            "{held:?}"
+        );
+        assert_eq!((held[3], status["volumes"][0]["held_percent"].as_u64()), (None, Some(0)));
+        export.says("The cartridge was full after 0 % of what an LTO-8 cartridge holds");
         all_is_on(&p2t, &source, folder.path(), &written);
         put_in("P2T001L8");
         shell("mt -f /dev/nst0 rewind; tar -b 512 -tf /dev/nst0 | grep hostname");

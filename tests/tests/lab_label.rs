@@ -41,3 +41,51 @@ fn cartridges_that_were_labelled_ahead_are_taken_in_their_order() {
         assert_eq!(tree::contents(&out), tree::contents(&source));
     });
 }
+
+#[test]
+fn a_robot_finds_cartridges_that_were_labelled_ahead_by_their_barcodes() {
+    let lab = Lab { size: 20, drives: 1, loaded: 1, ..Lab::default() };
+    lab::in_guest("a_robot_finds_cartridges_that_were_labelled_ahead_by_their_barcodes", &lab, || {
+        let folder = scratch();
+        let (p2t, source) = tape_job::new_export(folder.path(), "4 MiB");
+        shell("mtx -f /dev/changer unload 1 0; mtx -f /dev/changer load 3 0");
+        p2t.run(&["label", DRIVE, "--barcode", "P2T009L8"])
+            .expect(Exit::Failed)
+            .says("its barcode is P2T003L8");
+        // As the chip says, and as the library does.
+        assert_eq!(p2t.run(&["label", DRIVE]).expect(Exit::Clean).json()["barcode"], "P2T003L8");
+        p2t.configure("changer", "device", "/dev/changer");
+        shell("mtx -f /dev/changer unload 3 0; mtx -f /dev/changer load 2 0");
+        assert_eq!(p2t.run(&["label", DRIVE]).expect(Exit::Clean).json()["barcode"], "P2T002L8");
+        shell("mtx -f /dev/changer unload 2 0");
+        p2t.run(&["export"]).expect(Exit::Clean);
+        let status = p2t.run(&["status"]).json();
+        let barcode = |at: usize| status["volumes"][at]["barcode"].as_str();
+        assert_eq!((barcode(0), barcode(1)), (Some("P2T003L8"), Some("P2T002L8")));
+        let out = folder.path().join("restored");
+        for cartridge in ["P2T003L8", "P2T002L8"] {
+            lab::put_in(cartridge);
+            let t2p = transfer::without_job(folder.path());
+            t2p.run(&["extract", DRIVE, "--out", &text(&out)]).expect(Exit::Clean);
+        }
+        assert_eq!(tree::contents(&out), tree::contents(&source));
+    });
+}
+
+#[test]
+fn a_cartridge_that_tells_another_barcode_than_its_label_s_is_refused_without_a_library_too() {
+    let name = "a_cartridge_that_tells_another_barcode_than_its_label_s_is_refused_without_a_library_too";
+    lab::in_guest(name, &Lab::default(), || {
+        let folder = scratch();
+        let (p2t, source) = tape_job::new_export(folder.path(), "4 MiB");
+        p2t.run(&["label", DRIVE, "--barcode", "OTHER1L8", "--force"]).expect(Exit::Clean);
+        let end = Tape::now().end;
+        let refused = p2t.run(&["export"]);
+        refused
+            .expect(Exit::Incomplete)
+            .says("says that its barcode is P2T001L8, and volume 1 was begun on the one with OTHER1L8");
+        assert_eq!((Tape::now().end, transfer::balance(&p2t).done), (end, 0));
+        p2t.run(&["export", "--any-barcode"]).expect(Exit::Clean).says("goes on in /dev/nst0 as asked");
+        tape_job::completed(&p2t, &source, folder.path());
+    });
+}

@@ -55,6 +55,42 @@ pub struct VolumeRow {
     pub verified_at: Option<Timestamp>,
     /// How it was verified.
     pub verified_how: Option<String>,
+    /// What its cartridge had taken when its drive told that the end is near (`p2t`).
+    pub held: Option<Held>,
+}
+
+/// How much a cartridge held.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Held {
+    /// Bytes without compression.
+    pub bytes: u64,
+    /// What it is, where that is known.
+    pub cartridge: Option<Cartridge>,
+}
+
+/// What a cartridge is sold as.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cartridge {
+    /// Its format, such as `LTO-9`.
+    pub format: String,
+    /// Its native capacity.
+    pub native_bytes: u64,
+}
+
+impl Held {
+    /// How much of its native capacity that is, in per cent.
+    #[must_use]
+    pub fn percent(&self) -> Option<u64> {
+        let native = self.cartridge.as_ref()?.native_bytes;
+        Some(self.bytes.saturating_mul(100) / native.max(1))
+    }
+
+    /// For people, as in `99 % of an LTO-9 cartridge`.
+    #[must_use]
+    pub fn text(&self) -> Option<String> {
+        let (percent, cartridge) = (self.percent()?, self.cartridge.as_ref()?);
+        Some(format!("{percent} % of an {} cartridge", cartridge.format))
+    }
 }
 
 /// What [`VolumeRow::verified_how`] begins with when not all was read back.
@@ -74,7 +110,7 @@ impl VolumeRow {
 
 const SELECT: &str =
     "SELECT id, uuid, sequence, copy, medium, state, files, index_blake3, bytes, last, created_at,
-    sealed_at, verified_at, verified_how, unsound, barcode FROM volume ";
+    sealed_at, verified_at, verified_how, unsound, barcode, held_bytes, cartridge, native_bytes FROM volume ";
 
 impl Reader {
     /// All volumes, in order of copy and sequence.
@@ -115,6 +151,17 @@ impl Reader {
 }
 
 impl Catalogue {
+    /// Records how much a volume's cartridge held.
+    pub fn cartridge_held(&mut self, id: VolumeId, held: &Held) -> Result<()> {
+        self.durable(|tx| {
+            const SQL: &str =
+                "UPDATE volume SET held_bytes = ?, cartridge = ?, native_bytes = ? WHERE id = ?";
+            let format = held.cartridge.as_ref().map(|cartridge| &cartridge.format);
+            let native = held.cartridge.as_ref().map(|cartridge| cartridge.native_bytes);
+            change(tx, SQL, params![held.bytes, format, native, id]).map(drop)
+        })
+    }
+
     /// Records that a volume was read back and how, and forgets what was wrong with it unless it was read by sample. At
     /// `t2p` it becomes Verified; at `p2t` it stays Sealed.
     pub fn volume_verified(&mut self, id: VolumeId, how: &str) -> Result<()> {
@@ -162,6 +209,11 @@ pub(crate) fn files_json(files: &[String]) -> String {
     serde_json::Value::from(files.to_vec()).to_string()
 }
 
+fn cartridge(row: &Row<'_>) -> rusqlite::Result<Option<Cartridge>> {
+    let (format, native_bytes): (Option<String>, Option<u64>) = (row.get(17)?, row.get(18)?);
+    Ok(format.zip(native_bytes).map(|(format, native_bytes)| Cartridge { format, native_bytes }))
+}
+
 fn volume_row(row: &Row<'_>) -> rusqlite::Result<VolumeRow> {
     let time = |index| Ok::<_, rusqlite::Error>(row.get::<_, Option<Millis>>(index)?.map(|at| at.0));
     Ok(VolumeRow {
@@ -183,6 +235,10 @@ fn volume_row(row: &Row<'_>) -> rusqlite::Result<VolumeRow> {
         verified_at: time(12)?,
         verified_how: row.get(13)?,
         unsound: row.get(14)?,
+        held: match row.get(16)? {
+            Some(bytes) => Some(Held { bytes, cartridge: cartridge(row)? }),
+            None => None,
+        },
     })
 }
 

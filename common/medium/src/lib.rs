@@ -61,6 +61,15 @@ impl Settings {
     }
 }
 
+/// How much a cartridge held: a measure of its health and of its drive's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EarlyWarning {
+    /// Bytes written from the beginning of the tape to early warning, without compression.
+    pub bytes: u64,
+    /// What is to be expected of it; none if nobody tells what cartridge it is.
+    pub format: Option<scsi::Format>,
+}
+
 /// Which file of a volume is meant. A directory goes by the name, a tape by the number.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileId {
@@ -189,6 +198,11 @@ pub trait MediumWriter: Send {
 
     /// What drive and cartridge told of themselves at the last commit, where they tell anything; each time once.
     fn health(&mut self) -> Option<scsi::Health> {
+        None
+    }
+
+    /// What the cartridge had taken when its drive told that the end is near; none before that, and of other media.
+    fn early_warning(&self) -> Option<EarlyWarning> {
         None
     }
 

@@ -8,7 +8,7 @@ use manifest::{
     TRAILER, Trailer, TransferState, segment_name,
 };
 use medium::scsi::Health;
-use medium::{FileWriter, Medium, MediumWriter, Settings};
+use medium::{EarlyWarning, FileWriter, Medium, MediumWriter, Settings};
 
 use crate::error::medium_or_io;
 use crate::index::IndexWriter;
@@ -129,6 +129,11 @@ impl VolumeWriter {
     /// Bytes on the medium so far, framing included.
     pub fn used_bytes(&self) -> u64 {
         self.medium.used_bytes()
+    }
+
+    /// What the cartridge had taken when its drive told that the end is near.
+    pub fn early_warning(&self) -> Option<EarlyWarning> {
+        self.medium.early_warning()
     }
 
     /// Keeps room free for so many changes, which the index will tell.

@@ -29,7 +29,9 @@ pub fn run(context: &Context, arguments: &Export) -> Result<Outcome<Value>> {
     let copies = arguments.copies.unwrap_or(context.config.media.copies);
     let media = Media::new(&arguments.to, &context.config.media.to, copies, &context.job)?;
     let media = if (1..=copies).any(|copy| media.streams(copy)) {
-        media.changed_by(Change::new(&context.config)?)
+        let mut change = Change::new(&context.config)?;
+        change.any_barcode = arguments.any_barcode;
+        media.changed_by(change)
     } else {
         media
     };

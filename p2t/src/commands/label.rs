@@ -4,7 +4,7 @@ use catalogue::volumes::{NewVolume, VolumeRow};
 use catalogue::{Catalogue, Level, VolumeState};
 use job::Outcome;
 use manifest::LABEL;
-use medium::Address;
+use medium::{Address, scsi};
 use serde_json::{Value, json};
 use uuid::Uuid;
 use volume::{Found, VolumeWriter};
@@ -17,6 +17,8 @@ use crate::context::{Context, Ids};
 use crate::error::{Error, Result};
 use crate::export;
 use crate::media;
+use crate::media::barcode::agree;
+use crate::media::library::Library;
 
 pub fn run(context: &Context, arguments: &Label) -> Result<Outcome<Value>> {
     let (copy, copies) = (arguments.copy, context.config.media.copies);
@@ -41,8 +43,29 @@ pub fn run(context: &Context, arguments: &Label) -> Result<Outcome<Value>> {
     if !arguments.force && !found.is_worthless() {
         return Err(Error::NotOverwritten { medium: medium.to_string(), found });
     }
-    let row = label(context, &mut catalogue, &medium, copy, &found)?;
+    let barcode = barcode(context, arguments, &medium)?;
+    let row = label(context, &mut catalogue, &medium, copy, barcode, &found)?;
     Ok(outcome(&row, &medium, "is labelled"))
+}
+
+/// The cartridge's barcode: as the operator says, else as the library reads it, else as its chip tells.
+fn barcode(context: &Context, arguments: &Label, medium: &Address) -> Result<Option<String>> {
+    let Address::Tape(drive) = medium else { return Ok(arguments.barcode.clone()) };
+    let in_library = match Library::open(&context.config.changer)? {
+        Some(library) => match library.number_of(drive, &context.stop)? {
+            Some(number) => library.cartridge_in(number, &context.stop)?.and_then(|inside| inside.barcode),
+            None => None,
+        },
+        None => None,
+    };
+    let told = in_library.or_else(|| scsi::loaded_barcode(drive));
+    match (&arguments.barcode, told) {
+        (Some(given), Some(told)) if !arguments.force && !agree(given, &told) => {
+            Err(Error::BarcodeDiffers { medium: medium.to_string(), given: given.clone(), told })
+        }
+        (Some(given), _) => Ok(Some(given.clone())),
+        (None, told) => Ok(told),
+    }
 }
 
 /// The volume of this job that was found.
@@ -58,13 +81,13 @@ fn label(
     catalogue: &mut Catalogue,
     medium: &Address,
     copy: u32,
+    barcode: Option<String>,
     found: &Found,
 ) -> Result<VolumeRow> {
     let ids = Ids::of(catalogue)?;
     let of_copy = catalogue.volumes()?.into_iter().filter(|row| row.volume.copy == copy);
     let sequence = of_copy.map(|row| row.volume.sequence).max().unwrap_or(0) + 1;
-    let volume =
-        NewVolume { uuid: Uuid::now_v7(), sequence, copy, medium: medium.to_string(), barcode: None };
+    let volume = NewVolume { uuid: Uuid::now_v7(), sequence, copy, medium: medium.to_string(), barcode };
     let id = catalogue.begin_volume(&volume)?;
     ahead::note(catalogue, volume.uuid)?;
     let created_at = catalogue.volume(volume.uuid)?.ok_or(Error::NoPlan)?.created_at;
@@ -95,9 +118,13 @@ fn label(
 
 fn outcome(row: &VolumeRow, medium: &Address, is: &str) -> Outcome<Value> {
     let name = volume_name(row);
-    let text =
-        format!("{medium} {is} as {name}, {}: the export writes to it when its turn comes", row.volume.uuid);
+    let barcode =
+        row.volume.barcode.as_ref().map_or_else(String::new, |barcode| format!(", barcode {barcode}"));
+    let text = format!(
+        "{medium} {is} as {name}, {}{barcode}: the export writes to it when its turn comes",
+        row.volume.uuid
+    );
     let document = json!({ "medium": medium.to_string(), "id": row.volume.uuid, "copy": row.volume.copy,
-        "sequence": row.volume.sequence });
+        "sequence": row.volume.sequence, "barcode": row.volume.barcode });
     Outcome::clean(document, text)
 }

@@ -76,12 +76,14 @@ pub fn run(context: &Context) -> Result<Outcome<Value>> {
     lines.extend(damaged.iter().map(lost::Damaged::text));
     for row in &volumes {
         let barcode = row.volume.barcode.as_ref().map_or(String::new(), |barcode| format!("{barcode} in "));
+        let held = row.held.as_ref().and_then(|held| Some(format!(", full at {}", held.text()?)));
         lines.push(format!(
-            "{:<11} {:?} {} on {barcode}{}",
+            "{:<11} {:?} {} on {barcode}{}{}",
             volume_name(row),
             row.state,
             DecimalBytes(row.bytes),
-            row.volume.medium
+            row.volume.medium,
+            held.unwrap_or_default()
         ));
     }
     let document = json!({
@@ -110,6 +112,7 @@ pub fn volumes(rows: &[VolumeRow]) -> Vec<Value> {
         json!({
             "copy": row.volume.copy, "sequence": row.volume.sequence, "id": row.volume.uuid,
             "medium": row.volume.medium, "barcode": row.volume.barcode, "state": row.state, "bytes": row.bytes, "last": row.last,
+            "held_bytes": row.held.as_ref().map(|held| held.bytes), "held_percent": row.held.as_ref().and_then(catalogue::volumes::Held::percent),
             "verified_at": row.verified_at, "verified_how": row.verified_how,
         })
     };

@@ -18,6 +18,8 @@ pub struct Change {
     pub library: Option<Library>,
     /// How long an operator is waited for; none: not at all.
     pub patience: Option<Duration>,
+    /// Whether a cartridge is taken whose barcode is not the one that its volume was begun on.
+    pub any_barcode: bool,
     state: Mutex<State>,
 }
 
@@ -34,7 +36,7 @@ impl Change {
     pub fn new(config: &P2tConfig) -> Result<Self> {
         let hours = Duration::from_secs(3600 * u64::from(config.media.change_hours));
         let patience = (config.media.change == Way::Wait).then_some(hours);
-        Ok(Self { library: Library::open(&config.changer)?, patience, state: Mutex::default() })
+        Ok(Self { library: Library::open(&config.changer)?, patience, ..Self::default() })
     }
 
     /// Whether a drive may get another cartridge in this run.

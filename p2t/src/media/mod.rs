@@ -1,6 +1,7 @@
 //! Which medium the next volume goes to.
 
 mod assign;
+pub mod barcode;
 mod change;
 pub mod library;
 

@@ -89,6 +89,7 @@ mod tests {
             unsound: None,
             verified_at: None,
             verified_how: None,
+            held: None,
         }
     }
 

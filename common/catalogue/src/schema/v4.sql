@@ -11,3 +11,8 @@ CREATE INDEX study_waiting ON study (waits_until) WHERE waits_until IS NOT NULL;
 ALTER TABLE relisted ADD COLUMN status TEXT;
 -- The patients whose studies go first, in this order.
 CREATE TABLE first_patient (patient_id TEXT PRIMARY KEY, rank INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+
+-- What a cartridge had taken when its drive told that its end is near, without compression, and what it is sold as.
+ALTER TABLE volume ADD COLUMN held_bytes INTEGER;
+ALTER TABLE volume ADD COLUMN cartridge TEXT;
+ALTER TABLE volume ADD COLUMN native_bytes INTEGER;

@@ -39,6 +39,7 @@ pub struct Cartridge {
     /// Blocks that cannot be read, and how often not.
     pub(super) unreadable: BTreeMap<usize, u32>,
     pub(super) keeps_lengths_only: bool,
+    pub(super) density: Option<u8>,
 }
 
 impl Cartridge {
@@ -58,6 +59,12 @@ impl Cartridge {
     #[must_use]
     pub fn without_content(self) -> Self {
         Self { keeps_lengths_only: true, ..self }
+    }
+
+    /// The cartridge as one with this density code; else it tells none.
+    #[must_use]
+    pub fn of_density(self, density: u8) -> Self {
+        Self { density: Some(density), ..self }
     }
 
     /// The cartridge with its tab set or reset.

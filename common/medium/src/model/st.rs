@@ -246,6 +246,7 @@ impl TapeDevice for Handle {
             at_end_of_data: state.driver.at_end_of_data,
             write_protected: cartridge.is_some_and(|cartridge| cartridge.write_protected),
             files_before: marks.filter(|_| !state.driver.position_unknown),
+            density: cartridge.and_then(|cartridge| cartridge.density),
         })
     }
 

@@ -147,6 +147,15 @@ pub struct Health {
     pub cartridge: Option<CartridgeHealth>,
 }
 
+/// The barcode of the cartridge in a drive that no program has open, as the library told the drive, or as its chip has it. Nothing
+/// is asked for that is told only once.
+pub fn loaded_barcode(path: &Path) -> Option<String> {
+    let claim = st::claim(path).ok()?;
+    let mut device = Device::of_claimed(path, &claim).ok()?;
+    let by_library = device.volume_statistics().ok().and_then(|told| told.barcode);
+    by_library.or_else(|| device.cartridge_memory().ok()?.barcode)
+}
+
 /// Why a commit does not ask for everything.
 const AT_LOAD_ONLY: &str = "this is asked when a cartridge is loaded";
 

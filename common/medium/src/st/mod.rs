@@ -225,6 +225,7 @@ impl TapeDevice for StDevice {
             at_end_of_data: found.general_status & gmt::END_OF_DATA != 0,
             write_protected: found.general_status & gmt::WRITE_PROTECTED != 0,
             files_before: u32::try_from(found.file_number).ok(),
+            density: density(&found),
         })
     }
 

@@ -28,6 +28,8 @@ pub(crate) struct DriveStatus {
     pub write_protected: bool,
     /// Files before the position, where st knows it (`mt_fileno`).
     pub files_before: Option<u32>,
+    /// The density code of the cartridge (`mt_dsreg`), where it is told.
+    pub density: Option<u8>,
 }
 
 /// An open drive with a cartridge, in variable block mode.

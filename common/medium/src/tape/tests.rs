@@ -3,7 +3,8 @@ use std::io::{Read, Write};
 use super::Filemark;
 use crate::model::{Cartridge, FaultKind, ModelDrive};
 use crate::{
-    Damage, Error, FileId, FileReader, FileWriter, Finding, Medium, MediumReader, MediumWriter, Settings,
+    Damage, EarlyWarning, Error, FileId, FileReader, FileWriter, Finding, Medium, MediumReader, MediumWriter,
+    Settings,
 };
 
 const SETTINGS: Settings = Settings { record_bytes: 16, capacity_bytes: None };
@@ -162,6 +163,23 @@ fn a_volume_goes_on_behind_its_last_commit_after_a_kill_and_after_a_power_cut() 
         let missing = append(&drive, &four);
         assert!(matches!(missing, Err(Error::FilesMissing { found: 3, committed: 4, .. })));
     }
+}
+
+#[test]
+fn how_much_a_cartridge_held_is_known_once_its_end_is_near() {
+    let drive = ModelDrive::with(Cartridge::with_end(100, 180).of_density(0x60));
+    let mut writer = drive.create(&SETTINGS).unwrap();
+    put(&mut *writer, &file(0, 40)).unwrap();
+    put(&mut *writer, &file(1, 16)).unwrap();
+    assert_eq!(writer.early_warning(), None);
+    assert!(matches!(put(&mut *writer, &file(2, 100)), Err(Error::Full { .. })));
+    let Some(EarlyWarning { bytes, format: Some(format) }) = writer.early_warning() else {
+        panic!("{:?}", writer.early_warning())
+    };
+    // The record that crossed it is on the tape; that the segment is taken back changes nothing.
+    assert_eq!((bytes, format.name), (104, "LTO-9"));
+    writer.abandon_file().unwrap();
+    assert_eq!((writer.used_bytes(), writer.early_warning().unwrap().bytes), (56, 104));
 }
 
 #[test]

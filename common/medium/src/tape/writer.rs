@@ -4,9 +4,9 @@ use nix::errno::Errno;
 
 use super::device::{Filemark, TapeDevice};
 use super::{device_error, step};
-use crate::scsi::Health;
+use crate::scsi::{Format, Health};
 use crate::sequence::Sequence;
-use crate::{Error, MediumWriter, Settings, names};
+use crate::{EarlyWarning, Error, MediumWriter, Settings, names};
 
 /// Calls that ENOSPC may answer in a row before the tape is taken to have ended: st refuses every other write in the
 /// early-warning zone, and two in a row where the drive reports that nothing was written.
@@ -21,8 +21,9 @@ pub(super) struct TapeWriter {
     block: u64,
     used: u64,
     file_start: Mark,
-    /// Segments end here; what is left belongs to index and trailer.
-    is_near_end: bool,
+    /// Since when segments end here; what is left belongs to index and trailer.
+    early_warning: Option<EarlyWarning>,
+    format: Option<Format>,
     failed: bool,
     /// What was told at the last commit.
     health: Option<Health>,
@@ -54,6 +55,7 @@ impl TapeWriter {
             let found = format!("the drive is at block {block}, behind {} files", committed.len());
             return Err(Error::PositionLost { path: device.path().to_owned(), found });
         }
+        let density = step(device.as_mut(), "look at", |device| device.status())?.density;
         // All records but a file's last are full, so this is not less than what was written.
         let used = block.saturating_sub(committed.len() as u64) * settings.record_bytes as u64;
         Ok(Self {
@@ -63,7 +65,8 @@ impl TapeWriter {
             block,
             used,
             file_start: Mark { block, used },
-            is_near_end: false,
+            early_warning: None,
+            format: density.and_then(Format::of_density),
             failed: false,
             health: None,
         })
@@ -96,7 +99,8 @@ impl TapeWriter {
                     return Ok(());
                 }
                 Err(Errno::ENOSPC) => {
-                    self.is_near_end = true;
+                    let (bytes, format) = (self.used, self.format);
+                    self.early_warning.get_or_insert(EarlyWarning { bytes, format });
                     if let Landed::Yes = self.landed()? {
                         self.block += 1;
                         return Ok(());
@@ -167,7 +171,7 @@ impl MediumWriter for TapeWriter {
     }
 
     fn remaining_bytes(&self) -> Option<u64> {
-        if self.is_near_end && self.sequence.open_name().is_none_or(names::is_segment) {
+        if self.early_warning.is_some() && self.sequence.open_name().is_none_or(names::is_segment) {
             return Some(0);
         }
         self.capacity.map(|capacity| capacity.saturating_sub(self.used))
@@ -248,6 +252,10 @@ impl MediumWriter for TapeWriter {
 
     fn health(&mut self) -> Option<Health> {
         self.health.take()
+    }
+
+    fn early_warning(&self) -> Option<EarlyWarning> {
+        self.early_warning
     }
 
     fn close(self: Box<Self>) -> Result<(), Error> {

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use catalogue::damage::HarmedPlacement;
 use catalogue::standing::HarmedSegment;
-use catalogue::volumes::{NewVolume, VolumeRow as Known};
+use catalogue::volumes::{Held, NewVolume, VolumeRow as Known};
 use catalogue::{Error, Reader, VolumeState as State};
 use manifest::Digest;
 
@@ -78,7 +78,7 @@ impl Volumes {
         Ok(VolumeRow {
             sequence: known.volume.sequence,
             id,
-            medium: medium(&known.volume.medium, known.volume.barcode.as_deref()),
+            medium: medium(&known.volume.medium, known.volume.barcode.as_deref(), known.held.as_ref()),
             copy: known.volume.copy,
             state: state(known, harmed),
             segments,
@@ -121,11 +121,13 @@ fn findings(known: &Known, harmed: u64) -> Vec<String> {
     findings
 }
 
-/// What kind of medium, its name without the folders above it, and the cartridge's barcode.
-fn medium(address: &str, barcode: Option<&str>) -> String {
+/// What kind of medium, its name without the folders above it, the cartridge's barcode, and how much it held.
+fn medium(address: &str, barcode: Option<&str>, held: Option<&Held>) -> String {
     let name = text(address.rsplit('/').next().unwrap_or(address), 80);
     if address.starts_with("/dev/") {
-        barcode.map_or_else(|| format!("tape {name}"), |barcode| format!("cartridge {barcode}, tape {name}"))
+        let held = held.and_then(|held| Some(format!(", full at {}", held.text()?)));
+        let barcode = barcode.map_or_else(String::new, |barcode| format!("cartridge {barcode}, "));
+        format!("{barcode}tape {name}{}", held.unwrap_or_default())
     } else if Path::new(address).extension().is_some_and(|end| end == "tap") {
         format!("virtual tape {name}")
     } else {
@@ -157,13 +159,19 @@ fn damaged(segment: HarmedSegment) -> DamagedSegment {
 
 #[cfg(test)]
 mod tests {
+    use catalogue::volumes::{Cartridge, Held};
+
     use super::medium;
 
     #[test]
     fn media_are_named_without_their_folders() {
-        assert_eq!(medium("/srv/job/vol-0001.tap", None), "virtual tape vol-0001.tap");
-        assert_eq!(medium("/dev/nst0", None), "tape nst0");
-        assert_eq!(medium("/dev/nst0", Some("P2T001L8")), "cartridge P2T001L8, tape nst0");
-        assert_eq!(medium("disk-1", None), "directory disk-1");
+        assert_eq!(medium("/srv/job/vol-0001.tap", None, None), "virtual tape vol-0001.tap");
+        assert_eq!(medium("/dev/nst0", None, None), "tape nst0");
+        assert_eq!(medium("/dev/nst0", Some("P2T001L8"), None), "cartridge P2T001L8, tape nst0");
+        let cartridge = Cartridge { format: "LTO-9".to_owned(), native_bytes: 18_000_000_000_000 };
+        let held = Held { bytes: 17_831_131_348_992, cartridge: Some(cartridge) };
+        let full = "cartridge P2T001L9, tape nst0, full at 99 % of an LTO-9 cartridge";
+        assert_eq!(medium("/dev/nst0", Some("P2T001L9"), Some(&held)), full);
+        assert_eq!(medium("disk-1", None, None), "directory disk-1");
     }
 }

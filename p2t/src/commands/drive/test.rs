@@ -15,9 +15,6 @@ use super::status::{drive_line, finding_line};
 use crate::cli::DriveTest;
 use crate::error::{Error, Result};
 
-/// A cartridge that ends earlier, in per cent of what it is sold as, is worn, or its drive is.
-const LEAST_PER_CENT: u64 = 95;
-
 pub fn run(common: &Common, arguments: &DriveTest) -> Result<Outcome<Value>> {
     let Address::Tape(drive) = &arguments.drive else {
         return Err(Error::NotADrive(arguments.drive.to_string()));
@@ -88,11 +85,7 @@ fn line(check: &Check) -> String {
 
 /// How much a drive brings onto a cartridge tells how well it writes: what it has to write again takes room.
 fn worn(trial: &Trial, format: Option<Format>) -> Option<String> {
-    let (native, held) = (format?.native_bytes, trial.early_warning_bytes?);
-    let per_cent = held.saturating_mul(100) / native.max(1);
-    (per_cent < LEAST_PER_CENT).then(|| {
-        format!("warning: only {per_cent} % of the cartridge's native capacity were written: drive or cartridge is worn or dirty")
-    })
+    Health::of_capacity(&format?, trial.early_warning_bytes?).map(|finding| finding.text)
 }
 
 struct Watching {
@@ -129,7 +122,7 @@ mod tests {
         let ends_at = |early_warning_bytes| Trial { early_warning_bytes, ..Trial::default() };
         let format = Format::named("LTO-8");
         assert_eq!(worn(&ends_at(Some(11_900_000_000_000)), format), None);
-        assert!(worn(&ends_at(Some(9_000_000_000_000)), format).unwrap().contains("only 75 %"));
+        assert!(worn(&ends_at(Some(9_000_000_000_000)), format).unwrap().contains("after 75 %"));
         assert_eq!((worn(&ends_at(None), format), worn(&ends_at(Some(1)), None)), (None, None));
     }
 }

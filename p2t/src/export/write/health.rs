@@ -5,12 +5,14 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
-use catalogue::Level;
-use medium::Medium;
+use catalogue::volumes::{Cartridge, Held, NewVolume};
+use catalogue::{Level, VolumeId};
 use medium::scsi::{Health, Reading, Severity};
+use medium::{EarlyWarning, Medium};
 
 use super::Write;
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::media::barcode::agree;
 
 /// What was told already.
 #[derive(Default)]
@@ -44,11 +46,67 @@ impl Write {
             self.shared.event(Level::Info, "drive-health", message)?;
         }
         for finding in health.findings() {
-            let message = format!("{drive}, {volume}: {}", finding.text);
-            if !self.told.is_new(&message) {
-                continue;
+            self.tell_finding(format!("{drive}, {volume}: {}", finding.text), finding.severity)?;
+        }
+        Ok(())
+    }
+
+    /// Records how much a cartridge held, and tells if that is suspiciously little.
+    pub fn cartridge_held(&self, id: VolumeId, volume: &str, met: EarlyWarning) -> Result<()> {
+        let cartridge = met
+            .format
+            .map(|format| Cartridge { format: format.name.to_owned(), native_bytes: format.native_bytes });
+        self.shared.lock().cartridge_held(id, &Held { bytes: met.bytes, cartridge })?;
+        match met.format.and_then(|format| Health::of_capacity(&format, met.bytes)) {
+            Some(finding) => self.tell_finding(format!("{volume}: {}", finding.text), finding.severity),
+            None => Ok(()),
+        }
+    }
+
+    /// Refuses a cartridge that tells another barcode than the one that its volume was begun on, unless the operator takes any.
+    pub fn require_barcode(&self, volume: &NewVolume, told: Option<&str>) -> Result<()> {
+        let Some((label, barcode)) = volume.barcode.as_deref().zip(told) else { return Ok(()) };
+        if agree(label, barcode) {
+            return Ok(());
+        }
+        let refusal = Error::OtherBarcode {
+            drive: volume.medium.clone(),
+            volume: self.name_of(volume),
+            label: label.to_owned(),
+            barcode: barcode.to_owned(),
+        };
+        if !self.media.change.any_barcode {
+            return Err(refusal);
+        }
+        let (drive, name) = (&volume.medium, self.name_of(volume));
+        let message = format!(
+            "{name} goes on in {drive} as asked, on a cartridge with the barcode {barcode}, not {label}"
+        );
+        self.monitor.finding(&message);
+        Ok(self.shared.event(Level::Warning, "other-barcode", message)?)
+    }
+
+    /// Tells when the library reads another barcode from a cartridge's sticker than its chip tells.
+    pub fn compare_barcodes(
+        &self,
+        medium: &dyn Medium,
+        sticker: Option<&str>,
+        chip: Option<&str>,
+    ) -> Result<()> {
+        match sticker.zip(chip) {
+            Some((sticker, chip)) if !agree(sticker, chip) => {
+                let text = format!(
+                    "{medium}: the library reads {sticker} from the cartridge, whose chip says {chip}"
+                );
+                self.tell_finding(text, Severity::Warning)
             }
-            let level = match finding.severity {
+            _ => Ok(()),
+        }
+    }
+
+    fn tell_finding(&self, message: String, severity: Severity) -> Result<()> {
+        if self.told.is_new(&message) {
+            let level = match severity {
                 Severity::Information => Level::Info,
                 Severity::Warning => Level::Warning,
                 Severity::Critical => Level::Error,

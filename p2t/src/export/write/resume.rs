@@ -42,9 +42,11 @@ pub fn take_up(stage: &Write, row: &VolumeRow) -> Result<Option<Current>> {
 
 fn go_on(stage: &Write, row: &VolumeRow) -> Result<Option<Current>> {
     let medium = stage.media.find(&row.volume.medium)?;
-    stage.health_at_load(&stage.name_of(&row.volume), medium.as_ref())?;
+    let health = stage.health_at_load(&stage.name_of(&row.volume), medium.as_ref())?;
+    let barcode = health.and_then(|health| health.cartridge?.barcode().map(str::to_owned));
     let label = label(stage, &row.volume, row.created_at);
     if row.state == VolumeState::Labelling {
+        stage.require_barcode(&row.volume, barcode.as_deref())?;
         return match VolumeWriter::recreate(medium.as_ref(), &stage.settings, label) {
             Ok(writer) => labelled(stage, row.id, medium, writer).map(Some),
             Err(volume::Error::Medium(error)) if error.concerns_drive() => Err(error.into()),
@@ -78,6 +80,8 @@ fn go_on(stage: &Write, row: &VolumeRow) -> Result<Option<Current>> {
     let entries = committed.segments.iter().map(|(_, entry)| entry.clone()).collect();
     match VolumeWriter::resume(medium.as_ref(), &stage.settings, label.clone(), entries, committed.objects) {
         Ok(writer) => {
+            // It is the volume's by its label; nothing was written to it yet.
+            stage.require_barcode(&row.volume, barcode.as_deref())?;
             let mut current = Current::new(stage, row.id, medium, writer, row.files.clone())?;
             (current.frames, current.empty) = (committed.frames, committed.segments.is_empty());
             Ok(Some(current))

@@ -36,6 +36,8 @@ pub struct Current {
     pub empty: bool,
     appended: Vec<Appended>,
     uncommitted: Uncommitted,
+    /// Whether it is on record how much the cartridge held.
+    told_end: bool,
 }
 
 /// A segment that is on the volume and not committed yet.
@@ -66,7 +68,7 @@ impl Current {
         let untold = untold_changes(stage, &stage.shared.lock(), writer.label().copy)?;
         writer.reserve_changes(untold.count);
         let (appended, uncommitted) = (Vec::new(), Uncommitted::default());
-        Ok(Self { id, medium, writer, files, frames: 0, empty: true, appended, uncommitted })
+        Ok(Self { id, medium, writer, files, frames: 0, empty: true, appended, uncommitted, told_end: false })
     }
 
     /// Appends a segment, if it fits; commits before or behind it when that is due. A tape ends where it likes: then the
@@ -83,6 +85,7 @@ impl Current {
         }
         let file_number = match self.writer.append_segment(&file, feed) {
             Err(volume::Error::Medium(medium::Error::Full { .. } | medium::Error::NoSpace { .. })) => {
+                self.note_early_warning(stage)?;
                 return Ok(Fit::VolumeFull);
             }
             Err(volume::Error::Medium(error @ medium::Error::FileTooLarge { .. })) => {
@@ -127,9 +130,18 @@ impl Current {
         Ok(())
     }
 
+    /// Records how much the cartridge held, once it has told that its end is near.
+    fn note_early_warning(&mut self, stage: &Write) -> Result<()> {
+        let Some(met) = self.writer.early_warning().filter(|_| !self.told_end) else { return Ok(()) };
+        self.told_end = true;
+        let Label { copy, sequence, .. } = *self.writer.label();
+        stage.cartridge_held(self.id, &stage.name(copy, sequence), met)
+    }
+
     /// Writes index and trailer, behind a last commit; none if the tape ends before they do, and the volume is given up.
     pub fn seal(mut self, stage: &Write, last: bool) -> Result<Option<VolumeRow>> {
         self.commit(stage)?;
+        self.note_early_warning(stage)?;
         let Self { id, writer, mut files, .. } = self;
         let Label { volume: uuid, copy, .. } = *writer.label();
         let (earlier, state, untold) = {
@@ -201,6 +213,7 @@ fn begin_for(stage: &Write, copy: u32, first: &SegmentFile) -> Result<Option<Cur
     let Some(Loaded { medium, barcode }) = next else { return Ok(None) };
     let health = stage.health_at_load(&stage.name(copy, sequence), medium.as_ref())?;
     let by_chip = health.and_then(|health| health.cartridge?.barcode().map(str::to_owned));
+    stage.compare_barcodes(medium.as_ref(), barcode.as_deref(), by_chip.as_deref())?;
     let barcode = barcode.or(by_chip);
     let volume = NewVolume { uuid: Uuid::now_v7(), sequence, copy, medium: medium.to_string(), barcode };
     let id = stage.shared.lock().begin_volume(&volume)?;

@@ -8,7 +8,8 @@ use medium::changer::Cartridge;
 use super::Loaded;
 use super::drive::{Drive, Found};
 use super::waiting::{Waiting, wanted};
-use crate::error::{Error, Result};
+use crate::error::Result;
+use crate::media::barcode::agree;
 use crate::media::library::{Library, name_of};
 
 /// How long a drive may take to load a cartridge. The first load of an LTO-9 cartridge characterises its tape, which takes up to two
@@ -153,14 +154,13 @@ pub fn bring_back(drive: &Drive<'_>, library: &Library, number: usize, barcode: 
 
 /// Refuses a cartridge that says it is the volume's, and is not by its barcode.
 fn refuse_other_barcode(drive: &Drive<'_>, inside: &Cartridge, label: &str) -> Result<()> {
-    let Some(barcode) = &inside.barcode else { return Ok(()) };
+    let Some(barcode) = inside.barcode.as_deref().filter(|barcode| !agree(barcode, label)) else {
+        return Ok(());
+    };
     match drive.look()? {
-        Found::Ours(row) if row.volume.uuid == drive.volume.uuid => Err(Error::OtherBarcode {
-            drive: drive.volume.medium.clone(),
-            volume: drive.name(),
-            label: label.to_owned(),
-            barcode: barcode.clone(),
-        }),
+        Found::Ours(row) if row.volume.uuid == drive.volume.uuid => {
+            drive.stage.require_barcode(&drive.volume, Some(barcode))
+        }
         _ => Ok(()),
     }
 }
