@@ -7,6 +7,7 @@ It prints one line for each request (FIND, GET, MOVE, STORE), so that a test can
 import argparse
 import time
 import warnings
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 import pydicom
@@ -19,6 +20,14 @@ warnings.simplefilter("ignore")
 SUCCESS, PENDING, UNABLE_TO_PROCESS, OUT_OF_RESOURCES = 0x0000, 0xFF00, 0xC001, 0xA700
 DUPLICATE_SOP_INSTANCE = 0x0111
 UNIQUE_KEY = {"STUDY": "StudyInstanceUID", "SERIES": "SeriesInstanceUID", "IMAGE": "SOPInstanceUID"}
+
+
+def in_range(value, wanted):
+    first, _, last = wanted.partition("-") if "-" in wanted else (wanted, "", wanted)
+    return value != "" and first <= value <= (last or "~")
+
+
+MATCHING = {"StudyDate": in_range, "PatientID": fnmatchcase, "AccessionNumber": fnmatchcase}
 
 
 class Peer:
@@ -38,10 +47,13 @@ class Peer:
         return self.options.times == 0 or self.spoiled <= self.options.times
 
     def matches(self, keys):
-        """Objects whose UIDs are in the request's lists of UIDs."""
+        """Objects whose UIDs are in the request's lists of UIDs, and that fit its range of dates and its wildcards."""
         for dataset in self.objects.values():
             wanted = ((keyword, keys.get(keyword)) for keyword in UNIQUE_KEY.values())
-            if all(not value or dataset.get(keyword) in as_list(value) for keyword, value in wanted):
+            if all(not value or dataset.get(keyword) in as_list(value) for keyword, value in wanted) and all(
+                not keys.get(keyword) or fits(str(dataset.get(keyword) or ""), str(keys.get(keyword)))
+                for keyword, fits in MATCHING.items()
+            ):
                 yield dataset
 
     def find(self, event):
