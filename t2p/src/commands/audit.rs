@@ -77,11 +77,23 @@ impl Asking<'_> {
     fn audit(&self, catalogue: &mut Catalogue, group: &Group, still_there: &mut StillThere) -> Result<()> {
         let stop = || self.context.stop.requested();
         let listed = self.several.list(&group.wanted, &|at, told| group.agrees(at, told), &stop);
+        let mut all = Judged::default();
+        let mut left = Ok(());
         for (study, listed) in group.studies.iter().zip(listed) {
-            let told = told(listed)?;
-            audit_study(self.context, catalogue, self.target, study, told, still_there)?;
+            match told(listed) {
+                Ok(told) => all.add(judge(catalogue, self.target, study, told, still_there)?),
+                // What the others were told is kept all the same.
+                Err(error) => left = Err(error),
+            }
         }
-        Ok(())
+        let monitor = &self.context.monitor;
+        monitor.count(Counter::Listed, all.rows.len() as u64);
+        monitor.count(Counter::Done, all.delivered.len() as u64);
+        catalogue.put_verdicts(self.target.id, &all.rows)?;
+        catalogue.record_delivered(self.target.id, &all.delivered)?;
+        // What the destination lost, or never had, is sent again by the next ingest.
+        catalogue.deliver_again(self.target.id, &all.lost)?;
+        left
     }
 }
 
@@ -96,14 +108,13 @@ fn told(listed: Result<StudyListing, archive::Error>) -> Result<Answer> {
     }
 }
 
-fn audit_study(
-    context: &Context,
-    catalogue: &mut Catalogue,
+fn judge(
+    catalogue: &Catalogue,
     target: &Target,
     study: &PlannedStudy,
     (found, untold): Answer,
     still_there: &mut StillThere,
-) -> Result<()> {
+) -> Result<Judged> {
     let uid = &study.study.uid;
     let has_changes = catalogue.has_changes(uid)?;
     let is_deleted =
@@ -158,13 +169,7 @@ fn audit_study(
             });
         }
     }
-    context.monitor.count(Counter::Listed, judged.rows.len() as u64);
-    context.monitor.count(Counter::Done, judged.delivered.len() as u64);
-    catalogue.put_verdicts(target.id, &judged.rows)?;
-    catalogue.record_delivered(target.id, &judged.delivered)?;
-    // What the destination lost, or never had, is sent again by the next ingest.
-    catalogue.deliver_again(target.id, &judged.lost)?;
-    Ok(())
+    Ok(judged)
 }
 
 #[derive(Default)]
@@ -176,6 +181,13 @@ struct Judged {
 }
 
 impl Judged {
+    /// Takes another study's verdicts over.
+    fn add(&mut self, study: Self) {
+        self.rows.extend(study.rows);
+        self.delivered.extend(study.delivered);
+        self.lost.extend(study.lost);
+    }
+
     /// Several objects may claim one SOP Instance UID; the worst verdict stands for it.
     fn put(&mut self, study_uid: &str, sop_instance: String, (verdict, reason): (Verdict, Option<String>)) {
         let same = self.rows.last_mut().filter(|row| row.sop_instance == sop_instance);
