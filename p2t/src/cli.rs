@@ -82,6 +82,13 @@ Examples:
     },
     /// List a library's cartridges, and have its robot load and unload them
     Changer(Changer),
+    /// Find out what the source can do: small requests, associations at once, which of C-GET, C-MOVE and WADO-RS brings a
+    /// small study, and whether it comes twice in the same bytes
+    ///
+    /// Nothing that comes is kept. With `retrieve = "auto"` the export asks by the service that was found. Runs by itself
+    /// at the end of the first plan; the report shows what was found last.
+    #[command(after_help = "Examples:\n  p2t preflight\n  p2t preflight --json")]
+    Preflight,
     /// Time a small workload on the source: C-ECHO, C-FIND, and the retrieval of a few studies, which are not kept
     ///
     /// One request at a time, at once and whatever the pace says. The figures travel with the volumes; `t2p baseline`

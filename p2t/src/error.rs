@@ -35,6 +35,11 @@ pub enum Error {
     #[error("nothing is planned; run `p2t plan` first")]
     NoPlan,
     #[error(
+        "{archive} sends no objects by any service: {reason}; have it set up to send to us, set up [receiver] for C-MOVE, \
+         and run `p2t preflight` again"
+    )]
+    NothingRetrieves { archive: String, reason: String },
+    #[error(
         "the plan is not whole: {left} studies are still to be listed; run `p2t plan` again to finish it"
     )]
     PlanUnfinished { left: usize },

@@ -13,6 +13,7 @@ mod error;
 mod export;
 mod forecast;
 mod media;
+mod preflight;
 mod readback;
 mod selection;
 mod source;

@@ -61,6 +61,16 @@ pub fn balance(program: &Program) -> Balance {
     Balance::read(&document, "instances")
 }
 
+/// The JSON of the report that the program writes now.
+pub fn report(program: &Program) -> Value {
+    let written = program.run(&["report"]).json();
+    let path = written.pointer("/json").or_else(|| written.pointer("/reports/0/json"));
+    let path = path.and_then(Value::as_str).expect("the report tells where its JSON is");
+    let file = std::fs::read(path).expect("it can be read");
+    let document: Value = serde_json::from_slice(&file).expect("it is JSON");
+    document["report"].clone()
+}
+
 /// A new job of `p2t` in `dir`, from `source` to `medium` (`…{seq}…`), with segments small enough to be several.
 pub fn new_export(dir: &Path, source: &str, medium: &Path) -> Program {
     let p2t = Program::p2t(dir);
@@ -68,6 +78,8 @@ pub fn new_export(dir: &Path, source: &str, medium: &Path) -> Program {
     p2t.configure("segment", "bytes", "16 MiB");
     // Tests bring a source back between two runs.
     p2t.configure("source", "outage_hours", 0);
+    // And count what it is asked for.
+    p2t.configure("source", "preflight", false);
     p2t
 }
 

@@ -3,19 +3,10 @@
 
 use e2e::disk::scratch;
 use e2e::orthanc::Orthanc;
-use e2e::program::{Exit, Program};
+use e2e::program::Exit;
 use e2e::synthetic;
-use e2e::transfer::{self, text};
+use e2e::transfer::{self, report, text};
 use serde_json::Value;
-
-fn report(program: &Program) -> Value {
-    let written = program.run(&["report"]).json();
-    let path = written.pointer("/json").or_else(|| written.pointer("/reports/0/json"));
-    let path = path.and_then(Value::as_str).expect("the report tells where its JSON is");
-    let file = std::fs::read(path).expect("it can be read");
-    let document: Value = serde_json::from_slice(&file).expect("it is JSON");
-    document["report"].clone()
-}
 
 fn operations(baseline: &Value) -> Vec<(&str, u64, u64)> {
     let of = baseline["operations"].as_array().expect("operations are listed");

@@ -8,7 +8,6 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use catalogue::InstanceId;
 use catalogue::capture::PendingInstance;
 use jiff::Timestamp;
 use job::{BaselineSize, DecimalBytes};
@@ -151,17 +150,7 @@ fn retrieve(
         if listed.is_empty() || listed.len() > MOST_INSTANCES {
             continue;
         }
-        let wanted: Vec<PendingInstance> = listed
-            .into_iter()
-            .map(|row| PendingInstance {
-                id: InstanceId::default(),
-                series_uid: row.series_uid,
-                sop_instance: row.sop_instance,
-                sop_class: row.sop_class,
-                source_ref: row.source_ref,
-                bytes: row.bytes,
-            })
-            .collect();
+        let wanted: Vec<PendingInstance> = listed.into_iter().map(PendingInstance::from).collect();
         let before = came.so_far();
         let started = Instant::now();
         let end = source.retrieve(Retrieve { study_uid, wanted: &wanted, whole: true }, &intake, stop);

@@ -12,6 +12,7 @@ mod folder_source;
 mod list;
 mod named;
 mod pacs;
+pub mod preflight;
 mod several;
 mod source;
 mod web;
@@ -24,6 +25,6 @@ pub use pacs::{Doorkeeper, Pacs, PacsSettings, Receiving};
 pub use several::{ListStudies, Several, Together, Wanted};
 pub use source::{
     Canary, FileNow, Intake, IntakeError, IntakeObject, Listing, ObjectIdentity, Retrieve, RetrieveEnd,
-    Source, StudyListing,
+    Service, Source, StudyListing,
 };
 pub use web::{LoginReader, Web, WebError, WebSettings};

@@ -87,6 +87,28 @@ pub struct Retrieve<'a> {
     pub whole: bool,
 }
 
+/// A service by which objects are asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Service {
+    /// PS3.4 section C.4.3.
+    CGet,
+    /// PS3.4 section C.4.2.
+    CMove,
+    /// PS3.18 section 10.4.
+    WadoRs,
+}
+
+impl Service {
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::CGet => "C-GET",
+            Self::CMove => "C-MOVE",
+            Self::WadoRs => "WADO-RS",
+        }
+    }
+}
+
 /// How a retrieval ended, as the source tells it. Evidence is only what arrived.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct RetrieveEnd {
@@ -166,6 +188,31 @@ pub trait Source: Send + Sync {
     /// What a file of a folder source holds now; none if it is no DICOM object any more.
     fn file(&self, _path: &[u8]) -> Result<Option<FileNow>, Error> {
         Ok(None)
+    }
+
+    /// The services that it may be asked by as it is configured, the one to prefer first; none where it has no such thing.
+    fn services(&self) -> &'static [Service] {
+        &[]
+    }
+
+    /// From now on it is asked by this service, where its configuration leaves the choice.
+    fn prefer(&self, _service: Service) {}
+
+    /// Opens so many associations at once and ends them again: how many it took, and what it said to the next one. None
+    /// where there is no such thing.
+    fn open_at_once(&self, _wanted: u16) -> Option<(u16, Option<Error>)> {
+        None
+    }
+
+    /// As [`Source::retrieve`], by this service alone.
+    fn retrieve_by(
+        &self,
+        _service: Service,
+        request: Retrieve<'_>,
+        intake: &Arc<dyn Intake>,
+        stop: &dyn Fn() -> bool,
+    ) -> Result<RetrieveEnd, Error> {
+        self.retrieve(request, intake, stop)
     }
 
     /// Fetches instances of one study into `intake`. Returning without error says nothing about completeness.

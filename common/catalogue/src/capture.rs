@@ -7,6 +7,7 @@ use crate::connection::{Catalogue, Reader};
 use crate::error::Result;
 use crate::ids::{InstanceId, IntakeId, StudyId};
 use crate::object::{Dataset, Digest};
+use crate::plan::InstanceRow;
 use crate::rows::all;
 use crate::states::InstanceState;
 use crate::study::{self, PlanPosition, PlannedStudy};
@@ -26,6 +27,14 @@ pub struct PendingInstance {
     pub source_ref: Option<Vec<u8>>,
     /// Its size, where the source told it.
     pub bytes: Option<u64>,
+}
+
+impl From<InstanceRow> for PendingInstance {
+    /// An instance that was listed and is in no plan.
+    fn from(row: InstanceRow) -> Self {
+        let InstanceRow { series_uid, sop_instance, sop_class, source_ref, bytes, .. } = row;
+        Self { id: InstanceId::default(), series_uid, sop_instance, sop_class, source_ref, bytes }
+    }
 }
 
 /// Which instance an object claims to be.

@@ -11,7 +11,7 @@
 //! - [`register`], [`load`], [`deliver`], [`answers`], [`audit`] its way from a volume into the destinations
 //! - [`segments`], [`volumes`] what both ends know of them; [`copies`], [`damage`], [`loss`] what of them is on how many volumes
 //! - [`balance`], [`reasons`], [`standing`] what reports tell; [`events`] what happened when, [`canary`] how the archive bore it, [`baseline`] how
-//!   it answers otherwise
+//!   it answers otherwise, [`preflight`] what was found about it beforehand
 
 pub mod answers;
 mod attempts;
@@ -38,6 +38,7 @@ pub mod loss;
 mod object;
 pub mod pack;
 pub mod plan;
+pub mod preflight;
 pub mod reasons;
 mod recount;
 pub mod register;

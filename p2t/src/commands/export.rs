@@ -18,6 +18,7 @@ use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::export::{self, Exported};
 use crate::media::{Change, Media};
+use crate::preflight;
 use crate::readback;
 use crate::selection::Choice;
 use crate::source;
@@ -48,7 +49,9 @@ pub fn run(context: &Context, arguments: &Export) -> Result<Outcome<Value>> {
         lost::rewrite_damaged(context, &mut catalogue)?;
     }
     let door = Arc::new(Doorkeeper::new(context.monitor.clone()));
+    preflight::first(context, &mut catalogue)?;
     let source = source::open(context, Some(&door))?;
+    preflight::apply(context, &catalogue, source.as_ref())?;
     let verify = arguments.verify.unwrap_or(context.config.media.verify);
     let mut exported = export::run(context, catalogue, source, media, verify)?;
     record_turned_away(&mut exported.catalogue, &door)?;

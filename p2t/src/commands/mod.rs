@@ -11,6 +11,7 @@ pub mod lost;
 mod pace;
 mod pause;
 mod plan;
+mod preflight;
 mod report;
 mod status;
 pub mod verify;
@@ -43,6 +44,7 @@ fn outcome(cli: Cli) -> Result<Outcome<Value>> {
         Command::Plan(arguments) => plan::run(&context()?, arguments),
         Command::Label(arguments) => label::run(&context()?, &arguments),
         Command::Cutover(arguments) => cutover::run(&context()?, &arguments),
+        Command::Preflight => preflight::run(&context()?),
         Command::Baseline(size) => baseline::run(&context()?, size),
         Command::Export(arguments) => export::run(&context()?, &arguments),
         Command::Verify(arguments) => verify::run(&context()?, &arguments),

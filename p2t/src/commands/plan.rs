@@ -23,7 +23,7 @@ use crate::context::{Context, Ids};
 use crate::error::{Error, Result};
 use crate::forecast::{Cartridges, Forecast};
 use crate::selection::{self, Choice, Rules};
-use crate::source;
+use crate::{preflight, source};
 
 /// Files are recorded in groups of this many.
 const GROUP: usize = 500;
@@ -61,6 +61,11 @@ pub fn run(context: &Context, arguments: Plan) -> Result<Outcome<Value>> {
     }
     if let Some(problem) = &problem {
         note(&mut catalogue, "list-cut-short", problem.clone())?;
+    }
+    if problem.is_none() {
+        // Its association would count among those that are open at once.
+        drop(source);
+        preflight::first(context, &mut catalogue)?;
     }
     summary(context, &mut catalogue, problem.as_deref())
 }
@@ -372,6 +377,8 @@ fn summary(context: &Context, catalogue: &mut Catalogue, problem: Option<&str>) 
     lines.extend(choice.lines());
     lines.extend(listing.iter().map(|proof| format!("Listed: {}", proof.text())));
     lines.extend(comparison.iter().map(|comparison| format!("Compared: {}", comparison.text())));
+    let preflight = catalogue.preflight()?;
+    lines.extend(preflight.iter().map(|found| format!("Preflight: {}", found.conclusion())));
     lines.extend(oddities.iter().map(|reason| format!("  {} × {}", reason.count, reason.reason)));
     lines.extend(problem.map(|problem| format!("THE LIST IS NOT WHOLE: {problem}")));
     let not_carried: Vec<Value> = oddities
@@ -385,6 +392,7 @@ fn summary(context: &Context, catalogue: &mut Catalogue, problem: Option<&str>) 
         "listing": listing,
         "comparison": comparison,
         "not_carried": not_carried,
+        "preflight": preflight,
         "order": choice.order,
         "excluded_studies": choice.excluded,
         "waiting_studies": choice.waiting,

@@ -11,12 +11,13 @@ mod receive;
 mod retrieve;
 mod store;
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use dimse::{AeTitle, Association, Node, Options, Proposal, StorageScp};
-use job::config::Retrieve as Service;
+use job::config::Retrieve as Configured;
 
 use crate::error::Error;
+use crate::source::Service;
 
 pub use doorkeeper::Doorkeeper;
 pub use receive::Receiving;
@@ -31,7 +32,7 @@ pub struct PacsSettings {
     /// PDU length and waiting times.
     pub options: Options,
     /// C-GET, C-MOVE, or whichever works.
-    pub service: Service,
+    pub service: Configured,
 }
 
 /// A DIMSE PACS.
@@ -40,12 +41,14 @@ pub struct Pacs {
     receiver: Option<Arc<Receiving>>,
     /// Kept after a query for the next one: as many as there were queries at the same time.
     query: Mutex<Vec<Association>>,
+    /// What a preflight found, where it is left open by which service objects are asked for.
+    preferred: OnceLock<Service>,
 }
 
 impl Pacs {
     /// A PACS to list, fetch with C-GET, and store to.
     pub fn new(settings: PacsSettings) -> Self {
-        Self { settings, receiver: None, query: Mutex::default() }
+        Self { settings, receiver: None, query: Mutex::default(), preferred: OnceLock::new() }
     }
 
     /// The same, with a storage listener so that C-MOVE is possible.
@@ -61,6 +64,30 @@ impl Pacs {
         let mut association = self.associate(&[Proposal::echo()])?;
         association.echo().map_err(&failed)?;
         association.release().map_err(&failed)
+    }
+
+    /// By which services it may be asked.
+    fn choices(&self) -> &'static [Service] {
+        match (self.settings.service, &self.receiver) {
+            (Configured::CGet, _) | (Configured::Auto, None) => &[Service::CGet],
+            (Configured::CMove, _) => &[Service::CMove],
+            (Configured::Auto, Some(_)) => &[Service::CGet, Service::CMove],
+        }
+    }
+
+    /// Opens associations until there are so many or one is refused, and ends them.
+    fn open_many(&self, wanted: u16) -> (u16, Option<Error>) {
+        let mut open = Vec::new();
+        let refusal = (0..wanted).find_map(|_| match self.associate(&[Proposal::echo()]) {
+            Ok(association) => {
+                open.push(association);
+                None
+            }
+            Err(error) => Some(error),
+        });
+        let count = u16::try_from(open.len()).unwrap_or(wanted);
+        open.into_iter().for_each(retrieve::release);
+        (count, refusal)
     }
 
     fn associate(&self, proposals: &[Proposal]) -> Result<Association, Error> {

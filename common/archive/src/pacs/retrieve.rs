@@ -7,12 +7,12 @@ use std::time::{Duration, Instant};
 use catalogue::capture::PendingInstance;
 use dataset::tags::{SERIES_INSTANCE_UID, SOP_INSTANCE_UID, STUDY_INSTANCE_UID};
 use dimse::{Association, Key, Level, MoveRequest, Proposal, Watch};
-use job::config::Retrieve as Service;
+use job::config::Retrieve as Configured;
 
 use super::receive::{Arrivals, Receiving};
 use super::{Pacs, PacsSettings};
 use crate::error::Error;
-use crate::source::{Intake, Retrieve, RetrieveEnd};
+use crate::source::{Intake, Retrieve, RetrieveEnd, Service};
 
 /// Instances asked for in one request at IMAGE level, as a list of UIDs.
 const UIDS_AT_ONCE: usize = 32;
@@ -28,20 +28,17 @@ impl Pacs {
         intake: &Arc<dyn Intake>,
         stop: &dyn Fn() -> bool,
     ) -> Result<RetrieveEnd, Error> {
-        let arrivals = Arc::new(Arrivals::new(intake.clone(), request.wanted));
-        let mut fetch = Fetch {
-            pacs: self,
-            study_uid: request.study_uid,
-            arrivals,
-            stop,
-            failures: false,
-            end: RetrieveEnd::default(),
+        let mut fetch = Fetch::new(self, request, intake, stop);
+        let (get, receiver) = match (self.settings.service, self.preferred.get()) {
+            (Configured::CMove, _) | (Configured::Auto, Some(Service::CMove)) => (false, &self.receiver),
+            (Configured::CGet, _) => (true, &None),
+            (Configured::Auto, _) => (true, &self.receiver),
         };
-        match (self.settings.service, &self.receiver) {
-            (Service::CMove, None) => return Err(Error::NoReceiver),
-            (Service::CMove, Some(receiver)) => fetch.by_move(receiver, request)?,
-            (Service::CGet, _) | (Service::Auto, None) => fetch.by_get(request)?,
-            (Service::Auto, Some(receiver)) => match fetch.by_get(request) {
+        match (get, receiver) {
+            (false, None) => return Err(Error::NoReceiver),
+            (false, Some(receiver)) => fetch.by_move(receiver, request)?,
+            (true, None) => fetch.by_get(request)?,
+            (true, Some(receiver)) => match fetch.by_get(request) {
                 // A PACS without C-GET accepts no context for it, or none of its storage contexts.
                 Err(Error::Dimse {
                     source: dimse::Error::NoneAccepted(..) | dimse::Error::NoContext { .. },
@@ -54,6 +51,23 @@ impl Pacs {
                     fetch.move_the_rest(receiver, request)?;
                 }
             },
+        }
+        Ok(fetch.end)
+    }
+
+    /// Fetches by one service alone, to see whether it works.
+    pub(super) fn fetch_by(
+        &self,
+        service: Service,
+        request: Retrieve<'_>,
+        intake: &Arc<dyn Intake>,
+        stop: &dyn Fn() -> bool,
+    ) -> Result<RetrieveEnd, Error> {
+        let mut fetch = Fetch::new(self, request, intake, stop);
+        match (service, &self.receiver) {
+            (Service::CMove, Some(receiver)) => fetch.by_move(receiver, request)?,
+            (Service::CMove, None) => return Err(Error::NoReceiver),
+            (Service::CGet | Service::WadoRs, _) => fetch.by_get(request)?,
         }
         Ok(fetch.end)
     }
@@ -71,6 +85,19 @@ pub(super) struct Fetch<'a> {
     /// Whether the PACS said of anything that it could not send it.
     pub(super) failures: bool,
     end: RetrieveEnd,
+}
+
+impl<'a> Fetch<'a> {
+    fn new(
+        pacs: &'a Pacs,
+        request: Retrieve<'a>,
+        intake: &Arc<dyn Intake>,
+        stop: &'a dyn Fn() -> bool,
+    ) -> Self {
+        let (arrivals, end) =
+            (Arc::new(Arrivals::new(intake.clone(), request.wanted)), RetrieveEnd::default());
+        Self { pacs, study_uid: request.study_uid, arrivals, stop, failures: false, end }
+    }
 }
 
 impl Fetch<'_> {

@@ -2,7 +2,7 @@
 
 use std::io::Read;
 
-use dimse::{Association, Node, Proposal, Remedy, Service, StoreRequest};
+use dimse::{Association, Node, Proposal, Remedy, StoreRequest};
 
 use super::Pacs;
 use super::canary::PacsCanary;
@@ -10,7 +10,7 @@ use crate::destination::{Delivery, Destination, Session, StoreAnswer};
 use crate::error::Error;
 use crate::list::list_studies;
 use crate::several::Together;
-use crate::source::{Canary, Listing, Retrieve, RetrieveEnd, Source, StudyListing};
+use crate::source::{Canary, Listing, Retrieve, RetrieveEnd, Service, Source, StudyListing};
 
 impl Source for Pacs {
     fn describe(&self) -> String {
@@ -27,6 +27,28 @@ impl Source for Pacs {
 
     fn destination(&self) -> Option<&dyn Destination> {
         Some(self)
+    }
+
+    fn services(&self) -> &'static [Service] {
+        self.choices()
+    }
+
+    fn prefer(&self, service: Service) {
+        self.preferred.get_or_init(|| service);
+    }
+
+    fn open_at_once(&self, wanted: u16) -> Option<(u16, Option<Error>)> {
+        Some(self.open_many(wanted))
+    }
+
+    fn retrieve_by(
+        &self,
+        service: Service,
+        request: Retrieve<'_>,
+        intake: &std::sync::Arc<dyn crate::source::Intake>,
+        stop: &dyn Fn() -> bool,
+    ) -> Result<RetrieveEnd, Error> {
+        self.fetch_by(service, request, intake, stop)
     }
 
     fn list(
@@ -108,8 +130,8 @@ impl Session for StoreSession {
         Ok(StoreAnswer {
             status: end.status.0,
             stored,
-            transient: !stored && end.status.remedy(Service::Store) == Remedy::Transient,
-            comment: (!plain).then(|| format!("{}{comment}", end.status.meaning(Service::Store))),
+            transient: !stored && end.status.remedy(dimse::Service::Store) == Remedy::Transient,
+            comment: (!plain).then(|| format!("{}{comment}", end.status.meaning(dimse::Service::Store))),
         })
     }
 

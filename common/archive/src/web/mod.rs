@@ -24,7 +24,7 @@ use self::client::Client;
 use self::pages::Search;
 use crate::error::Error;
 use crate::list::list_studies;
-use crate::source::{Canary, Intake, Listing, Retrieve, RetrieveEnd, Source, StudyListing};
+use crate::source::{Canary, Intake, Listing, Retrieve, RetrieveEnd, Service, Source, StudyListing};
 
 pub use self::client::{LoginReader, WebSettings};
 pub use self::error::Error as WebError;
@@ -72,6 +72,10 @@ impl Source for Web {
                 None
             }
         }
+    }
+
+    fn services(&self) -> &'static [Service] {
+        &[Service::WadoRs]
     }
 
     fn list(

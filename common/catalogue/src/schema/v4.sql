@@ -16,3 +16,9 @@ CREATE TABLE first_patient (patient_id TEXT PRIMARY KEY, rank INTEGER NOT NULL) 
 ALTER TABLE volume ADD COLUMN held_bytes INTEGER;
 ALTER TABLE volume ADD COLUMN cartridge TEXT;
 ALTER TABLE volume ADD COLUMN native_bytes INTEGER;
+
+-- What was found about the source before anything was taken from it (`p2t preflight`).
+CREATE TABLE preflight (
+    id INTEGER PRIMARY KEY, at INTEGER NOT NULL,
+    document TEXT NOT NULL               -- JSON
+) STRICT;

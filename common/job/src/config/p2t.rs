@@ -64,6 +64,8 @@ pub struct SourceConfig {
     pub node: Option<NodeOrPath>,
     /// How instances are retrieved from a DIMSE node.
     pub retrieve: Retrieve,
+    /// Whether it is looked at before the first export, by `p2t preflight`.
+    pub preflight: bool,
     /// How many hours to wait for a PACS that is down, from 0 to 720.
     pub outage_hours: u32,
     /// Speaks TLS with it.
@@ -76,7 +78,14 @@ pub struct SourceConfig {
 
 impl Default for SourceConfig {
     fn default() -> Self {
-        Self { node: None, retrieve: Retrieve::default(), outage_hours: 12, tls: None, login: None }
+        Self {
+            node: None,
+            retrieve: Retrieve::default(),
+            preflight: true,
+            outage_hours: 12,
+            tls: None,
+            login: None,
+        }
     }
 }
 
@@ -256,9 +265,14 @@ impl P2tConfig {
             "\"PACS@pacs.example.org:104\"",
         );
         page.key(
-            "\"c-get\", \"c-move\", or \"auto\": C-GET if the source accepts it, or else C-MOVE.",
+            "\"c-get\", \"c-move\", or \"auto\": what works, as `p2t preflight` finds out.",
             "retrieve",
             self.source.retrieve.name(),
+        );
+        page.key(
+            "Whether that is found out with one small study before the first export, where `retrieve` is \"auto\".",
+            "preflight",
+            self.source.preflight,
         );
         page.optional_table(
             "TLS with it, by files in PEM form: ca (who issued its certificate; those of the system if left out), certificate and\n\

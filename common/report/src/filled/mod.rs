@@ -14,6 +14,7 @@ mod missing;
 mod pace;
 mod pages;
 mod plan;
+mod preflight;
 mod rates;
 mod subject;
 mod totals;
@@ -184,6 +185,7 @@ fn report(
         rates: rates.into_samples(),
         pace: pace::rows(reader, subject).map_err(unreadable("pace log"))?,
         canary: canary::rows(reader, subject).map_err(unreadable("canary"))?,
+        preflight: preflight::last(reader).map_err(unreadable("preflight"))?,
         baselines: baseline::compare(reader, subject).map_err(unreadable("baselines"))?,
         events: events::rows(reader).map_err(unreadable("events"))?,
         instance_scope: InstanceScope::NotClean,

@@ -4,6 +4,7 @@ mod balance;
 mod baseline;
 mod evidence;
 mod pace;
+mod preflight;
 mod report;
 mod rows;
 mod verdict;
@@ -13,6 +14,7 @@ pub use balance::{Balance, Equation};
 pub use baseline::{BaselineRow, Baselines, Figure, Measured};
 pub use evidence::{Check, CheckRow, Outcome};
 pub use pace::{Allowance, CanaryRow, PaceRow, RateSample, Stage};
+pub use preflight::{Preflight, PreflightCheck};
 pub use report::{
     Compared, EventRow, InstanceScope, Kind, Listing, Overall, PlanProof, PlanQuery, Program, Report,
     Severity, TransferInfo,

@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::{
-    Balance, Baselines, CanaryRow, CheckRow, Conflict, DamagedSegment, MissingVolume, PaceRow, RateSample,
-    ReasonGroup, VerdictCount, VolumeRow,
+    Balance, Baselines, CanaryRow, CheckRow, Conflict, DamagedSegment, MissingVolume, PaceRow, Preflight,
+    RateSample, ReasonGroup, VerdictCount, VolumeRow,
 };
 
 /// Everything a report says, except studies and instances, which pass by as rows.
@@ -55,6 +55,9 @@ pub struct Report {
     /// What the archive's answers took while work went on, oldest first; thin it out to a few hundred rows.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub canary: Vec<CanaryRow>,
+    /// What was found about the source beforehand.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub preflight: Option<Preflight>,
     /// How the archives answered the same small workload.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub baselines: Option<Baselines>,

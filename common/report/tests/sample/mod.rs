@@ -59,6 +59,7 @@ pub fn empty() -> Report {
         rates: Vec::new(),
         pace: Vec::new(),
         canary: Vec::new(),
+        preflight: None,
         baselines: None,
         events: Vec::new(),
         instance_scope: InstanceScope::NotClean,

@@ -69,7 +69,7 @@ fn asked_with(
         node: "PACS@127.0.0.1:1".parse().unwrap(),
         aet: "US".parse().unwrap(),
         options: Options::default(),
-        service: Service::CGet,
+        service: Configured::CGet,
     };
     let mut fetch = Fetch {
         pacs: &Pacs::new(settings),
