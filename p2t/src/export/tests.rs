@@ -5,7 +5,7 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use archive::{Intake, ObjectIdentity, RetrieveEnd};
+use archive::{Intake, IntakeError, ObjectIdentity, RetrieveEnd};
 use catalogue::pack::{Budget, Member, ObjectCursor, Readiness};
 use catalogue::plan::InstanceRow;
 use catalogue::segments::NewSegment;
@@ -304,4 +304,34 @@ fn a_study_with_more_instances_than_are_asked_for_at_once_comes_whole_in_one_att
     assert_eq!(lab.in_state(InstanceState::Captured), COUNT as u64);
     let studies = lab.capture.shared.lock().studies(PlanPosition::default(), 1).unwrap();
     assert_eq!((studies[0].attempts, &studies[0].last_error), (0, &None));
+}
+
+/// Fetches one instance of a source whose object contradicts itself the first `wrong` times that it comes, in two
+/// attempts. Says how many instances failed, and how many objects were captured.
+fn fetched_of_a_source_that_is_wrong(wrong: u32) -> (u64, u64) {
+    let lab = Lab::new(1);
+    lab.capture.give_back(lab.capture.spool.open_intake(&mut lab.capture.shared.lock()).unwrap());
+    let asked = AtomicU32::new(0);
+    let source = Planned::new(true, move |_, intake| {
+        if asked.fetch_add(1, Ordering::Relaxed) >= wrong {
+            arrive(intake, 0);
+            return Ok(RetrieveEnd::default());
+        }
+        let mut object = intake.begin(4).unwrap();
+        object.write(b"metawrong").unwrap();
+        let doubts = vec!["the object ends within an element".to_owned()];
+        let identity = ObjectIdentity { sop_instance: Some(uid(0)), doubts, ..ObjectIdentity::default() };
+        assert!(matches!(object.finish(identity), Err(IntakeError::Doubtful(_))));
+        Ok(RetrieveEnd::default())
+    });
+    let retry = RetryConfig { attempts: 2, delay_seconds: 0 };
+    Fetch::new(source, lab.capture.clone(), retry).work(0).unwrap();
+    (lab.in_state(InstanceState::Failed), lab.in_state(InstanceState::Captured))
+}
+
+#[test]
+fn what_contradicts_itself_once_leaves_nothing_behind_and_what_always_does_travels_without_counting() {
+    assert_eq!(fetched_of_a_source_that_is_wrong(0), (0, 1));
+    assert_eq!(fetched_of_a_source_that_is_wrong(1), (0, 1));
+    assert_eq!(fetched_of_a_source_that_is_wrong(2), (1, 1));
 }

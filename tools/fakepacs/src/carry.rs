@@ -11,8 +11,8 @@ use crate::object::Look;
 use crate::script::{Cut, End, Script, Sent, Step};
 use crate::study::CT_IMAGE;
 
-/// Sends one object of so many bytes.
-type Send<'a> = dyn FnMut(&StoreRequest<'_>, &mut dyn Read, u64) -> Result<StoreEnd, Error> + 'a;
+/// Sends one object of so many bytes; none once nothing more is wanted.
+type Send<'a> = dyn FnMut(&StoreRequest<'_>, &mut dyn Read, u64) -> Result<Option<StoreEnd>, Error> + 'a;
 
 /// What came of it.
 #[derive(Debug, Default)]
@@ -40,10 +40,13 @@ impl Carrier<'_> {
     pub fn get(&self, mut request: Request<'_>, script: &Script<'_>) -> (u64, Result<(), Error>) {
         let mut tally = Tally::default();
         let carried = self.carry(script, &mut tally, &mut |object, data_set, length| {
-            if !request.can_store(object.sop_class, object.transfer_syntax) {
-                return Ok(StoreEnd { status: Status::CANNOT_UNDERSTAND, comment: None });
+            if request.is_cancelled() {
+                return Ok(None);
             }
-            request.store(object, data_set, length)
+            if !request.can_store(object.sop_class, object.transfer_syntax) {
+                return Ok(Some(StoreEnd { status: Status::CANNOT_UNDERSTAND, comment: None }));
+            }
+            request.store(object, data_set, length).map(Some)
         });
         let sent = tally.sent;
         (sent, carried.and_then(|()| self.end(request, script.end, &tally)))
@@ -64,7 +67,7 @@ impl Carrier<'_> {
         let proposal = Proposal::scu(CT_IMAGE, &self.look.transfer_syntax);
         let mut association = Association::open(destination, own_aet, &[proposal], &Options::default())?;
         self.carry(script, tally, &mut |object, data_set, length| {
-            association.store(&StoreRequest { originator, ..*object }, data_set, length)
+            association.store(&StoreRequest { originator, ..*object }, data_set, length).map(Some)
         })?;
         association.release()
     }
@@ -75,24 +78,21 @@ impl Carrier<'_> {
             match step {
                 Step::Abort => return Err(Error::Closed),
                 Step::Fail(uid) => tally.failed.push(uid.clone()),
-                Step::Send(sent) => {
-                    if self.send(sent, send)?.is_stored() {
-                        tally.sent += 1;
-                    } else {
-                        tally.failed.push(sent.uid());
-                    }
-                }
+                Step::Send(sent) => match self.send(sent, send)? {
+                    None => break,
+                    Some(end) if end.is_stored() => tally.sent += 1,
+                    Some(_) => tally.failed.push(sent.uid.clone()),
+                },
             }
         }
         Ok(())
     }
 
-    fn send(&self, sent: &Sent<'_>, send: &mut Send<'_>) -> Result<StoreEnd, Error> {
+    fn send(&self, sent: &Sent<'_>, send: &mut Send<'_>) -> Result<Option<StoreEnd>, Error> {
         let bytes = sent.data_set(self.look);
-        let uid = sent.uid();
         let object = StoreRequest {
             sop_class: CT_IMAGE,
-            sop_instance: &uid,
+            sop_instance: &sent.uid,
             transfer_syntax: &self.look.transfer_syntax,
             originator: None,
         };

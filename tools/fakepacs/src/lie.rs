@@ -39,6 +39,8 @@ pub enum Kind {
     AbortInObject,
     /// The dataset names another SOP Instance than the C-STORE.
     WrongInstance,
+    /// Objects come under other SOP Instance UIDs than they were listed by, others each time.
+    Renamed,
     /// The dataset names another SOP class than the C-STORE.
     WrongClass,
     /// The dataset names another study than the one that was asked for.
@@ -126,6 +128,7 @@ impl FromStr for Lie {
             "abort" => Kind::Abort(number()?),
             "abort-in-object" => Kind::AbortInObject,
             "wrong-instance" => Kind::WrongInstance,
+            "renamed" => Kind::Renamed,
             "wrong-class" => Kind::WrongClass,
             "wrong-study" => Kind::WrongStudy,
             "wrong-syntax" => Kind::WrongSyntax(syntax(value)?),

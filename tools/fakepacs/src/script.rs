@@ -22,6 +22,8 @@ pub(crate) struct Sent<'a> {
     /// The syntax of its bytes, where it is not that of its context.
     syntax: Option<&'static str>,
     truncated: bool,
+    /// Affected SOP Instance UID of the C-STORE.
+    pub uid: String,
     /// What happens in its middle.
     pub cut: Option<Cut>,
 }
@@ -56,11 +58,6 @@ pub(crate) struct Script<'a> {
 }
 
 impl Sent<'_> {
-    /// Affected SOP Instance UID of the C-STORE.
-    pub fn uid(&self) -> String {
-        self.instance.uid()
-    }
-
     pub fn data_set(&self, look: &Look) -> Vec<u8> {
         let look = Look {
             transfer_syntax: self.syntax.unwrap_or(&look.transfer_syntax).to_owned(),
@@ -121,7 +118,14 @@ fn asked<'a>(archive: &'a Archive, lies: &Lies, keys: &FlatSet) -> Vec<Instance<
 
 /// What is sent for one instance.
 fn steps(instance: Instance<'_>, lies: impl Iterator<Item = Kind>) -> Vec<Step<'_>> {
-    let mut sent = Sent { says: instance.says(), instance, syntax: None, truncated: false, cut: None };
+    let mut sent = Sent {
+        says: instance.says(),
+        uid: instance.uid(),
+        instance,
+        syntax: None,
+        truncated: false,
+        cut: None,
+    };
     let mut again = None;
     for lie in lies {
         match lie {
@@ -129,11 +133,15 @@ fn steps(instance: Instance<'_>, lies: impl Iterator<Item = Kind>) -> Vec<Step<'
             Kind::AbortInObject => sent.cut = Some(Cut::Abort),
             Kind::HangInObject => sent.cut = Some(Cut::Hang),
             Kind::WrongInstance => sent.says.sop_instance.push_str(".9"),
+            Kind::Renamed => {
+                sent.uid = format!("{}.{}", sent.uid, random() % 1_000_000);
+                sent.says.sop_instance.clone_from(&sent.uid);
+            }
             Kind::WrongClass => MR_IMAGE.clone_into(&mut sent.says.sop_class),
             Kind::WrongStudy => sent.says.study_uid.push_str(".9"),
             Kind::WrongSyntax(syntax) => sent.syntax = Some(syntax),
             Kind::Truncated => sent.truncated = true,
-            Kind::RandomPixels => sent.says.version = RandomState::new().build_hasher().finish(),
+            Kind::RandomPixels => sent.says.version = random(),
             Kind::Reidentified => sent.says.patient_id.push_str("-NEW"),
             Kind::Twice => again = Some(0),
             Kind::TwiceDifferent => again = Some(1),
@@ -142,10 +150,16 @@ fn steps(instance: Instance<'_>, lies: impl Iterator<Item = Kind>) -> Vec<Step<'
     }
     let again = again.map(|version| Sent {
         says: Says { version: sent.says.version + version, ..sent.says.clone() },
+        uid: sent.uid.clone(),
         cut: None,
         ..sent
     });
     std::iter::once(sent).chain(again).map(|sent| Step::Send(Box::new(sent))).collect()
+}
+
+/// Another number each time.
+fn random() -> u64 {
+    RandomState::new().build_hasher().finish()
 }
 
 /// What a lie about a request makes of it.

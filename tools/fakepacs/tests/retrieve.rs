@@ -284,6 +284,21 @@ fn objects_are_wrong_as_told_and_no_others() {
 }
 
 #[test]
+fn a_get_that_is_cancelled_ends_early() {
+    let pacs = honest();
+    let (study, count) = largest(&pacs);
+    let shelf = Shelf::default();
+    let watch = Watch { stop: &|| shelf.count() > 0, activity: &|| 0 };
+    let node = node("FAKE", pacs.address().port());
+    let proposals = [Proposal::get(), Proposal::scp(CT, EXPLICIT)];
+    let mut association = Association::open(&node, &title("TEST"), &proposals, &options()).unwrap();
+    let end = association.get(Level::Study, &[(STUDY_INSTANCE_UID, &study)], &shelf, &watch).unwrap();
+    assert_eq!(end.status, Status::CANCEL);
+    assert!((1..count).contains(&shelf.count()), "{} of {count}", shelf.count());
+    association.release().unwrap();
+}
+
+#[test]
 fn a_move_can_be_anonymous_and_late() {
     let pacs = start(Look::default(), &[Kind::NoOriginator, Kind::Late(300)]);
     let (study, count) = largest(&pacs);

@@ -75,4 +75,23 @@ mod tests {
         assert_eq!(findings.len(), 2, "{findings:?}");
         assert!(findings[0].contains("10.0.0.5 was turned away") && findings[0].contains("no certificate"));
     }
+
+    #[test]
+    fn who_sends_what_nobody_asked_for_is_refused_and_told_of_once() {
+        let door = Doorkeeper::new(Arc::new(job::Void));
+        let object = |number: u32| Incoming {
+            sop_class: "1.2".into(),
+            sop_instance: format!("1.2.{number}"),
+            transfer_syntax: "1.2.840.10008.1.2".into(),
+            sender_aet: "LATE".into(),
+            receiver_aet: "US".into(),
+            message_id: 1,
+            move_originator_aet: None,
+            move_originator_id: None,
+        };
+        assert!((0..3).all(|number| door.begin(&object(number)).is_err()));
+        let findings = door.findings();
+        assert_eq!(findings.len(), 1, "{findings:?}");
+        assert!(findings[0].contains("\"LATE\" that belong to no C-MOVE under way"), "{findings:?}");
+    }
 }
