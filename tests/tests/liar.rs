@@ -98,11 +98,7 @@ fn statuses_and_counts_are_claims() {
     let cases = [
         case(&[SendNothing], Exit::Discrepancies, "the source said that all is well, and that it sent 0"),
         case(&[SendFewer(1)], Exit::Discrepancies, short),
-        case(
-            &[FalseCounts(3)],
-            Exit::Clean,
-            "came whole, although the source said: asked for the study: status 0000h",
-        ),
+        case(&[FalseCounts(3)], Exit::Clean, "came whole; on the way: asked for the study: status 0000h"),
         case(&[OutOfResources(0)], Exit::Incomplete, "has too much to do"),
         case(&[OutOfResources(1)], Exit::Clean, "status A702h, completed 1"),
         case(&[Fail], Exit::Discrepancies, "status A702h, completed 0, failed 2"),
@@ -127,7 +123,7 @@ fn who_is_kept_waiting_gives_up() {
     let cases = [
         case(&[HangAssociation], Exit::Incomplete, "did not answer"),
         case(&[HangRequest], Exit::Incomplete, "did not send anything"),
-        case(&[HangAtEnd], Exit::Clean, "came whole, although the source said"),
+        case(&[HangAtEnd], Exit::Clean, "came whole; on the way"),
     ];
     check_all(&cases, |folder| small(folder).impatient());
     check_all(&[case(&[HangInObject], Exit::Incomplete, "did not")], |folder| large(folder).impatient());
@@ -220,4 +216,21 @@ fn a_listing_that_is_refused_or_kept_waiting_is_begun_again() {
         let plan = liar.p2t.run(&["plan"]);
         assert_eq!(plan.expect(Exit::Clean).json()["instances"]["listed"], liar.instances());
     }
+}
+
+#[test]
+fn a_source_that_gives_other_uids_each_time_does_not_fill_volumes_with_them() {
+    let folder = scratch();
+    let liar = small(folder.path());
+    liar.p2t.run(&["plan"]).expect(Exit::Clean);
+    liar.lie(&[Renamed]);
+    let ended = liar.p2t.run(&["export"]);
+    ended.expect(Exit::Discrepancies).says("objects came that are none of those that the source had listed");
+    let (renamed, balance) = (liar.instances(), transfer::balance(&liar.p2t));
+    assert_eq!((balance.failed, balance.done), (liar.instances(), renamed), "{balance:?}");
+    liar.lie(&[]);
+    liar.p2t.run(&["export", "--retry-failed"]).expect(Exit::Clean);
+    assert_eq!(transfer::balance(&liar.p2t), Balance::all_done(liar.instances() + renamed));
+    let exported = liar.exported();
+    assert!(liar.pacs.archive().data_sets().iter().all(|(uid, bytes)| exported[uid] == [bytes.clone()]));
 }

@@ -307,7 +307,7 @@ impl Fetch {
             Err(error) => vec![error.to_string()],
         };
         if !said.is_empty() {
-            let message = format!("study {uid} came whole, although the source said: {}", said.join("; "));
+            let message = format!("study {uid} came whole; on the way: {}", said.join("; "));
             self.capture.shared.event(Level::Info, "fetch", message)?;
         }
         if doubts.is_empty() {

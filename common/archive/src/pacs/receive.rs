@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::io;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use catalogue::capture::PendingInstance;
@@ -27,13 +28,28 @@ pub struct Arrivals {
     intake: Arc<dyn Intake>,
     wanted: HashSet<String>,
     arrived: Mutex<HashSet<String>>,
+    /// Whether requests name instances, so that nothing else is due.
+    by_instance: AtomicBool,
+    others: AtomicU64,
 }
 
 impl Arrivals {
     /// For what is asked for.
     pub fn new(intake: Arc<dyn Intake>, wanted: &[PendingInstance]) -> Self {
         let wanted = wanted.iter().map(|instance| instance.sop_instance.clone()).collect();
-        Self { intake, wanted, arrived: Mutex::default() }
+        let (arrived, by_instance, others) = Default::default();
+        Self { intake, wanted, arrived, by_instance, others }
+    }
+
+    /// From now on instances are asked for by their UIDs: others are refused. A source that gives objects other UIDs each
+    /// time would else send them without end.
+    pub fn only_wanted(&self) {
+        self.by_instance.store(true, Ordering::Relaxed);
+    }
+
+    /// How many objects came that are none of those wanted.
+    pub fn others(&self) -> u64 {
+        self.others.load(Ordering::Relaxed)
     }
 
     /// Whether an object with this SOP Instance UID came whole.
@@ -45,6 +61,13 @@ impl Arrivals {
 impl Receiver for Arrivals {
     fn begin(&self, incoming: &Incoming) -> Result<Box<dyn dimse::Intake + '_>, Refusal> {
         let Incoming { sop_class, sop_instance, transfer_syntax, sender_aet, .. } = incoming;
+        if !self.expects(sop_instance) {
+            self.others.fetch_add(1, Ordering::Relaxed);
+            if self.by_instance.load(Ordering::Relaxed) {
+                let comment = "not asked for".to_owned();
+                return Err(Refusal { status: Status::CANNOT_UNDERSTAND, comment });
+            }
+        }
         let meta = dataset::file_meta(sop_class, sop_instance, transfer_syntax, sender_aet);
         let mut object = self.intake.begin(meta.len() as u64).map_err(|error| refuse(&error))?;
         object.write(&meta).map_err(|error| Refusal::out_of_resources(error.kind().to_string()))?;

@@ -52,6 +52,12 @@ impl Pacs {
                 }
             },
         }
+        let others = fetch.arrivals.others();
+        if others > 0 {
+            fetch.note(format!(
+                "{others} objects came that are none of those that the source had listed and we wanted"
+            ));
+        }
         Ok(fetch.end)
     }
 
@@ -148,6 +154,7 @@ impl Fetch<'_> {
         if whole && missing.len() == wanted.len() {
             return Ok(());
         }
+        self.arrivals.only_wanted();
         let mut in_vain = 0;
         for list in lists(&missing) {
             if self.must_end() {
