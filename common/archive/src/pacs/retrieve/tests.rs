@@ -71,15 +71,15 @@ fn asked_with(
         options: Options::default(),
         service: Configured::CGet,
     };
+    let instances: Vec<_> = (0..count).map(instance).collect();
     let mut fetch = Fetch {
         pacs: &Pacs::new(settings),
         study_uid: "1.2",
-        arrivals: Arc::new(Arrivals::new(Arc::new(Taker), &[])),
+        arrivals: Arc::new(Arrivals::new(Arc::new(Taker), &instances)),
         stop: &|| false,
         failures: false,
         end: RetrieveEnd::default(),
     };
-    let instances: Vec<_> = (0..count).map(instance).collect();
     let wanted: Vec<_> = instances.iter().collect();
     let mut requests = 0;
     let ask = |fetch: &mut Fetch<'_>, _: Level, keys: &[Key<'_>], _: &[&PendingInstance]| {
