@@ -319,7 +319,8 @@ fn segment_bytes(config: &P2tConfig) -> u64 {
     config.segment.bytes.bytes().min(most).max(config.segment.frame_bytes.bytes().min(most)).max(1)
 }
 
-/// When is written, and when committed. The spool keeps what is not committed, so little of it is left so.
+/// When is written, and when committed. The spool keeps what is not committed, so not much of it is left so; where each commit stops
+/// a drive, as much as a burst takes.
 fn pacing(config: &P2tConfig, spool: &Spool, media: &Media) -> Pacing {
     let room = spool.capacity_bytes();
     let burst_bytes = |copy| match config.media.burst_bytes {
@@ -327,9 +328,11 @@ fn pacing(config: &P2tConfig, spool: &Spool, media: &Media) -> Pacing {
         None if media.streams(copy) => streaming::usual_burst(room),
         None => 0,
     };
+    let has_drive = (1..=media.copies()).any(|copy| media.streams(copy));
+    let most = if has_drive { room / 2 } else { room / 4 };
     Pacing {
         commit: CommitInterval {
-            bytes: config.media.commit_bytes.bytes().min(room / 4),
+            bytes: config.media.commit_bytes.bytes().min(most),
             time: Duration::from_secs(config.media.commit_seconds.into()),
         },
         burst_bytes: (1..=media.copies()).map(burst_bytes).collect(),
