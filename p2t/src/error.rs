@@ -76,7 +76,10 @@ pub enum Error {
     HoldsOurs { medium: String, volume: String },
     #[error("{0} is no tape drive; name its node that does not rewind, such as /dev/nst0")]
     NotADrive(String),
-    #[error("the cartridge in {0} can be written only once (WORM); put another one in")]
+    #[error(
+        "the cartridge in {0} can be written only once (WORM), and a segment that meets its end could not be taken back: nothing was \
+         written; put another one in"
+    )]
     Worm(String),
     #[error(
         "no cartridge came for {volume} in {drive}: {reason}; put blank ones in, and run the same command again"
@@ -166,6 +169,7 @@ impl Error {
             | Self::MediaFull { .. }
             | Self::CartridgeWanted { .. }
             | Self::OtherBarcode { .. }
+            | Self::Worm(_)
             | Self::SpoolFull { .. }
             | Self::SpoolTooSmall { .. }
             | Self::SourceDown { .. }
@@ -196,6 +200,7 @@ impl Error {
             | Self::MediaFull { .. }
             | Self::CartridgeWanted { .. }
             | Self::OtherBarcode { .. }
+            | Self::Worm(_)
             | Self::Library(_) => true,
             Self::VolumeInWork { source, .. } => source.is_of_medium(),
             Self::Volume(error) => {

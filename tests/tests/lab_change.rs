@@ -256,3 +256,20 @@ fn a_drive_that_tells_nothing_is_written_all_the_same() {
         assert_eq!(export.stderr.matches("does not tell how it is").count(), 1, "{export:?}");
     });
 }
+
+#[test]
+fn a_drive_that_asks_to_be_cleaned_is_told_of_and_a_worm_cartridge_is_not_written() {
+    let name = "a_drive_that_asks_to_be_cleaned_is_told_of_and_a_worm_cartridge_is_not_written";
+    let lab = Lab { drives: 1, loaded: 1, barcodes: vec!["P2T001LY", "P2T002L8"], ..Lab::default() };
+    lab::in_guest(name, &lab, || {
+        let folder = scratch();
+        let (p2t, source) = tape_job::new_export(folder.path(), "4 MiB");
+        p2t.run(&["export"]).expect(Exit::Incomplete).says("can be written only once (WORM)");
+        assert!(ctl("drive 0 status").contains("at object 0 of 0,"));
+        put_in("P2T002L8");
+        ctl("drive 0 clean on");
+        // Who may not send commands to the drive hears of it from st.
+        p2t.run(&["export"]).expect(Exit::Clean).says("The drive asks to be cleaned");
+        tape_job::completed(&p2t, &source, folder.path());
+    });
+}

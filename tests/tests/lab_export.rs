@@ -7,12 +7,13 @@ use std::time::Duration;
 use e2e::disk::scratch;
 use e2e::lab::{self, Lab, ctl};
 use e2e::program::Exit;
-use e2e::tape_job::{self, DRIVE, INSTANCES};
+use e2e::tape_job::{self, DRIVE, INSTANCES, Tape};
 use e2e::transfer::{self, Balance, text};
 use e2e::tree;
 
 const DRIVES: [&str; 2] = [DRIVE, "/dev/nst1"];
 const SEGMENT: &str = "4 MiB";
+const TICK: Duration = Duration::from_millis(5);
 
 fn restored(folder: &Path) -> PathBuf {
     let out = folder.join("restored");
@@ -52,14 +53,26 @@ fn p2t_killed_while_it_writes_to_tape_goes_on_behind_its_last_commit() {
     let lab = Lab::default();
     lab::in_guest("p2t_killed_while_it_writes_to_tape_goes_on_behind_its_last_commit", &lab, || {
         let folder = scratch();
-        let (p2t, source) = tape_job::new_export(folder.path(), SEGMENT);
-        let mut killed = 0;
-        for instant in 1..=20 {
-            let running = p2t.spawn(&["export"]);
-            sleep(Duration::from_millis(40 * instant));
-            killed += u32::from(running.kill());
+        let (p2t, source) = tape_job::new_export(folder.path(), "1 MiB");
+        // While the drive does this: records, the filemark of a segment and of a commit, looks at the position.
+        let instants = [
+            "write",
+            "write --nth 2",
+            "filemark",
+            "write --nth 3",
+            "filemark --nth 2",
+            "position --nth 3",
+            "write --nth 5",
+        ];
+        for command in instants.iter().cycle().take(20) {
+            ctl(&format!("drive 0 stall 0.2 {command}"));
+            let mut running = p2t.spawn(&["export"]);
+            while Tape::now().faults > 0 {
+                assert!(running.is_running(), "the export has ended before {command}");
+                sleep(TICK);
+            }
+            assert!(running.kill(), "{command}");
         }
-        assert!(killed >= 5, "only {killed} runs were killed before they ended");
         p2t.run(&["export"]).expect(Exit::Clean);
         assert_eq!(transfer::balance(&p2t), Balance::all_done(INSTANCES));
         let t2p = transfer::without_job(folder.path());

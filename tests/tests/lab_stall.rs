@@ -136,6 +136,8 @@ fn a_drive_that_does_not_answer_while_it_is_read_ends_t2p() {
             // What had come was delivered all the same.
             let delivered = destination.uids().len() as u64;
             assert!((1..INSTANCES).contains(&delivered), "{delivered}");
+            // A spool that is soon full makes the drive wait, and start again.
+            t2p.configure("spool", "limit_bytes", "6 MiB");
             t2p.run(&["ingest", DRIVE]).expect(Exit::Clean);
             assert_eq!(transfer::balance(&t2p), Balance::all_done(INSTANCES));
         },

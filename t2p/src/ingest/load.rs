@@ -10,7 +10,7 @@ use catalogue::load::LoadedSegment;
 use catalogue::segments::SegmentRow;
 use catalogue::{InstanceId, SegmentState, VolumeId, VolumeState};
 use job::{Counter, Stop};
-use medium::Address;
+use medium::{Address, Medium};
 use volume::{Entry, IndexReader, Listed, ObjectSink, ObjectState, SegmentCheck, SegmentPlan, Volume};
 
 use super::register::Register;
@@ -27,6 +27,8 @@ pub struct Load {
     pub stop: Stop,
     /// Whether a segment waits for room in the spool.
     pub waiting: AtomicBool,
+    /// Whether no delivery has anything to do, so that no more room is to be expected.
+    pub deliveries_idle: AtomicBool,
 }
 
 /// What loading a volume came to.
@@ -53,7 +55,7 @@ impl Load {
         monitor.note(&format!("volume {} is loaded from {address}", identity.sequence));
         let (mut index, earlier) = self.register.index(address, id, &mut volume)?;
         remarks.extend(earlier);
-        let segments = self.segments(id, &mut volume, index.as_mut());
+        let segments = self.segments(id, &mut volume, index.as_mut(), address.is_drive());
         self.spool.discard()?;
         let Segments { read, clean } = segments?;
         if self.stop.requested() {
@@ -80,6 +82,7 @@ impl Load {
         id: VolumeId,
         volume: &mut Volume,
         mut index: Option<&mut IndexReader>,
+        from_drive: bool,
     ) -> Result<Segments> {
         let (mut done, mut segments) = (0, Segments { read: 0, clean: true });
         while let Some(plan) = volume.next_plan(index.as_deref_mut(), done)? {
@@ -100,7 +103,7 @@ impl Load {
                 volume.pass_over(&plan);
                 continue;
             }
-            if !self.wait_for_room(plan_bytes(&plan)) {
+            if !self.wait_for_room(plan_bytes(&plan), from_drive) {
                 break;
             }
             segments.read += 1;
@@ -127,9 +130,14 @@ impl Load {
         Ok(harmed || row.state == SegmentState::Known)
     }
 
-    /// Waits until the spool has room; `false` when asked to stop.
-    fn wait_for_room(&self, bytes: u64) -> bool {
-        while !self.spool.has_room(bytes) {
+    /// Waits until the spool has room, for a drive as much as makes a burst; `false` when asked to stop.
+    fn wait_for_room(&self, bytes: u64, from_drive: bool) -> bool {
+        if self.spool.has_room(bytes) {
+            return true;
+        }
+        let burst = if from_drive { self.spool.burst_bytes(bytes) } else { bytes };
+        let has_room = |bytes| self.spool.has_room(bytes);
+        while !goes_on(&has_room, bytes, burst, self.deliveries_idle.load(Ordering::Relaxed)) {
             if self.stop.requested() {
                 return false;
             }
@@ -197,6 +205,11 @@ impl Load {
     }
 }
 
+/// Whether a load that had to wait goes on: with room for a burst, or with room for one segment when nobody makes any more.
+fn goes_on(has_room: &dyn Fn(u64) -> bool, bytes: u64, burst: u64, is_idle: bool) -> bool {
+    has_room(burst) || is_idle && has_room(bytes)
+}
+
 /// What was read of a volume's segments.
 struct Segments {
     read: usize,
@@ -246,5 +259,18 @@ impl ObjectSink for SpoolSink {
         // What was written of a damaged object stays in the file, and nothing points to it.
         self.offsets.push((*state == ObjectState::Intact).then_some(self.begun));
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::goes_on;
+
+    #[test]
+    fn a_drive_that_waited_starts_again_for_a_burst_unless_no_more_room_is_to_come() {
+        let goes_on = |free: u64, burst, is_idle| goes_on(&|bytes| bytes <= free, 4, burst, is_idle);
+        assert!(!goes_on(31, 32, false) && goes_on(32, 32, false), "a drive");
+        assert!(goes_on(4, 32, true) && !goes_on(3, 32, true));
+        assert!(goes_on(4, 4, false), "a disk");
     }
 }

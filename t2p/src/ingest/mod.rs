@@ -87,6 +87,7 @@ fn run_stages(
         spool: spool.clone(),
         stop: stop.clone(),
         waiting: AtomicBool::new(false),
+        deliveries_idle: AtomicBool::new(false),
     };
     let deliveries: Vec<Deliver<'_>> = targets
         .iter()
@@ -211,6 +212,8 @@ impl Running<'_> {
         while !done() {
             thread::sleep(Duration::from_millis(50));
             if last.elapsed() >= SAMPLE_EVERY {
+                let idle = self.deliveries.iter().all(|deliver| deliver.idle.load(Ordering::Relaxed));
+                self.load.deliveries_idle.store(idle, Ordering::Relaxed);
                 let freed = self.guard(self.free().and_then(|freed| sample().map(|()| freed)))?;
                 last = Instant::now();
                 // Twice in a row, because what was answered since is freed the next time.

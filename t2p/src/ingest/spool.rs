@@ -127,6 +127,11 @@ impl Spool {
         self.used_bytes.fetch_add(bytes, Ordering::Relaxed);
     }
 
+    /// What there should be room for before a drive is started again that had to wait for room for `bytes`: each start costs it seconds.
+    pub fn burst_bytes(&self, bytes: u64) -> u64 {
+        (self.limit_bytes / 2).max(bytes)
+    }
+
     /// Whether `bytes` more may be loaded, by the limit and by what the disk has free. An empty spool takes any segment.
     pub fn has_room(&self, bytes: u64) -> bool {
         let used = self.used_bytes.load(Ordering::Relaxed);

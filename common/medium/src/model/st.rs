@@ -247,6 +247,7 @@ impl TapeDevice for Handle {
             write_protected: cartridge.is_some_and(|cartridge| cartridge.write_protected),
             files_before: marks.filter(|_| !state.driver.position_unknown),
             density: cartridge.and_then(|cartridge| cartridge.density),
+            cleaning_requested: false,
         })
     }
 

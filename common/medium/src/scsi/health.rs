@@ -85,6 +85,9 @@ pub struct DriveHealth {
     pub write_errors: Reading<ErrorCounters>,
     /// Errors while reading.
     pub read_errors: Reading<ErrorCounters>,
+    /// Whether it asked to be cleaned, as st knows.
+    #[serde(default)]
+    pub cleaning_requested: bool,
     /// Resets and changes of cartridge that it told besides.
     pub attentions: Vec<Sense>,
 }
@@ -154,6 +157,15 @@ pub fn loaded_barcode(path: &Path) -> Option<String> {
     let mut device = Device::of_claimed(path, &claim).ok()?;
     let by_library = device.volume_statistics().ok().and_then(|told| told.barcode);
     by_library.or_else(|| device.cartridge_memory().ok()?.barcode)
+}
+
+/// Whether the cartridge in a drive that no program has open can be written only once; none if nobody tells. Nothing is asked for that
+/// is told only once.
+pub fn loaded_worm(path: &Path) -> Option<bool> {
+    let claim = st::claim(path).ok()?;
+    let mut device = Device::of_claimed(path, &claim).ok()?;
+    let by_mode = device.medium().ok().and_then(|told| told.worm);
+    by_mode.or_else(|| device.volume_statistics().ok()?.worm)
 }
 
 /// Why a commit does not ask for everything.
@@ -226,6 +238,7 @@ impl Health {
             alerts: Reading::missing(reason),
             write_errors: Reading::missing(reason),
             read_errors: Reading::missing(reason),
+            cleaning_requested: false,
             attentions: Vec::new(),
         };
         Self { drive, cartridge: None }
@@ -241,6 +254,7 @@ impl DriveHealth {
             alerts: device.alerts().into(),
             write_errors: device.write_errors().into(),
             read_errors: device.read_errors().into(),
+            cleaning_requested: false,
             attentions: device.attentions().to_vec(),
         }
     }
@@ -334,7 +348,10 @@ mod tests {
             assert!(matches!(health.drive.alerts, Reading::NotAvailable { .. }), "{path}");
             assert_eq!((health.cartridge, health.drive.attentions), (None, Vec::new()));
         }
-        let health = Health::at_commit(Path::new("/dev/nst-none"));
+        let mut health = Health::at_commit(Path::new("/dev/nst-none"));
+        assert_eq!(health.findings(), []);
+        health.drive.cleaning_requested = true;
+        assert!(health.findings()[0].text.starts_with("The drive asks to be cleaned"));
         assert!(
             matches!(health.drive.alerts, Reading::NotAvailable { not_available } if not_available.contains("not there"))
         );

@@ -25,7 +25,9 @@ pub use command::{Command, Direction};
 pub use density::{FORMATS, Format};
 pub use device::{Device, Transport};
 pub use failure::Failure;
-pub use health::{CartridgeHealth, DriveHealth, Health, HealthFinding, Readiness, Reading, loaded_barcode};
+pub use health::{
+    CartridgeHealth, DriveHealth, Health, HealthFinding, Readiness, Reading, loaded_barcode, loaded_worm,
+};
 pub use inquiry::{Designator, DeviceType, Identity};
 pub use log::{ErrorCounters, TapeCapacity, VolumeStatistics};
 pub use memory::{CartridgeMemory, HostText};

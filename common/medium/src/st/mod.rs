@@ -47,6 +47,7 @@ mod gmt {
     pub const WRITE_PROTECTED: i64 = 0x0400_0000;
     pub const ONLINE: i64 = 0x0100_0000;
     pub const NO_CARTRIDGE: i64 = 0x0004_0000;
+    pub const CLEANING_REQUESTED: i64 = 0x8000;
 }
 
 /// An open drive.
@@ -226,6 +227,7 @@ impl TapeDevice for StDevice {
             write_protected: found.general_status & gmt::WRITE_PROTECTED != 0,
             files_before: u32::try_from(found.file_number).ok(),
             density: density(&found),
+            cleaning_requested: found.general_status & gmt::CLEANING_REQUESTED != 0,
         })
     }
 

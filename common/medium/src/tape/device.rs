@@ -30,6 +30,8 @@ pub(crate) struct DriveStatus {
     pub files_before: Option<u32>,
     /// The density code of the cartridge (`mt_dsreg`), where it is told.
     pub density: Option<u8>,
+    /// The drive wants to be cleaned (`GMT_CLN`): st tells it whoever may send commands.
+    pub cleaning_requested: bool,
 }
 
 /// An open drive with a cartridge, in variable block mode.

@@ -246,6 +246,10 @@ impl MediumWriter for TapeWriter {
         self.flush()?;
         // In this order: whatever happened to the drive before it is asked, the position shows.
         self.health = self.device.health_at_commit();
+        let wants_cleaning = self.device.status().is_ok_and(|status| status.cleaning_requested);
+        if let Some(health) = &mut self.health {
+            health.drive.cleaning_requested |= wants_cleaning;
+        }
         self.check_position()?;
         Ok(self.sequence.ended())
     }

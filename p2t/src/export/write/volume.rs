@@ -212,6 +212,9 @@ fn begin_for(stage: &Write, copy: u32, first: &SegmentFile) -> Result<Option<Cur
     let next = change::next_medium(stage, copy, sequence, first)?;
     let Some(Loaded { medium, barcode }) = next else { return Ok(None) };
     let health = stage.health_at_load(&stage.name(copy, sequence), medium.as_ref())?;
+    if health.as_ref().and_then(|health| health.cartridge.as_ref()?.worm()) == Some(true) {
+        return Err(Error::Worm(medium.to_string()));
+    }
     let by_chip = health.and_then(|health| health.cartridge?.barcode().map(str::to_owned));
     stage.compare_barcodes(medium.as_ref(), barcode.as_deref(), by_chip.as_deref())?;
     let barcode = barcode.or(by_chip);

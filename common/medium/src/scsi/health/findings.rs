@@ -46,6 +46,11 @@ impl Health {
         findings.extend(uncorrected(&drive.write_errors, "writing"));
         findings.extend(uncorrected(&drive.read_errors, "reading"));
         findings.extend(self.wear());
+        if drive.cleaning_requested {
+            let text =
+                "The drive asks to be cleaned: put a cleaning cartridge in when this volume is complete.";
+            findings.push(HealthFinding::new(Severity::Warning, text));
+        }
         if drive.attentions.iter().any(Sense::loses_position) {
             let text = "The drive was reset, or its cartridge changed, since it was last asked.";
             findings.push(HealthFinding::new(Severity::Information, text));
@@ -106,6 +111,7 @@ mod tests {
                 alerts: Reading::Known(Vec::new()),
                 write_errors: Reading::Known(counters),
                 read_errors: Reading::Known(counters),
+                cleaning_requested: false,
                 attentions: Vec::new(),
             },
             cartridge: Some(CartridgeHealth {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use catalogue::volumes::{NewVolume, VolumeRow};
 use catalogue::{Level, VolumeState};
-use medium::Medium;
+use medium::{Medium, scsi};
 
 use super::Loaded;
 use crate::error::Result;
@@ -69,6 +69,9 @@ impl<'a> Drive<'a> {
         let unreadable = || Found::Other("is not blank, and cannot be read".to_owned());
         match self.medium.is_blank() {
             Ok(true) if self.medium.is_write_protected()? => return Ok(Found::WriteProtected),
+            Ok(true) if scsi::loaded_worm(self.node()) == Some(true) => {
+                return Ok(Found::Other("can be written only once (WORM)".to_owned()));
+            }
             Ok(true) => return Ok(Found::Blank),
             Ok(false) => {}
             Err(NoCartridge { .. }) => return Ok(Found::Empty),
