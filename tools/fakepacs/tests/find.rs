@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 use std::ops::ControlFlow;
 use std::process::Command;
+use std::time::Instant;
 
 use dataset::tags::{PATIENT_ID, STUDY_DATE, STUDY_INSTANCE_UID};
 use dimse::{AeTitle, Association, Error, FindEnd, Key, Level, Options, Proposal, Status};
@@ -85,4 +86,20 @@ fn findscu_is_served() {
     let expected = pacs.archive().studies().iter().filter(|other| other.date == study.date).count();
     assert_eq!(text.matches("Find Response:").count(), expected, "{text}");
     assert!(text.contains(&study.uid), "{text}");
+}
+
+#[test]
+fn answers_take_longer_when_more_is_asked_at_once() {
+    let pacs = start(Lies { latency: 60, knee: 1, slope: 100, ..Lies::default() });
+    let timed = || {
+        let begun = Instant::now();
+        let _ = find(&pacs, Level::Study, &[(PATIENT_ID, "P1*")]).unwrap();
+        begun.elapsed()
+    };
+    let alone = (0..3).map(|_| timed()).min().unwrap();
+    let together = std::thread::scope(|scope| {
+        let asking: Vec<_> = (0..5).map(|_| scope.spawn(timed)).collect();
+        asking.into_iter().map(|asked| asked.join().unwrap()).max().unwrap()
+    });
+    assert!(together > alone * 2, "{alone:?} alone, {together:?} with four others");
 }
