@@ -49,6 +49,8 @@ pub trait Listing {
     fn judged(&mut self, _part: &str, _verdict: &str, _open: bool) -> Result<(), Cause> {
         Ok(())
     }
+    /// So many different studies were told by answers until now; for whoever waits.
+    fn seen(&mut self, _studies: u64) {}
     /// All is listed, or named as not enumerable; an error where that is not kept.
     fn proved(&mut self, proof: &ListingProof) -> Result<(), Cause> {
         match proof.open {

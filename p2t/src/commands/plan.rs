@@ -128,6 +128,7 @@ fn list(
         selection: queries_of(selection),
         listing: None,
         verdicts: Vec::new(),
+        counted: 0,
     };
     let listed = source.list(selection, &mut recording, &|| context.stop.requested());
     recording.flush().map_err(archive::Error::Taker)?;
@@ -160,6 +161,8 @@ struct Recording<'a> {
     listing: Option<ListingId>,
     /// Part, verdict, and whether it is open.
     verdicts: Vec<(String, String, bool)>,
+    /// Studies that progress has counted.
+    counted: u64,
 }
 
 impl Recording<'_> {
@@ -228,6 +231,11 @@ impl Listing for Recording<'_> {
     fn judged(&mut self, part: &str, verdict: &str, open: bool) -> Result<(), Cause> {
         self.verdicts.push((part.to_owned(), verdict.to_owned(), open));
         if self.verdicts.len() >= GROUP { self.flush() } else { Ok(()) }
+    }
+
+    fn seen(&mut self, studies: u64) {
+        self.context.monitor.count(Counter::Listed, studies.saturating_sub(self.counted));
+        self.counted = studies;
     }
 
     fn proved(&mut self, proof: &ListingProof) -> Result<(), Cause> {

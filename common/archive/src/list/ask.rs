@@ -28,6 +28,8 @@ pub(super) struct Asking<'a> {
     pub stop: &'a dyn Fn() -> bool,
     /// Keys of every query that no part has.
     pub fixed: Vec<(Tag, String)>,
+    /// Studies that were asked for by UID, and are there.
+    pub named: u64,
     pub nameless: HashSet<u64>,
     pub refusals: u32,
     pub numbers: HashMap<String, i64>,
@@ -60,6 +62,10 @@ impl Peer for Asking<'_> {
     fn judged(&mut self, part: &Part, verdict: &Verdict) -> Result<(), Error> {
         let open = matches!(verdict, Verdict::Open(_));
         self.listing.judged(&name(&self.keys(part)), &verdict.to_string(), open).map_err(Error::Taker)
+    }
+
+    fn seen(&mut self, studies: u64) {
+        self.listing.seen(self.named + studies);
     }
 }
 

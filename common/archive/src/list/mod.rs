@@ -83,6 +83,7 @@ pub(crate) fn list_studies(
         listing,
         stop,
         fixed: Vec::new(),
+        named: 0,
         nameless: HashSet::new(),
         refusals: 0,
         numbers: HashMap::new(),
@@ -114,6 +115,8 @@ impl Asking<'_> {
         let part = Part::default();
         let answer = self.ask(&part)?;
         proof.studies += answer.rows.len() as u64;
+        self.named = proof.studies;
+        self.listing.seen(self.named);
         proof.undated += answer.rows.iter().filter(|row| row.date.is_none()).count() as u64;
         if let End::Cut(status) | End::Refused(status) = answer.end {
             let node = self.finder.name();

@@ -46,6 +46,8 @@ pub trait Peer {
     fn ask(&mut self, part: &Part) -> Result<Answer, Self::Error>;
     /// Keeps what was concluded of a part that was asked for.
     fn judged(&mut self, part: &Part, verdict: &Verdict) -> Result<(), Self::Error>;
+    /// Is told how many different studies there are so far.
+    fn seen(&mut self, _studies: u64) {}
 }
 
 /// What was concluded of an answer.
@@ -206,6 +208,7 @@ impl<'a, P: Peer> Sweep<'a, P> {
         for row in &answer.rows {
             self.take(part, row, answer.end);
         }
+        self.peer.seen(self.proof.studies);
         Ok(answer)
     }
 

@@ -53,7 +53,9 @@ pub fn choice(services: &[Tried]) -> (Option<String>, String) {
             let others = if others.is_empty() { others } else { format!("; {others}") };
             (Some(chosen.service.clone()), format!("{}{others}", told(chosen)))
         }
-        None if services.is_empty() => (None, "no study could be retrieved to try it".to_owned()),
+        None if services.is_empty() => {
+            (None, "there is no study to try it with; run `p2t plan` first".to_owned())
+        }
         None => (None, others(None)),
     }
 }

@@ -20,7 +20,7 @@ pub fn list(
     selection: &SelectionConfig,
     catalogue: &mut Catalogue,
 ) -> Result<Option<String>> {
-    let mut relisting = Relisting { monitor, catalogue, studies: Vec::new(), open: None };
+    let mut relisting = Relisting { monitor, catalogue, studies: Vec::new(), counted: 0, open: None };
     let listed = source.list(selection, &mut relisting, &|| stop.requested());
     relisting.flush().map_err(archive::Error::Taker)?;
     match listed {
@@ -33,13 +33,14 @@ struct Relisting<'a> {
     monitor: &'a dyn Monitor,
     catalogue: &'a mut Catalogue,
     studies: Vec<StudyRow>,
+    /// Studies that progress has counted.
+    counted: u64,
     /// What the source cannot list.
     open: Option<String>,
 }
 
 impl Relisting<'_> {
     fn flush(&mut self) -> Result<(), Cause> {
-        self.monitor.count(Counter::Listed, self.studies.len() as u64);
         Ok(self.catalogue.relist(self.studies.drain(..))?)
     }
 }
@@ -48,6 +49,11 @@ impl Listing for Relisting<'_> {
     fn study(&mut self, study: StudyRow) -> Result<(), Cause> {
         self.studies.push(study);
         if self.studies.len() >= GROUP { self.flush() } else { Ok(()) }
+    }
+
+    fn seen(&mut self, studies: u64) {
+        self.monitor.count(Counter::Listed, studies.saturating_sub(self.counted));
+        self.counted = studies;
     }
 
     /// A PACS lists no files.
