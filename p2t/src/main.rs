@@ -7,6 +7,7 @@
 mod ahead;
 mod cli;
 mod commands;
+mod compare;
 mod context;
 mod cutover;
 mod error;

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use job::config::{ExcludeConfig, SelectionConfig};
 
 pub use self::choice::Choice;
-pub use self::rules::Rules;
+pub use self::rules::{Rules, settle};
 use crate::cli::Plan;
 use crate::context::Context;
 use crate::error::{Error, Result};

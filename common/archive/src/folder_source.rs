@@ -58,6 +58,10 @@ impl Source for FolderSource {
         listing.query(query).map_err(Error::Taker)
     }
 
+    fn lists_files(&self) -> bool {
+        true
+    }
+
     /// Files are listed with their studies; there is nothing more to ask for.
     fn list_study(&self, _study_uid: &str) -> Result<StudyListing, Error> {
         Ok(StudyListing::default())

@@ -174,6 +174,11 @@ pub trait Source: Send + Sync {
         stop: &dyn Fn() -> bool,
     ) -> Result<(), Error>;
 
+    /// Whether it lists files with their studies, so that the instances of one study cannot be asked for.
+    fn lists_files(&self) -> bool {
+        false
+    }
+
     /// Lists the instances of one study.
     fn list_study(&self, study_uid: &str) -> Result<StudyListing, Error>;
 

@@ -5,7 +5,7 @@ use rusqlite::{Connection, Row, params};
 use crate::capture::{CaptureKey, CaptureOutcome, Captured};
 use crate::error::{Error, Result};
 use crate::ids::{InstanceId, StudyId};
-use crate::rows::{each, first};
+use crate::rows::{change, each, first};
 use crate::states::InstanceState;
 use crate::study::SeriesFinder;
 use crate::transition::advance;
@@ -180,6 +180,7 @@ fn add(conn: &Connection, claim: &Claim) -> Result<InstanceId> {
 /// An object that names no series or SOP class leaves those that were listed.
 fn hold(conn: &Connection, id: InstanceId, claim: &Claim, captured: &Captured) -> Result<()> {
     let Captured { intake_id, offset, bytes, blake3, dataset, transfer_syntax, findings, .. } = captured;
+    change(conn, "UPDATE study SET listed_again = 0 WHERE id = ? AND listed_again = 1", [claim.study_id])?;
     advance(
         conn,
         id.0,

@@ -61,7 +61,7 @@ pub use error::{Error, Result};
 pub use ids::{DestinationId, InstanceId, IntakeId, ListingId, SegmentId, StudyId, VolumeId};
 pub use object::{Dataset, Digest, Object, PackedObject};
 pub use states::{
-    ChangeClass, DeliveryState, InstanceState, IntakeState, Level, OddityState, SegmentState, StudyListing,
-    Verdict, VolumeState,
+    ChangeClass, DeliveryState, DeltaScope, InstanceState, IntakeState, Level, OddityState, SegmentState,
+    StudyListing, Verdict, VolumeState,
 };
 pub use study::{PlanPosition, PlannedStudy, StudyRow};

@@ -171,6 +171,18 @@ states! {
 }
 
 states! {
+    /// What a delta lists again.
+    DeltaScope {
+        /// The source, by the selection.
+        Source = 0,
+        /// The studies of a volume, before it is sealed.
+        Volume = 1,
+        /// Studies that have waited.
+        Waiting = 2,
+    }
+}
+
+states! {
     /// How grave an event is.
     Level {
         /// Part of the normal run.

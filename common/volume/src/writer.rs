@@ -141,6 +141,14 @@ impl VolumeWriter {
         self.reserved_bytes = changes * CHANGE_BYTES;
     }
 
+    /// How many changes find room in the index as the volume is now, given how many frames it has to index; none where the
+    /// medium does not tell how much it takes.
+    pub fn room_for_changes(&self, indexed_frames: u64) -> Option<u64> {
+        let end = end_bytes(self.objects, indexed_frames, self.segments.len() as u64);
+        let taken = self.medium.file_bytes(end) + self.medium.file_bytes(1024);
+        Some(self.medium.remaining_bytes()?.saturating_sub(taken) / CHANGE_BYTES)
+    }
+
     /// Whether the segment fits together with the index and trailer that it will need, given how many objects
     /// and frames the volume already has to index. `false` on an empty volume means: it fits on none of this kind.
     pub fn fits(&self, segment: &SegmentFile, indexed_frames: u64) -> bool {

@@ -2,7 +2,7 @@
 
 use catalogue::delta::Delta;
 use catalogue::delta::changes::ClassCount;
-use catalogue::{ChangeClass, Reader};
+use catalogue::{ChangeClass, DeltaScope, Reader};
 use jiff::{SignedDuration, Timestamp};
 use job::{DecimalBytes, ExitCode, Outcome};
 use serde::Serialize;
@@ -15,7 +15,8 @@ use crate::error::{Error, Result};
 
 pub fn run(context: &Context, arguments: &Cutover) -> Result<Outcome<Value>> {
     let reader = context.reader()?;
-    let deltas: Vec<Delta> = reader.deltas()?.into_iter().filter(|delta| delta.ended_at.is_some()).collect();
+    let of_source = |delta: &Delta| delta.scope == DeltaScope::Source && delta.ended_at.is_some();
+    let deltas: Vec<Delta> = reader.deltas()?.into_iter().filter(of_source).collect();
     let change = Change::measured(&reader, &deltas)?;
     let export = export_rate(&reader)?.ok_or(Error::NothingMeasured("`p2t export` has not run yet"))?;
     let last =

@@ -1,15 +1,18 @@
 //! Fetches the studies of the plan, on as many associations as the pace allows.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use archive::{Intake, Outlook, Retrieve, Source};
 use catalogue::capture::PendingInstance;
 use catalogue::{InstanceId, Level, PlanPosition, PlannedStudy, StudyId};
+use jiff::SignedDuration;
 use job::config::RetryConfig;
 use pace::{Admission, Ask, Breaker, Failed, Loss, Patience};
 
+use super::again::Due;
 use super::capture::Capture;
 use super::expected::Expected;
 use super::governor::Governor;
@@ -20,7 +23,7 @@ use crate::error::{Error, Result};
 const PAGE: usize = 64;
 /// A study's pending instances are handed to the source in parts of at most this many.
 const INSTANCES_AT_ONCE: usize = 20_000;
-const TICK: Duration = Duration::from_millis(200);
+pub const TICK: Duration = Duration::from_millis(200);
 /// Kinds of events.
 pub const SOURCE_DOWN: &str = "source-down";
 pub const SOURCE_UP: &str = "source-up";
@@ -32,8 +35,13 @@ pub struct Fetch {
     pub retry: RetryConfig,
     /// Adaptive control of the source, where it is on.
     pub governor: Option<Arc<Governor>>,
+    /// How long a study waits that is seen to change.
+    pub settle: SignedDuration,
+    /// Associations that others than the workers use.
+    pub lent: AtomicU16,
     instances_at_once: usize,
     queue: Mutex<Queue>,
+    due: Mutex<Due>,
     breaker: Mutex<Breaker>,
 }
 
@@ -55,6 +63,8 @@ struct Queue {
 
 enum Next {
     Study(Box<PlannedStudy>),
+    /// A study that has waited long enough.
+    LookAt(StudyId),
     /// Find out whether the source is back.
     Whether,
     Wait,
@@ -83,8 +93,11 @@ impl Fetch {
             capture,
             retry,
             governor: None,
+            settle: SignedDuration::ZERO,
+            lent: AtomicU16::default(),
             instances_at_once: INSTANCES_AT_ONCE,
             queue: Mutex::default(),
+            due: Mutex::default(),
             breaker: Mutex::new(Breaker::new(patience)),
         }
     }
@@ -98,6 +111,11 @@ impl Fetch {
     /// Under adaptive control.
     pub fn governed(self, governor: Option<Arc<Governor>>) -> Self {
         Self { governor, ..self }
+    }
+
+    /// With so long a wait for studies that are seen to change.
+    pub fn settling(self, settle: SignedDuration) -> Self {
+        Self { settle, ..self }
     }
 
     /// With parts small enough for a test.
@@ -118,7 +136,8 @@ impl Fetch {
                 break;
             }
             let pace = &self.capture.pace;
-            if number >= pace.associations() || pace.is_hushed() || !self.capture.spool.has_room() {
+            let place = number.saturating_add(self.lent.load(Ordering::Acquire));
+            if place >= pace.associations() || pace.is_hushed() || !self.capture.spool.has_room() {
                 if self.queue().done {
                     break;
                 }
@@ -132,6 +151,11 @@ impl Fetch {
                         let _at_work = pace.go_to_work();
                         self.fetch(number, &study)?;
                     }
+                }
+                Next::LookAt(study) => {
+                    let _busy = Busy(self);
+                    let _at_work = pace.go_to_work();
+                    self.look_at(study)?;
                 }
                 Next::Whether => self.find_out()?,
                 Next::Wait => self.rest(TICK),
@@ -160,6 +184,11 @@ impl Fetch {
         self.queue().busy > 0
     }
 
+    /// Does something with the studies that have waited.
+    pub fn with_due<T>(&self, work: impl FnOnce(&mut Due) -> T) -> T {
+        work(&mut self.due.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
     fn queue(&self) -> MutexGuard<'_, Queue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -179,6 +208,10 @@ impl Fetch {
             if queue.rest_until.is_some_and(|until| Instant::now() < until) {
                 return Ok(Next::Wait);
             }
+            if let Some(study) = self.with_due(|due| self.next_due(due))? {
+                queue.busy += 1;
+                return Ok(Next::LookAt(study));
+            }
             if let Some(study) = queue.page.pop_front() {
                 if study.attempts < self.retry.attempts {
                     queue.busy += 1;
@@ -195,6 +228,11 @@ impl Fetch {
             }
             if queue.busy > 0 {
                 return Ok(Next::Wait);
+            }
+            self.with_due(Due::refresh);
+            if let Some(study) = self.with_due(|due| self.next_due(due))? {
+                queue.busy += 1;
+                return Ok(Next::LookAt(study));
             }
             if self.capture.shared.lock().studies_to_fetch(PlanPosition::default(), 1)?.is_empty() {
                 queue.done = true;
@@ -385,7 +423,7 @@ impl Fetch {
         Ok(self.capture.shared.event(Level::Info, SOURCE_UP, message)?)
     }
 
-    fn source_failed(&self, source: archive::Error) -> Result<()> {
+    pub fn source_failed(&self, source: archive::Error) -> Result<()> {
         let failed = self.breaker().failed(self.now());
         match failed {
             Failed::Known => Ok(()),

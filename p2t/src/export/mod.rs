@@ -6,6 +6,7 @@
 //! Each stage takes its work from the catalogue and leaves its result there, so that any of them may die at any
 //! moment and the next run goes on where it stopped.
 
+mod again;
 mod canary;
 mod capture;
 mod describe;
@@ -48,6 +49,7 @@ use pace::{Pace, Pause, SystemClock};
 use uuid::Uuid;
 use volume::SegmentOptions;
 
+use self::again::Relist;
 use self::canary::Watchman;
 use self::capture::Capture;
 use self::fetch::Fetch;
@@ -60,7 +62,7 @@ use self::write::{CommitInterval, Handout, Pacing, Told, Write, Writers, Written
 use crate::context::{Context, Ids};
 use crate::error::{Error, Result};
 use crate::media::Media;
-use crate::streaming;
+use crate::{selection, streaming};
 
 /// Memory is bounded by the number of frames under compression.
 const MAX_WORKERS: usize = 6;
@@ -88,20 +90,48 @@ pub fn run(
 ) -> Result<Exported> {
     let ids = Ids::of(&mut catalogue)?;
     let shared = Arc::new(Journal::new(catalogue));
-    let Written { sealed, read_back, wanted_medium, failure } =
-        run_stages(context, &shared, source, media, verify, ids)?;
+    let stages = Stages { context, shared: &shared, source, media: Arc::new(media), verify, ids };
+    let Written { sealed, read_back, wanted_medium, failure } = stages.run_until_settled()?;
+    drop(stages);
     let catalogue = Arc::into_inner(shared).ok_or(Error::Crashed("a stage has not ended"))?.into_inner();
     Ok(Exported { catalogue, sealed, read_back, wanted_medium, failure })
 }
 
-fn run_stages(
-    context: &Context,
-    shared: &Arc<Journal>,
+/// What the stages of a run are made from.
+struct Stages<'a> {
+    context: &'a Context,
+    shared: &'a Arc<Journal>,
     source: Arc<dyn Source>,
-    media: Media,
+    media: Arc<Media>,
     verify: Verify,
     ids: Ids,
-) -> Result<Written> {
+}
+
+impl Stages<'_> {
+    /// Runs all stages, and again if what was listed again before a volume was sealed brought something to fetch: the volume is
+    /// open still. A source that never comes to rest is left to the next run.
+    fn run_until_settled(&self) -> Result<Written> {
+        const MOST_ROUNDS: usize = 4;
+        let mut written = Written::default();
+        for _ in 0..MOST_ROUNDS {
+            let (round, found_more) = run_stages(self)?;
+            written.add(round);
+            let stopped = self.context.stop.requested() || written.wanted_medium.is_some();
+            if !found_more || stopped || written.failure.is_some() {
+                break;
+            }
+            if self.shared.lock().studies_to_fetch(PlanPosition::default(), 1)?.is_empty() {
+                break;
+            }
+        }
+        Ok(written)
+    }
+}
+
+/// Runs all stages to their ends; says, too, whether studies were found changed before a volume was sealed.
+fn run_stages(stages: &Stages<'_>) -> Result<(Written, bool)> {
+    let Stages { context, shared, ids, verify, .. } = *stages;
+    let (source, media) = (stages.source.clone(), stages.media.clone());
     let config = &context.config;
     // Ends the other stages when one fails, or when the operator asks for it.
     let stop = context.stop.child();
@@ -137,7 +167,12 @@ fn run_stages(
         context.monitor.clone(),
         stop.clone(),
     ));
-    let fetch = Fetch::new(source, capture, config.retry).waiting(outage).governed(governor.clone());
+    let relists = config.delta.relist && !source.lists_files();
+    let fetch = Fetch::new(source, capture, config.retry)
+        .waiting(outage)
+        .governed(governor.clone())
+        .settling(selection::settle(&config.selection));
+    let fetch = Arc::new(fetch);
     let watchman = governor.as_deref().zip(canary).map(|(governor, canary)| -> Result<_> {
         Ok(Watchman::new(governor, &fetch, canary, some_studies(shared)?, adaptive.interval()))
     });
@@ -172,10 +207,12 @@ fn run_stages(
         told: Told::default(),
         watchdog: context.watchdog.clone(),
         writers: Writers::default(),
+        relist: relists.then(|| Relist::new(fetch.clone())),
     };
     let workers = context.config.pace.most_associations();
     let running = Running { fetch: &fetch, pack: &pack, write: &write, stop: &stop, pause: &pause };
-    running.all(workers, shared, watchman.transpose()?)
+    let written = running.all(workers, shared, watchman.transpose()?)?;
+    Ok((written, write.relist.as_ref().is_some_and(Relist::has_found)))
 }
 
 struct Running<'a> {

@@ -3,15 +3,20 @@
 use std::sync::Arc;
 
 use archive::{Error, Intake, Listing, Retrieve, RetrieveEnd, Source, StudyListing};
+use catalogue::plan::InstanceRow;
 use job::config::SelectionConfig;
 
 /// Puts what is asked for into the intake.
 type Sends = dyn Fn(&Retrieve<'_>, &dyn Intake) -> Result<RetrieveEnd, Error> + Send + Sync;
 
-/// A source that lists nothing.
+/// What it lists of a study.
+type Lists = dyn Fn(&str) -> Result<Vec<InstanceRow>, Error> + Send + Sync;
+
+/// A source that lists no study, and of one that is asked for what the test says.
 pub struct Planned {
     answers: bool,
     sends: Box<Sends>,
+    lists: Box<Lists>,
 }
 
 impl Planned {
@@ -20,7 +25,15 @@ impl Planned {
         answers: bool,
         sends: impl Fn(&Retrieve<'_>, &dyn Intake) -> Result<RetrieveEnd, Error> + Send + Sync + 'static,
     ) -> Arc<Self> {
-        Arc::new(Self { answers, sends: Box::new(sends) })
+        Arc::new(Self { answers, sends: Box::new(sends), lists: Box::new(|_| Ok(Vec::new())) })
+    }
+
+    /// One that can be reached, and lists the instances of studies.
+    pub fn listing(
+        lists: impl Fn(&str) -> Result<Vec<InstanceRow>, Error> + Send + Sync + 'static,
+        sends: impl Fn(&Retrieve<'_>, &dyn Intake) -> Result<RetrieveEnd, Error> + Send + Sync + 'static,
+    ) -> Arc<Self> {
+        Arc::new(Self { answers: true, sends: Box::new(sends), lists: Box::new(lists) })
     }
 }
 
@@ -37,8 +50,8 @@ impl Source for Planned {
         Ok(())
     }
 
-    fn list_study(&self, _: &str) -> Result<StudyListing, Error> {
-        Ok(StudyListing::default())
+    fn list_study(&self, study_uid: &str) -> Result<StudyListing, Error> {
+        Ok(StudyListing { instances: (self.lists)(study_uid)?, queries: Vec::new() })
     }
 
     fn retrieve(

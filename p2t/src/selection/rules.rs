@@ -22,6 +22,7 @@ pub struct Rules {
     exclusions: Exclusions,
     status: Vec<String>,
     min_age_hours: u32,
+    settle: SignedDuration,
     zone: Zone,
     order: Option<PlanOrder>,
     /// The patients that go first, where a list of them is given.
@@ -38,11 +39,17 @@ impl Rules {
             exclusions: Exclusions::read(&selection.exclude)?,
             status: selection.study_status.clone(),
             min_age_hours: selection.min_age_hours,
+            settle: settle(selection),
             zone: zone.clone(),
             order: selection.order,
             patients,
             readmit,
         })
+    }
+
+    /// How long a study must stay without a change, once one was seen.
+    pub fn settle(&self) -> SignedDuration {
+        self.settle
     }
 
     /// Decides about every study of the plan, and puts the plan in order. The order of the last plan stays where none is given.
@@ -116,6 +123,11 @@ impl Rules {
         };
         self.zone.moment(reading)
     }
+}
+
+/// How long a study must stay without a change, once one was seen.
+pub fn settle(selection: &SelectionConfig) -> SignedDuration {
+    SignedDuration::from_mins(selection.settle_minutes.into())
 }
 
 /// A time as DICOM writes it (PS3.5 section 6.2, TM): hours, minutes and seconds, from the right left out.

@@ -1,5 +1,6 @@
 //! What a comparison changes in the plan: one transaction a study, so that a run that dies has compared it or has not.
 
+use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, params};
 
 use crate::connection::Catalogue;
@@ -10,6 +11,7 @@ use crate::plan::{InstanceRow, list};
 use crate::rows::{change, first};
 use crate::states::InstanceState;
 use crate::study::{self, SeriesFinder, StudyRow};
+use crate::time::Millis;
 use crate::transition::{advance, state_of};
 
 /// Why an instance is left out that was planned and is not at the source any more.
@@ -28,6 +30,8 @@ pub struct Finding<'a> {
     pub changes: Vec<NewChange<'a>>,
     /// What its instances came to; none where they were not listed.
     pub instances: Option<Instances<'a>>,
+    /// For so long a study waits of which instances came or went since it was listed less than this ago; zero for never.
+    pub settle: SignedDuration,
 }
 
 /// What a second listing of a study's instances came to.
@@ -45,10 +49,24 @@ pub struct Instances<'a> {
     pub still_gone: Vec<&'a str>,
 }
 
+impl Instances<'_> {
+    fn has_changed(&self) -> bool {
+        !(self.new.is_empty() && self.gone.is_empty() && self.back.is_empty())
+    }
+}
+
 impl Catalogue {
+    /// Lets a study go on that has waited, though it was not listed again: a source of files does not list studies.
+    pub fn waits_no_more(&mut self, study: StudyId) -> Result<()> {
+        self.quick(|tx| {
+            change(tx, "UPDATE study SET waits_until = NULL, waits_for = NULL WHERE id = ?", [study])?;
+            Ok(())
+        })
+    }
+
     /// Records what a delta found of a study that the source has.
     pub fn apply_finding(&mut self, finding: &Finding<'_>) -> Result<()> {
-        let Finding { delta, study, told, changes, instances } = finding;
+        let Finding { delta, study, told, changes, instances, settle } = finding;
         self.quick(|tx| {
             replace(tx, told)?;
             for change in changes {
@@ -81,6 +99,7 @@ impl Catalogue {
                     "UPDATE study SET attempts = 0, last_error = NULL WHERE id = ? AND attempts > 0";
                 change(tx, SQL, [study])?;
             }
+            wait(tx, *study, instances.has_changed(), *settle)?;
             study::agree(tx, *study, instances.listed)
         })
     }
@@ -102,6 +121,31 @@ impl Catalogue {
             Ok(instances)
         })
     }
+}
+
+/// How the reason begins for which a study waits that changes.
+const CHANGING: &str = "its images changed ";
+
+/// A study just listed waits if it is seen to change, and goes on if it has waited long enough.
+fn wait(conn: &Connection, study: StudyId, has_changed: bool, settle: SignedDuration) -> Result<()> {
+    const BEFORE: &str = "SELECT images_listed_at, waits_for FROM study WHERE id = ?";
+    let before = first(conn, BEFORE, [study], |row| {
+        Ok((row.get::<_, Option<Millis>>(0)?, row.get::<_, Option<String>>(1)?))
+    })?;
+    let (listed_at, waits_for) = before.unwrap_or_default();
+    let now = Timestamp::now();
+    let is_watched = waits_for.is_some_and(|reason| reason.starts_with(CHANGING));
+    let is_recent = listed_at.is_some_and(|at| now.duration_since(at.0) < settle);
+    if has_changed && !settle.is_zero() && (is_watched || is_recent) {
+        let reason = format!("{CHANGING}between two listings less than {} minutes apart", settle.as_mins());
+        let until = now.saturating_add(settle).unwrap_or(Timestamp::MAX);
+        let sql = "UPDATE study SET waits_until = ?2, waits_for = ?3 WHERE id = ?1";
+        change(conn, sql, params![study, Millis(until), reason])?;
+    } else {
+        let sql = "UPDATE study SET waits_until = NULL, waits_for = NULL WHERE id = ?1 AND waits_until <= ?2";
+        change(conn, sql, params![study, Millis(now)])?;
+    }
+    Ok(())
 }
 
 /// Puts what the source says of a study now in the place of what it said before; it is there.

@@ -111,6 +111,32 @@ impl Reader {
         })
     }
 
+    /// What volumes told of a delta, by class: studies as a whole, and single instances of others; without a number, of all deltas.
+    pub fn told_counts(&self, delta: Option<u32>) -> Result<Vec<ClassCount>> {
+        const SQL: &str = "SELECT class, sum(sop_instance IS NULL), sum(sop_instance IS NOT NULL) FROM change
+            WHERE ?1 IS NULL OR delta_id = ?1 GROUP BY class";
+        all(&self.conn, SQL, [delta], |row| {
+            Ok(ClassCount { class: row.get(0)?, studies: row.get(1)?, instances: row.get(2)? })
+        })
+    }
+
+    /// The deltas of which volumes told anything, and when the first of it was seen.
+    pub fn told_deltas(&self) -> Result<Vec<(u32, Timestamp)>> {
+        const SQL: &str = "SELECT delta_id, min(at) FROM change GROUP BY delta_id ORDER BY delta_id";
+        all(&self.conn, SQL, [], |row| Ok((row.get(0)?, row.get::<_, Millis>(1)?.0)))
+    }
+
+    /// How many studies a delta found changed.
+    pub fn changed_studies(&self, delta: u32) -> Result<u64> {
+        const SQL: &str = "SELECT count(DISTINCT study_uid) FROM change WHERE delta_id = ?";
+        Ok(first(&self.conn, SQL, [delta], |row| row.get(0))?.unwrap_or(0))
+    }
+
+    /// The changes after number `after`, oldest first.
+    pub fn changes(&self, after: u64, limit: usize) -> Result<Vec<ChangeRow>> {
+        all(&self.conn, &format!("{SELECT} WHERE id > ? ORDER BY id LIMIT ?"), params![after, limit], row)
+    }
+
     /// Calls `visit` for the changes after number `after` up to `last` that a volume's index must tell, in order.
     pub fn each_told_change<E: From<Error>>(
         &self,

@@ -16,10 +16,12 @@ use rusqlite::{Row, params};
 
 use crate::connection::{Catalogue, Reader};
 use crate::error::Result;
+use crate::ids::{StudyId, VolumeId};
 use crate::rows::{all, change, first};
+use crate::states::DeltaScope;
 use crate::time::Millis;
 
-/// A run of `p2t plan --delta`.
+/// A second listing held against the plan: a run of `p2t plan --delta`, or of a part of the source during an export.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Delta {
     /// Its number, from 1.
@@ -34,6 +36,12 @@ pub struct Delta {
     pub ended_at: Option<Timestamp>,
     /// Studies that had not changed.
     pub unchanged: u64,
+    /// What it lists again.
+    pub scope: DeltaScope,
+    /// The volume before whose sealing it ran.
+    pub volume: Option<VolumeId>,
+    /// Studies that could not be asked for.
+    pub left_out: u64,
 }
 
 /// The catalogue's key for when the plan's own listing began.
@@ -53,15 +61,15 @@ impl Catalogue {
         let planned = self.job(PLANNED)?.and_then(|text| text.parse::<Timestamp>().ok());
         self.quick(|tx| {
             change(tx, "DELETE FROM relisted", [])?;
-            let again = "UPDATE delta SET begun_at = ? WHERE ended_at IS NULL";
+            let again = "UPDATE delta SET begun_at = ? WHERE ended_at IS NULL AND scope = 0";
             if change(tx, again, [Millis::now()])? == 0 {
                 change(
                     tx,
-                    "INSERT INTO delta (since, begun_at) VALUES (ifnull((SELECT max(begun_at) FROM delta), ?), ?)",
+                    "INSERT INTO delta (since, begun_at) VALUES (ifnull((SELECT max(begun_at) FROM delta WHERE scope = 0), ?), ?)",
                     params![planned.map(Millis), Millis::now()],
                 )?;
             }
-            let begun = first(tx, &format!("{SELECT} WHERE ended_at IS NULL"), [], delta)?;
+            let begun = first(tx, &format!("{SELECT} WHERE ended_at IS NULL AND scope = 0"), [], delta)?;
             begun.ok_or_else(|| crate::Error::Unknown { what: "delta", id: "new".to_owned() })
         })
     }
@@ -73,6 +81,33 @@ impl Catalogue {
         self.quick(|tx| {
             change(tx, STATUS, [])?;
             change(tx, "UPDATE delta SET listed_at = ? WHERE id = ?", params![Millis::now(), id])?;
+            Ok(())
+        })
+    }
+
+    /// Begins a delta that lists a part of the source alone.
+    pub fn begin_partial_delta(&mut self, scope: DeltaScope, volume: Option<VolumeId>) -> Result<u32> {
+        self.quick(|tx| {
+            const SQL: &str =
+                "INSERT INTO delta (begun_at, listed_at, scope, volume_id) VALUES (?1, ?1, ?2, ?3)";
+            change(tx, SQL, params![Millis::now(), scope, volume])?;
+            Ok(u32::try_from(tx.last_insert_rowid()).unwrap_or(u32::MAX))
+        })
+    }
+
+    /// Ends a delta that listed a part alone, with how many studies had not changed, and how many could not be asked for.
+    pub fn end_partial_delta(&mut self, id: u32, unchanged: u64, left_out: u64) -> Result<()> {
+        const SQL: &str = "UPDATE delta SET ended_at = ?, unchanged = ?, left_out = ? WHERE id = ?";
+        self.quick(|tx| {
+            change(tx, SQL, params![Millis::now(), unchanged, left_out, id])?;
+            Ok(())
+        })
+    }
+
+    /// Notes that the instances of a study were listed once more after the last of them was fetched.
+    pub fn study_listed_again(&mut self, study: StudyId) -> Result<()> {
+        self.quick(|tx| {
+            change(tx, "UPDATE study SET listed_again = 1 WHERE id = ?", [study])?;
             Ok(())
         })
     }
@@ -93,9 +128,28 @@ impl Reader {
     pub fn deltas(&self) -> Result<Vec<Delta>> {
         all(&self.conn, &format!("{SELECT} ORDER BY id"), [], delta)
     }
+
+    /// The studies with objects on a volume that were not listed again since these were fetched, and that the source had.
+    pub fn studies_to_list_again(&self, volume: VolumeId) -> Result<Vec<StudyId>> {
+        const SQL: &str = "SELECT s.id FROM
+                (SELECT DISTINCT i.study_id FROM placement p CROSS JOIN instance i ON i.segment_id = p.segment_id
+                 WHERE p.volume_id = ?) o
+            JOIN study s ON s.id = o.study_id
+            WHERE s.listed_again = 0 AND s.gone IS NULL AND s.excluded IS NULL AND s.uid <> '' ORDER BY s.position, s.id";
+        all(&self.conn, SQL, [volume], |row| row.get(0))
+    }
+
+    /// The studies that have waited long enough and of which anything is to be fetched, in plan order.
+    pub fn studies_to_look_at(&self, now: Timestamp) -> Result<Vec<StudyId>> {
+        const SQL: &str = "SELECT id FROM study WHERE waits_until <= ? AND excluded IS NULL AND listing = 1
+            AND EXISTS (SELECT 1 FROM tally WHERE study_id = study.id AND state = 0 AND instances > 0)
+            ORDER BY position, id";
+        all(&self.conn, SQL, [Millis(now)], |row| row.get(0))
+    }
 }
 
-const SELECT: &str = "SELECT id, since, begun_at, listed_at, ended_at, unchanged FROM delta";
+const SELECT: &str =
+    "SELECT id, since, begun_at, listed_at, ended_at, unchanged, scope, volume_id, left_out FROM delta";
 
 fn delta(row: &Row<'_>) -> rusqlite::Result<Delta> {
     let time = |at| Ok::<_, rusqlite::Error>(row.get::<_, Option<Millis>>(at)?.map(|at| at.0));
@@ -106,5 +160,8 @@ fn delta(row: &Row<'_>) -> rusqlite::Result<Delta> {
         listed_at: time(3)?,
         ended_at: time(4)?,
         unchanged: row.get(5)?,
+        scope: row.get(6)?,
+        volume: row.get(7)?,
+        left_out: row.get(8)?,
     })
 }

@@ -6,7 +6,7 @@ use crate::connection::{Catalogue, Reader};
 use crate::delta::changes::{ChangeClass, NewChange, record};
 use crate::error::Result;
 use crate::ids::{InstanceId, StudyId};
-use crate::rows::{all, change};
+use crate::rows::{all, change, first};
 use crate::states::StudyListing;
 use crate::study::{self, COLUMNS, StudyRow};
 
@@ -74,6 +74,12 @@ impl Catalogue {
 }
 
 impl Reader {
+    /// A study of the plan as a delta finds it.
+    pub fn known_study(&self, study: StudyId) -> Result<Option<KnownStudy>> {
+        let sql = format!("SELECT {} FROM study s WHERE s.id = ?", known_columns());
+        first(&self.conn, &sql, [study], known)
+    }
+
     /// Studies of the plan that the source lists now, with what it says of them, after the study `after`.
     pub fn relisted_studies(&self, after: StudyId, limit: usize) -> Result<Vec<(KnownStudy, StudyRow)>> {
         let told = prefixed("r");

@@ -22,3 +22,10 @@ CREATE TABLE preflight (
     id INTEGER PRIMARY KEY, at INTEGER NOT NULL,
     document TEXT NOT NULL               -- JSON
 ) STRICT;
+
+-- A delta may list a part of the source alone.
+ALTER TABLE delta ADD COLUMN scope INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE delta ADD COLUMN volume_id INTEGER REFERENCES volume (id);  -- before it was sealed
+ALTER TABLE delta ADD COLUMN left_out INTEGER NOT NULL DEFAULT 0;       -- studies that could not be asked for
+-- 1: its instances were listed once more after the last of them was fetched.
+ALTER TABLE study ADD COLUMN listed_again INTEGER NOT NULL DEFAULT 0;

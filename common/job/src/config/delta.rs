@@ -11,11 +11,13 @@ use super::page::Page;
 pub struct DeltaConfig {
     /// Studies of so many days are looked at instance by instance, though their counts have not changed; 0 to 36,500.
     pub recent_days: u32,
+    /// Whether the studies of a volume are listed again before it is sealed.
+    pub relist: bool,
 }
 
 impl Default for DeltaConfig {
     fn default() -> Self {
-        Self { recent_days: 14 }
+        Self { recent_days: 14, relist: true }
     }
 }
 
@@ -38,6 +40,11 @@ impl DeltaConfig {
             "Studies of so many days are looked at image by image, others only if the source tells other counts than before.",
             "recent_days",
             i64::from(self.recent_days),
+        );
+        page.key(
+            "Whether an export lists the studies of a volume again just before it is sealed, and fetches what is new.",
+            "relist",
+            self.relist,
         );
     }
 }

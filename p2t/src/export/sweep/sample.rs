@@ -146,7 +146,11 @@ fn content(number: usize) -> Vec<u8> {
 
 /// A source that has these objects.
 fn given(objects: Objects) -> Arc<dyn Source> {
-    Planned::new(true, move |request, intake| {
+    let lists = |study_uid: &str| {
+        let study: usize = study_uid.rsplit('.').next().unwrap().parse().unwrap();
+        Ok((study * INSTANCES..(study + 1) * INSTANCES).map(instance).collect())
+    };
+    Planned::listing(lists, move |request, intake| {
         for wanted in request.wanted {
             let mut object = intake.begin(4).unwrap();
             object.write(&objects[&wanted.sop_instance]).unwrap();

@@ -101,24 +101,31 @@ impl<'a> Leg<'a> {
         }
     }
 
-    /// Seals the volume at hand, though more may come.
+    /// Seals the volume at hand, though more may come; its studies are listed again before.
     pub fn end_volume(&mut self, last: bool) -> Result<Step> {
+        if !self.list_again()? {
+            return Ok(self.end());
+        }
         if let Some(volume) = self.volume.take() {
             self.sealed.extend(volume.seal(self.stage, last)?);
         }
         Ok(Step::VolumeEnded)
     }
 
+    /// Lists the studies of the volume at hand again, if that is still to be done. False if a stop was requested meanwhile.
+    fn list_again(&self) -> Result<bool> {
+        self.volume.as_ref().map_or(Ok(true), |volume| self.stage.list_again(volume))
+    }
+
     /// Nothing more comes in this run: the last volume is sealed, if this copy has all that there will ever be. What the
     /// source has changed makes a volume of its own, if no other is at hand.
     fn finish(&mut self) -> Result<Step> {
-        let (complete, untold) = {
-            let catalogue = self.stage.shared.lock();
-            (is_complete(&catalogue, self.copy)?, untold_changes(self.stage, &catalogue, self.copy)?)
-        };
-        if !complete {
+        let is_complete = || is_complete(&self.stage.shared.lock(), self.copy);
+        // What is found now may be still to be fetched.
+        if !is_complete()? || !self.list_again()? || !is_complete()? {
             return Ok(self.end());
         }
+        let untold = untold_changes(self.stage, &self.stage.shared.lock(), self.copy)?;
         if self.volume.is_none() && untold.count > 0 {
             self.volume = begin_without_segments(self.stage, self.copy)?;
         }
@@ -126,7 +133,8 @@ impl<'a> Leg<'a> {
             // A medium without room for a label was given up, or there is nothing to tell.
             return if untold.count > 0 { Ok(Step::VolumeEnded) } else { Ok(self.end()) };
         }
-        let left = self.stage.shared.lock().untold_changes(self.copy, u64::MAX)?.count - untold.count;
+        let told = self.volume.as_ref().map_or(Ok(untold), |volume| volume.untold(self.stage))?.count;
+        let left = self.stage.shared.lock().untold_changes(self.copy, u64::MAX)?.count.saturating_sub(told);
         self.end_volume(left == 0)?;
         // A volume that had no room for its index is made up for by the next.
         Ok(Step::VolumeEnded)

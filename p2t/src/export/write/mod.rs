@@ -40,6 +40,7 @@ use self::leg::{Leg, Step};
 use self::turn::Standing;
 pub use self::volume::label_of;
 pub use self::writers::Writers;
+use super::again::Relist;
 use super::spool::Spool;
 use crate::context::Ids;
 use crate::error::{Error, Result};
@@ -53,7 +54,7 @@ pub struct Write {
     pub spool: Arc<Spool>,
     pub monitor: Arc<dyn Monitor>,
     pub ids: Ids,
-    pub media: Media,
+    pub media: Arc<Media>,
     pub settings: Settings,
     pub pacing: Pacing,
     /// How much of a volume that is given up is read back.
@@ -72,6 +73,8 @@ pub struct Write {
     pub watchdog: Watchdog,
     /// Who writes at present.
     pub writers: Writers,
+    /// Lists studies again before a volume is sealed; none where that is not wanted.
+    pub relist: Option<Relist>,
 }
 
 /// When is written, and when committed.
@@ -95,6 +98,7 @@ pub struct Down {
 }
 
 /// What the stage came to.
+#[derive(Default)]
 pub struct Written {
     /// The volumes sealed in this run.
     pub sealed: Vec<VolumeRow>,
@@ -106,7 +110,24 @@ pub struct Written {
     pub failure: Option<Error>,
 }
 
+impl Written {
+    /// Takes what a further round came to.
+    pub fn add(&mut self, next: Self) {
+        self.sealed.extend(next.sealed);
+        self.read_back.extend(next.read_back);
+        self.wanted_medium = next.wanted_medium;
+        self.failure = next.failure;
+    }
+}
+
 impl Write {
+    /// Lists the studies of a volume again before it is sealed. False if a stop was requested meanwhile: then it stays open.
+    pub fn list_again(&self, volume: &volume::Current) -> Result<bool> {
+        let Some(relist) = &self.relist else { return Ok(true) };
+        let manifest::Label { copy, sequence, .. } = *volume.writer.label();
+        relist.before_sealing(volume.id, &self.name(copy, sequence))
+    }
+
     /// Opens the volumes that the last run left open, before anything is fetched: what they lost is fetched in this run.
     pub fn legs(&self) -> Result<Vec<Leg<'_>>> {
         let mut legs: Vec<Leg<'_>> = (1..=self.media.copies()).map(|copy| Leg::new(self, copy)).collect();

@@ -138,16 +138,26 @@ impl Current {
         stage.cartridge_held(self.id, &stage.name(copy, sequence), met)
     }
 
+    /// The changes that its index tells: those that no earlier one does, as far as there is room beside the objects.
+    pub fn untold(&self, stage: &Write) -> Result<Untold> {
+        let (copy, catalogue) = (self.writer.label().copy, stage.shared.lock());
+        let wanted = untold_changes(stage, &catalogue, copy)?;
+        match self.writer.room_for_changes(self.frames).filter(|room| *room < wanted.count) {
+            Some(room) => Ok(catalogue.untold_changes(copy, room)?),
+            None => Ok(wanted),
+        }
+    }
+
     /// Writes index and trailer, behind a last commit; none if the tape ends before they do, and the volume is given up.
     pub fn seal(mut self, stage: &Write, last: bool) -> Result<Option<VolumeRow>> {
         self.commit(stage)?;
         self.note_early_warning(stage)?;
+        let untold = self.untold(stage)?;
         let Self { id, writer, mut files, .. } = self;
         let Label { volume: uuid, copy, .. } = *writer.label();
-        let (earlier, state, untold) = {
+        let (earlier, state) = {
             let catalogue = stage.shared.lock();
-            let state = transfer_state(&catalogue, copy, last)?;
-            (earlier_volumes(&catalogue, copy)?, state, untold_changes(stage, &catalogue, copy)?)
+            (earlier_volumes(&catalogue, copy)?, transfer_state(&catalogue, copy, last)?)
         };
         let reader = stage.shared.lock().reader()?;
         let sealed = match writer.seal(&earlier, state, &mut |out| index::write(&reader, id, untold, out)) {

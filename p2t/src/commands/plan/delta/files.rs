@@ -11,8 +11,8 @@ use jiff::{SignedDuration, Timestamp};
 use job::config::SelectionConfig;
 use job::{Counter, Monitor};
 
-use super::classify::{Look, identity};
-use super::{Comparing, Outlined, PAGE, in_json};
+use super::{Comparing, Outlined, PAGE};
+use crate::compare::{Look, identity, in_json};
 use crate::error::Result;
 
 /// Files are recorded in groups of this many.
@@ -88,7 +88,16 @@ impl Comparing<'_> {
         }];
         let instances = Some(Instances { gone, ..Instances::default() });
         let (delta, told) = (self.delta.id, &study.study);
-        Ok(self.catalogue.apply_finding(&Finding { delta, study: study.id, told, changes, instances })?)
+        // A file is whole when it is there.
+        let settle = SignedDuration::ZERO;
+        Ok(self.catalogue.apply_finding(&Finding {
+            delta,
+            study: study.id,
+            told,
+            changes,
+            instances,
+            settle,
+        })?)
     }
 }
 

@@ -80,38 +80,3 @@ impl Listing for Relisting<'_> {
         Ok(())
     }
 }
-
-/// Asks for one study by its UID; none if the source does not have it.
-pub fn ask(source: &dyn Source, study_uid: &str) -> Result<Option<StudyRow>> {
-    let selection = SelectionConfig { study_uids: vec![study_uid.to_owned()], ..SelectionConfig::default() };
-    let mut one = One { study_uid, found: None };
-    source.list(&selection, &mut one, &|| false)?;
-    Ok(one.found)
-}
-
-/// Takes the one study that was asked for; a PACS may answer with others too.
-struct One<'a> {
-    study_uid: &'a str,
-    found: Option<StudyRow>,
-}
-
-impl Listing for One<'_> {
-    fn study(&mut self, study: StudyRow) -> Result<(), Cause> {
-        if study.uid == self.study_uid {
-            self.found = Some(study);
-        }
-        Ok(())
-    }
-
-    fn file(&mut self, study: StudyRow, _: InstanceRow) -> Result<(), Cause> {
-        self.study(study)
-    }
-
-    fn oddity(&mut self, _: &[u8], _: Option<u64>, _: OddityState, _: &str) -> Result<(), Cause> {
-        Ok(())
-    }
-
-    fn query(&mut self, _: QueryRow) -> Result<(), Cause> {
-        Ok(())
-    }
-}

@@ -7,7 +7,6 @@
 //! Each study is compared and recorded in one transaction. A run that dies is gone on with by the next one, which lists the
 //! source anew and finds in the plan what the last one has recorded.
 
-mod classify;
 mod files;
 mod listing;
 mod summary;
@@ -16,18 +15,15 @@ mod tests;
 
 use archive::{Outlook, Source};
 use catalogue::delta::Delta;
-use catalogue::delta::apply::{Finding, Instances};
-use catalogue::delta::changes::NewChange;
 use catalogue::delta::relist::KnownStudy;
-use catalogue::{Catalogue, ChangeClass, PlanPosition, StudyId, StudyListing, StudyRow};
+use catalogue::{Catalogue, PlanPosition, StudyId, StudyListing, StudyRow};
 use jiff::{Timestamp, ToSpan};
 use job::config::SelectionConfig;
 use job::{Counter, Monitor, NodeOrPath, Outcome, Stop};
-use manifest::Study;
 use serde_json::Value;
 
-use self::classify::Look;
 use super::{enumerate, note};
+use crate::compare::{self, Look};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::selection::Rules;
@@ -134,7 +130,7 @@ impl Comparing<'_> {
             for known in page.into_iter().filter(missed) {
                 self.stop_here()?;
                 let uid = &known.study.uid;
-                match listing::ask(self.source, uid) {
+                match compare::ask(self.source, uid) {
                     // The selection takes it no more, or the listing missed it.
                     Ok(Some(told)) => self.catalogue.relist([told])?,
                     Ok(None) => self.deleted(&known)?,
@@ -184,61 +180,10 @@ impl Comparing<'_> {
 
     /// Compares one study and records what has changed; says whether nothing has.
     fn compare(&mut self, known: &KnownStudy, told: &StudyRow) -> Result<bool> {
-        let keys = classify::reidentified(&known.study, told);
-        let listing = if classify::needs_instances(known, told, self.look) {
-            let listing = self.source.list_study(&told.uid)?;
-            for query in &listing.queries {
-                self.catalogue.record_query(query)?;
-            }
-            Some(listing.instances)
-        } else {
-            None
-        };
-        let instances = self.catalogue.known_instances(known.id)?;
-        let instances = listing.as_ref().map(|told| classify::instances(&instances, told, known.gone));
-        let changes = changes(told, known.gone, keys.as_ref(), instances.as_ref())?;
-        let is_unchanged = changes.is_empty();
-        if is_unchanged && instances.is_none() {
-            return Ok(true);
-        }
-        let finding = Finding { delta: self.delta.id, study: known.id, told, changes, instances };
-        self.catalogue.apply_finding(&finding)?;
-        Ok(is_unchanged)
+        let listed = compare::needs_instances(known, told, self.look);
+        let instances = listed.then(|| self.source.list_study(&told.uid)).transpose()?;
+        compare::record(self.catalogue, self.delta.id, known, told, instances.as_ref(), self.rules.settle())
     }
-}
-
-/// What has changed of a study as a whole.
-fn changes<'a>(
-    told: &'a StudyRow,
-    was_gone: bool,
-    keys: Option<&(Study, Study)>,
-    instances: Option<&Instances<'_>>,
-) -> Result<Vec<NewChange<'a>>> {
-    let of = |class| NewChange::of_study(class, &told.uid);
-    let mut changes = Vec::new();
-    if was_gone {
-        changes.push(of(ChangeClass::Restored));
-    }
-    if let Some(keys) = keys {
-        changes.push(NewChange { keys: Some(in_json(keys)?), ..of(ChangeClass::Reidentified) });
-    }
-    if let Some(instances) = instances {
-        let back = if was_gone { 0 } else { instances.back.len() };
-        for (class, count) in
-            [(ChangeClass::Grew, instances.new.len() + back), (ChangeClass::Shrank, instances.gone.len())]
-        {
-            if count > 0 {
-                changes.push(NewChange { instances: count as u64, ..of(class) });
-            }
-        }
-    }
-    Ok(changes)
-}
-
-/// Keys before and after, as the catalogue holds them.
-fn in_json((old, new): &(Study, Study)) -> Result<(String, String)> {
-    let text = |study: &Study| serde_json::to_string(study).map_err(Error::Keys);
-    Ok((text(old)?, text(new)?))
 }
 
 /// Whether the selection can have taken a study, as far as its date tells: another's absence from the listing says nothing.

@@ -14,7 +14,6 @@ use job::{Stop, Void};
 use proptest::prelude::*;
 use tempfile::TempDir;
 
-use super::classify::Look;
 use super::*;
 
 /// Long before any image is made up.

@@ -20,7 +20,7 @@ const PATIENT: Duration = Duration::from_secs(3600);
 /// A stage that writes to one drive, two segments to a cartridge, and waits so long for the next one.
 fn stage(lab: &Lab, faults: &Arc<Faults>, patience: Duration) -> Write {
     let mut stage = lab.stage(&[&[lab.tape(DRIVE)]], faults);
-    stage.media.change.patience = Some(patience);
+    Arc::get_mut(&mut stage.media).unwrap().change.patience = Some(patience);
     stage.settings.capacity_bytes = Some(103_000);
     stage
 }
@@ -111,7 +111,7 @@ fn a_volume_that_is_damaged_is_told_when_its_cartridge_leaves() {
     let lab = Lab::new(3, 0);
     let faults = operator(&lab, &[b"", b""]);
     let mut first = stage(&lab, &faults, PATIENT);
-    first.media.change.patience = None;
+    Arc::get_mut(&mut first.media).unwrap().change.patience = None;
     assert!(run(&first).unwrap().wanted_medium.is_some());
     // In the last segment: index and trailer are shorter than 3,000 bytes.
     spoil(&lab.tape(DRIVE), 5_000);

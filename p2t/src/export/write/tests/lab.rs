@@ -108,7 +108,10 @@ impl Lab {
             spool,
             monitor,
             ids: IDS,
-            media: Media::found_by(copies.iter().map(|specs| specs.to_vec()).collect(), Arc::new(find)),
+            media: Arc::new(Media::found_by(
+                copies.iter().map(|specs| specs.to_vec()).collect(),
+                Arc::new(find),
+            )),
             settings: Settings { record_bytes: 4096, capacity_bytes: None },
             pacing: Pacing {
                 commit: CommitInterval { bytes: u64::MAX, time: Duration::MAX },
@@ -123,6 +126,7 @@ impl Lab {
             told: Told::default(),
             watchdog: watchdog(),
             writers: Writers::default(),
+            relist: None,
         }
     }
 

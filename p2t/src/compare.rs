@@ -1,13 +1,19 @@
-//! What a second listing of a study comes to, held against the plan. Pure: whoever asks and records is elsewhere.
+//! A study that is listed again, held against the plan: what has changed of it is recorded as a delta's.
 
 use std::collections::HashSet;
 
-use catalogue::StudyRow;
-use catalogue::delta::apply::Instances;
+use archive::{Cause, Listing, Source, StudyListing};
+use catalogue::delta::apply::{Finding, Instances};
+use catalogue::delta::changes::NewChange;
 use catalogue::delta::relist::{KnownInstance, KnownStudy};
-use catalogue::plan::InstanceRow;
+use catalogue::plan::{InstanceRow, QueryRow};
+use catalogue::{Catalogue, ChangeClass, OddityState, StudyRow};
+use jiff::SignedDuration;
 use jiff::civil::Date;
+use job::config::SelectionConfig;
 use manifest::Study;
+
+use crate::error::{Error, Result};
 
 /// Which studies are looked at instance by instance, though their counts have not changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -105,4 +111,98 @@ pub fn instances<'a>(
     }
     found.new = told.iter().filter(|row| !is_known.contains(row.sop_instance.as_str())).collect();
     found
+}
+
+/// Records what has changed of a study: what the source tells of it now, and what it lists of its instances, where it was asked
+/// for them. Says whether nothing has. A study of which instances came or went waits for as long as `settle` says.
+pub fn record(
+    catalogue: &mut Catalogue,
+    delta: u32,
+    known: &KnownStudy,
+    told: &StudyRow,
+    listing: Option<&StudyListing>,
+    settle: SignedDuration,
+) -> Result<bool> {
+    let keys = reidentified(&known.study, told);
+    for query in listing.iter().flat_map(|listing| &listing.queries) {
+        catalogue.record_query(query)?;
+    }
+    let of_plan = if listing.is_some() { catalogue.known_instances(known.id)? } else { Vec::new() };
+    let instances = listing.map(|listing| instances(&of_plan, &listing.instances, known.gone));
+    let changes = changes(told, known.gone, keys.as_ref(), instances.as_ref())?;
+    let is_unchanged = changes.is_empty();
+    if is_unchanged && instances.is_none() {
+        return Ok(true);
+    }
+    catalogue.apply_finding(&Finding { delta, study: known.id, told, changes, instances, settle })?;
+    Ok(is_unchanged)
+}
+
+/// What has changed of a study as a whole.
+fn changes<'a>(
+    told: &'a StudyRow,
+    was_gone: bool,
+    keys: Option<&(Study, Study)>,
+    instances: Option<&Instances<'_>>,
+) -> Result<Vec<NewChange<'a>>> {
+    let of = |class| NewChange::of_study(class, &told.uid);
+    let mut changes = Vec::new();
+    if was_gone {
+        changes.push(of(ChangeClass::Restored));
+    }
+    if let Some(keys) = keys {
+        changes.push(NewChange { keys: Some(in_json(keys)?), ..of(ChangeClass::Reidentified) });
+    }
+    if let Some(instances) = instances {
+        let back = if was_gone { 0 } else { instances.back.len() };
+        for (class, count) in
+            [(ChangeClass::Grew, instances.new.len() + back), (ChangeClass::Shrank, instances.gone.len())]
+        {
+            if count > 0 {
+                changes.push(NewChange { instances: count as u64, ..of(class) });
+            }
+        }
+    }
+    Ok(changes)
+}
+
+/// Keys before and after, as the catalogue holds them.
+pub fn in_json((old, new): &(Study, Study)) -> Result<(String, String)> {
+    let text = |study: &Study| serde_json::to_string(study).map_err(Error::Keys);
+    Ok((text(old)?, text(new)?))
+}
+
+/// Asks for one study by its UID; none if the source does not have it.
+pub fn ask(source: &dyn Source, study_uid: &str) -> Result<Option<StudyRow>> {
+    let selection = SelectionConfig { study_uids: vec![study_uid.to_owned()], ..SelectionConfig::default() };
+    let mut one = One { study_uid, found: None };
+    source.list(&selection, &mut one, &|| false)?;
+    Ok(one.found)
+}
+
+/// Takes the one study that was asked for; a PACS may answer with others too.
+struct One<'a> {
+    study_uid: &'a str,
+    found: Option<StudyRow>,
+}
+
+impl Listing for One<'_> {
+    fn study(&mut self, study: StudyRow) -> Result<(), Cause> {
+        if study.uid == self.study_uid {
+            self.found = Some(study);
+        }
+        Ok(())
+    }
+
+    fn file(&mut self, study: StudyRow, _: InstanceRow) -> Result<(), Cause> {
+        self.study(study)
+    }
+
+    fn oddity(&mut self, _: &[u8], _: Option<u64>, _: OddityState, _: &str) -> Result<(), Cause> {
+        Ok(())
+    }
+
+    fn query(&mut self, _: QueryRow) -> Result<(), Cause> {
+        Ok(())
+    }
 }
