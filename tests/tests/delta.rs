@@ -59,6 +59,42 @@ fn a_delta_brings_exactly_what_has_changed_and_tells_what_was_deleted() {
     assert_eq!(destination.uids(), expected, "a tombstone was applied, or a change did not arrive");
     let document = audit.json();
     assert_eq!(document["destinations"][0]["deleted_at_source"]["count"], 10 + 16);
+
+    let of_export = report(&site.p2t.run(&["report"]).json());
+    let of_audit = report(&t2p.run(&["report"]).json()["reports"][0]);
+    for deltas in [&of_export, &of_audit] {
+        assert_eq!((&deltas["tombstones_total"], &deltas["reidentified_total"]), (&18.into(), &12.into()));
+        assert_eq!(deltas["reidentified"][0]["keys"], json!(["Patient ID"]));
+    }
+    let scopes = |scope: &str| {
+        let runs = of_export["runs"].as_array().expect("there are runs").iter();
+        runs.filter(|run| run["scope"] == scope).cloned().collect::<Vec<_>>()
+    };
+    let [first, second] = &scopes("source")[..] else { panic!("{of_export}") };
+    assert_eq!((&first["unchanged"], &first["changed"]), (&155.into(), &65.into()));
+    assert_eq!(second["changed"], 0);
+    let of_volume = scopes("volume");
+    assert!(of_volume.iter().all(|run| run["changed"] == 0 && run["left_out"] == 0), "{of_volume:?}");
+    assert_eq!(of_audit["runs"].as_array().map(Vec::len), Some(1));
+    let told = json!([
+        { "class": "reidentified", "studies": 12, "instances": 0 },
+        { "class": "deleted", "studies": 8, "instances": 10 },
+    ]);
+    assert_eq!(of_audit["classes"], told);
+}
+
+/// What a report says of deltas; its file of changes has a row for each, and no word of who it is about.
+fn report(files: &Value) -> Value {
+    let read = |name: &str| {
+        std::fs::read_to_string(files[name].as_str().expect("it is named")).expect("it can be read")
+    };
+    let (document, changes): (Value, _) =
+        (serde_json::from_str(&read("json")).expect("it is JSON"), read("changes_csv"));
+    assert!(changes.lines().count() >= 1 + 18 + 12, "{changes}");
+    for text in [&changes, &read("html")] {
+        assert!(!text.contains("SYN0") && !text.contains("NEW0"), "a patient is named");
+    }
+    document["report"]["deltas"].clone()
 }
 
 #[test]

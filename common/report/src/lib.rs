@@ -21,11 +21,11 @@ mod write;
 pub use error::{Error, RowError};
 pub use footing::Footing;
 pub use model::{
-    Allowance, Balance, BaselineRow, Baselines, CanaryRow, Check, CheckRow, Compared, Conflict,
-    ConflictObject, DamagedSegment, Equation, EventRow, Figure, InstanceRow, InstanceScope, Kind, Listing,
-    Measured, MissingVolume, Outcome, Overall, PaceRow, PlanProof, PlanQuery, Program, RateSample,
-    ReasonGroup, Report, Severity, Stage, StudyRow, TransferInfo, Verdict, VerdictCount, Verified, VolumeRow,
-    VolumeState,
+    Allowance, Balance, BaselineRow, Baselines, CanaryRow, ChangeRow, Check, CheckRow, ClassRow, Compared,
+    Conflict, ConflictObject, DamagedSegment, DeltaRun, Deltas, Equation, EventRow, Figure, InstanceRow,
+    InstanceScope, Kind, Listing, Measured, MissingVolume, Outcome, Overall, PaceRow, PlanProof, PlanQuery,
+    Program, RateSample, ReasonGroup, Report, Severity, Stage, StudyRow, TransferInfo, Verdict, VerdictCount,
+    Verified, VolumeRow, VolumeState, class_word,
 };
 pub use select::{MOST_DISCREPANCIES, MOST_OTHERS};
 pub use write::{Written, write_all};

@@ -15,7 +15,12 @@ use sample::Rows;
 
 fn golden(name: &str, (report, studies, instances): (Report, Rows<StudyRow>, Rows<InstanceRow>)) {
     let dir = tempfile::tempdir().unwrap();
-    let written = write_all(dir.path(), &report, studies, instances).unwrap();
+    let written = write_all(dir.path(), &report, studies, instances, sample::changes()).unwrap();
+    let csv_changes = written.csv_changes.as_deref();
+    assert_eq!(csv_changes.is_some(), report.deltas.is_some());
+    if let Some(path) = csv_changes {
+        compare(&format!("{name}-changes.csv"), path);
+    }
     compare(&format!("{name}.html"), &written.html);
     compare(&format!("{name}.json"), &written.json);
     compare(&format!("{name}-studies.csv"), &written.csv_studies);

@@ -13,7 +13,8 @@ use sample::Rows;
 
 fn page(report: &Report, studies: Rows<StudyRow>) -> (String, Written) {
     let dir = tempfile::tempdir().unwrap();
-    let written = write_all(dir.path(), report, studies, Rows::<InstanceRow>::new()).unwrap();
+    let written =
+        write_all(dir.path(), report, studies, Rows::<InstanceRow>::new(), Rows::<ChangeRow>::new()).unwrap();
     (fs::read_to_string(&written.html).unwrap(), written)
 }
 
@@ -89,7 +90,9 @@ fn rows_that_do_not_add_up_overrule_clean_in_every_file() {
     let (report, mut studies, _) = sample::clean();
     studies.pop();
     let dir = tempfile::tempdir().unwrap();
-    let written = write_all(dir.path(), &report, studies, Rows::<InstanceRow>::new()).unwrap();
+    let written =
+        write_all(dir.path(), &report, studies, Rows::<InstanceRow>::new(), Rows::<ChangeRow>::new())
+            .unwrap();
     assert_eq!(written.verdict, Overall::Discrepancies);
     assert_eq!(written.footing.studies.listed, 11);
     assert!(fs::read_to_string(&written.html).unwrap().contains("add up to other numbers"));
@@ -113,7 +116,8 @@ fn the_page_of_a_huge_transfer_is_bounded_and_the_other_files_are_whole() {
             700
         ];
     let dir = tempfile::tempdir().unwrap();
-    let written = write_all(dir.path(), &report, rows, Rows::<InstanceRow>::new()).unwrap();
+    let written =
+        write_all(dir.path(), &report, rows, Rows::<InstanceRow>::new(), Rows::<ChangeRow>::new()).unwrap();
     let html = fs::read_to_string(&written.html).unwrap();
     assert_eq!(html.matches("<tbody class=\"study\">").count(), MOST_DISCREPANCIES + MOST_OTHERS);
     assert!(html.contains("5,000 more in the CSV and the JSON"));
@@ -129,11 +133,14 @@ fn the_page_of_a_huge_transfer_is_bounded_and_the_other_files_are_whole() {
 fn a_row_that_cannot_be_read_leaves_the_earlier_report() {
     let dir = tempfile::tempdir().unwrap();
     let (report, studies, _) = sample::clean();
-    let before = write_all(dir.path(), &report, studies, Rows::<InstanceRow>::new()).unwrap();
+    let before =
+        write_all(dir.path(), &report, studies, Rows::<InstanceRow>::new(), Rows::<ChangeRow>::new())
+            .unwrap();
     let html = fs::read(&before.html).unwrap();
     let broken: Rows<StudyRow> =
         vec![Ok(sample::study(1, "CT", 1, Verdict::Written)), Err("disk gone".into())];
-    let error = write_all(dir.path(), &report, broken, Rows::<InstanceRow>::new()).unwrap_err();
+    let error = write_all(dir.path(), &report, broken, Rows::<InstanceRow>::new(), Rows::<ChangeRow>::new())
+        .unwrap_err();
     assert!(error.to_string().contains("studies") && error.to_string().contains("disk gone"));
     assert_eq!(fs::read(&before.html).unwrap(), html);
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 4);
@@ -143,7 +150,7 @@ fn a_row_that_cannot_be_read_leaves_the_earlier_report() {
 fn the_page_names_the_digests_of_the_files_beside_it() {
     let dir = tempfile::tempdir().unwrap();
     let (report, studies, instances) = sample::troubled();
-    let written = write_all(dir.path(), &report, studies, instances).unwrap();
+    let written = write_all(dir.path(), &report, studies, instances, Rows::<ChangeRow>::new()).unwrap();
     let html = fs::read_to_string(&written.html).unwrap();
     for file in [&written.json, &written.csv_studies, &written.csv_instances] {
         let digest = manifest::Digest::of(&fs::read(file).unwrap());

@@ -19,19 +19,23 @@ pub fn run(context: &Context) -> Result<Outcome<Value>> {
         Overall::Discrepancies | Overall::Failed => ExitCode::Discrepancies,
         Overall::Incomplete => ExitCode::Incomplete,
     };
-    let text = format!(
+    let mut text = format!(
         "report: {}\n  also {}\n  and  {}\n  and  {}",
         written.html.display(),
         written.json.display(),
         written.csv_studies.display(),
         written.csv_instances.display()
     );
+    if let Some(changes) = &written.csv_changes {
+        text = format!("{text}\n  and  {}", changes.display());
+    }
     let document = json!({
         "verdict": written.verdict,
         "html": written.html,
         "json": written.json,
         "studies_csv": written.csv_studies,
         "instances_csv": written.csv_instances,
+        "changes_csv": written.csv_changes,
         "conflicts": super::export::conflicts(&reader)?,
         "excluded_files": excluded_files(&reader)?,
     });

@@ -36,6 +36,7 @@ pub fn document(written: &Written) -> Value {
         "json": written.json,
         "studies_csv": written.csv_studies,
         "instances_csv": written.csv_instances,
+        "changes_csv": written.csv_changes,
     })
 }
 

@@ -1,4 +1,5 @@
-//! The CSV files (RFC 4180, UTF-8, one header line): a row per study and a row per instance.
+//! The CSV files (RFC 4180, UTF-8, one header line): a row per study, a row per instance, and
+//! one per change at the source.
 //!
 //! Outside text that a spreadsheet would take for a formula gets an apostrophe in front; line breaks and
 //! other control characters become spaces, so that a row is always one line.
@@ -8,7 +9,7 @@ use std::borrow::Cow;
 use csv::Writer;
 
 use super::PendingFile;
-use crate::{Error, InstanceRow, StudyRow};
+use crate::{ChangeRow, Error, InstanceRow, StudyRow, class_word};
 
 const STUDY_COLUMNS: [&str; 12] = [
     "study_instance_uid",
@@ -37,6 +38,17 @@ const INSTANCE_COLUMNS: [&str; 11] = [
     "segment",
     "verdict",
     "reason",
+];
+
+const CHANGE_COLUMNS: [&str; 8] = [
+    "number",
+    "delta",
+    "seen_at",
+    "class",
+    "study_instance_uid",
+    "sop_instance_uid",
+    "instances",
+    "keys_that_differ",
 ];
 
 /// The file of studies.
@@ -92,6 +104,36 @@ impl InstancesCsv {
             segment.into(),
             row.verdict.word().into(),
             plain(&row.reason),
+        ])
+    }
+
+    /// Ends the file.
+    pub fn finish(self) -> Result<(PendingFile, u64), Error> {
+        self.0.finish()
+    }
+}
+
+/// The file of changes at the source.
+pub struct ChangesCsv(Table);
+
+impl ChangesCsv {
+    /// Starts the file.
+    pub fn new(file: PendingFile) -> Result<Self, Error> {
+        Table::new(file, &CHANGE_COLUMNS).map(Self)
+    }
+
+    /// Appends a change.
+    pub fn push(&mut self, row: &ChangeRow) -> Result<(), Error> {
+        let [number, delta, instances] = [row.number, row.delta.into(), row.instances].map(|n| n.to_string());
+        self.0.push(&[
+            number.into(),
+            delta.into(),
+            row.at.to_string().into(),
+            class_word(row.class).into(),
+            plain(&row.study_instance_uid),
+            plain(&row.sop_instance_uid),
+            instances.into(),
+            row.keys.join("; ").into(),
         ])
     }
 

@@ -4,6 +4,6 @@ mod atomic;
 mod csv;
 mod json;
 
-pub use self::csv::{InstancesCsv, StudiesCsv};
+pub use self::csv::{ChangesCsv, InstancesCsv, StudiesCsv};
 pub use atomic::{PendingFile, make_dir};
 pub use json::StudiesJson;

@@ -5,6 +5,7 @@ mod baseline;
 mod canary;
 mod conclusion;
 mod conflicts;
+mod deltas;
 mod events;
 mod evidence;
 mod findings;
@@ -125,7 +126,7 @@ fn write(
         .map(|study| study.map(|study| study.row(subject)))
         .chain(totals::oddities_row(reader, subject).transpose());
     let instances = instances::rows(reader, subject);
-    write_all::<catalogue::Error, catalogue::Error>(dir, &report, studies, instances)
+    write_all(dir, &report, studies, instances, deltas::changes(reader))
 }
 
 fn report(
@@ -187,6 +188,7 @@ fn report(
         canary: canary::rows(reader, subject).map_err(unreadable("canary"))?,
         preflight: preflight::last(reader).map_err(unreadable("preflight"))?,
         baselines: baseline::compare(reader, subject).map_err(unreadable("baselines"))?,
+        deltas: deltas::read(reader, subject).map_err(unreadable("changes at the source"))?,
         events: events::rows(reader).map_err(unreadable("events"))?,
         instance_scope: InstanceScope::NotClean,
     })

@@ -8,8 +8,10 @@
 
 pub use crate::human::{allowance, date, text};
 
+use catalogue::ChangeClass;
+
 use crate::human;
-use crate::model::{Equation, Figure};
+use crate::model::{Equation, Figure, class_word};
 
 /// Tables of the model show at most this many rows; the JSON has them all.
 const MOST_ROWS: usize = 500;
@@ -27,6 +29,11 @@ pub fn maybe_count(number: &Option<u64>) -> String {
 /// See [`human::plural`].
 pub fn plural(number: &u64, noun: &str) -> String {
     human::plural(*number, noun)
+}
+
+/// See [`class_word`].
+pub fn class(class: &ChangeClass) -> &'static str {
+    class_word(*class)
 }
 
 /// See [`human::bytes`].

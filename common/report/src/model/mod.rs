@@ -2,6 +2,7 @@
 
 mod balance;
 mod baseline;
+mod delta;
 mod evidence;
 mod pace;
 mod preflight;
@@ -12,6 +13,7 @@ mod volume;
 
 pub use balance::{Balance, Equation};
 pub use baseline::{BaselineRow, Baselines, Figure, Measured};
+pub use delta::{ChangeRow, ClassRow, DeltaRun, Deltas, class_word};
 pub use evidence::{Check, CheckRow, Outcome};
 pub use pace::{Allowance, CanaryRow, PaceRow, RateSample, Stage};
 pub use preflight::{Preflight, PreflightCheck};

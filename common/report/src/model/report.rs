@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::{
-    Balance, Baselines, CanaryRow, CheckRow, Conflict, DamagedSegment, MissingVolume, PaceRow, Preflight,
-    RateSample, ReasonGroup, VerdictCount, VolumeRow,
+    Balance, Baselines, CanaryRow, CheckRow, Conflict, DamagedSegment, Deltas, MissingVolume, PaceRow,
+    Preflight, RateSample, ReasonGroup, VerdictCount, VolumeRow,
 };
 
 /// Everything a report says, except studies and instances, which pass by as rows.
@@ -61,6 +61,9 @@ pub struct Report {
     /// How the archives answered the same small workload.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub baselines: Option<Baselines>,
+    /// What the source changed meanwhile.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deltas: Option<Deltas>,
     /// Events that matter to the reader, oldest first.
     pub events: Vec<EventRow>,
     /// Which instances the file of instances lists.

@@ -5,6 +5,7 @@
 
 mod troubled;
 
+use catalogue::{ChangeClass, DeltaScope};
 use jiff::{Timestamp, ToSpan};
 use report::*;
 pub use troubled::troubled;
@@ -61,8 +62,74 @@ pub fn empty() -> Report {
         canary: Vec::new(),
         preflight: None,
         baselines: None,
+        deltas: None,
         events: Vec::new(),
         instance_scope: InstanceScope::NotClean,
+    }
+}
+
+/// What a source changed.
+pub fn changes() -> Rows<ChangeRow> {
+    let row = |number, class, study| ChangeRow {
+        number,
+        delta: 2,
+        at: at("21T20:10:00"),
+        class,
+        study_instance_uid: uid(study),
+        sop_instance_uid: String::new(),
+        instances: 0,
+        keys: Vec::new(),
+    };
+    let rows = vec![
+        ChangeRow { instances: 12, ..row(3, ChangeClass::Deleted, 5) },
+        ChangeRow { sop_instance_uid: format!("{}.7", uid(6)), ..row(4, ChangeClass::Deleted, 6) },
+        ChangeRow { keys: vec!["Patient ID", "Patient's Name"], ..row(5, ChangeClass::Reidentified, 7) },
+        row(9, ChangeClass::Restored, 5),
+    ];
+    rows.into_iter().map(Ok).collect()
+}
+
+/// What deltas found, with these changes.
+pub fn deltas() -> Deltas {
+    let class = |class, studies, instances| ClassRow { class, studies, instances };
+    let run = |number, what: &str, scope| DeltaRun {
+        number,
+        scope: Some(scope),
+        what: what.into(),
+        since: None,
+        begun_at: at("21T20:00:00"),
+        ended_at: Some(at("21T20:12:30")),
+        unchanged: 9812,
+        changed: 0,
+        left_out: 0,
+        classes: Vec::new(),
+    };
+    let found = vec![
+        class(ChangeClass::New, 120, 14_300),
+        class(ChangeClass::Reidentified, 1, 0),
+        class(ChangeClass::Deleted, 1, 12),
+    ];
+    let all: Vec<ChangeRow> = changes().into_iter().map(|row| row.unwrap()).collect();
+    let (reidentified, tombstones) = all.into_iter().partition(|row| row.class == ChangeClass::Reidentified);
+    Deltas {
+        runs: vec![
+            run(1, "studies of volume 1 of copy 1, before it was sealed", DeltaScope::Volume),
+            DeltaRun {
+                changed: 122,
+                classes: found.clone(),
+                ..run(2, "the source, by the selection", DeltaScope::Source)
+            },
+            DeltaRun {
+                ended_at: None,
+                left_out: 3,
+                ..run(3, "studies that had waited", DeltaScope::Waiting)
+            },
+        ],
+        classes: found,
+        tombstones,
+        tombstones_total: 1203,
+        reidentified,
+        reidentified_total: 1,
     }
 }
 

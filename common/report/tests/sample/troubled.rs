@@ -45,6 +45,7 @@ pub fn troubled() -> (Report, Rows<StudyRow>, Rows<InstanceRow>) {
     verdicts(&mut report);
     volumes(&mut report);
     pace_log(&mut report);
+    report.deltas = Some(super::deltas());
     report.events = vec![
         EventRow {
             at: at("20T06:00:01"),

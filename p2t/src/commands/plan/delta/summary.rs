@@ -57,22 +57,10 @@ pub fn outcome(catalogue: &Reader, delta: u32, outlined: &Outlined) -> Result<Ou
 
 fn words(count: &ClassCount) -> String {
     let ClassCount { class, studies, instances } = count;
-    let word = word(*class);
+    let word = report::class_word(*class);
     match class {
         ChangeClass::Reidentified => format!("  {studies} studies {word}"),
         _ => format!("  {studies} studies {word}, {instances} instances"),
-    }
-}
-
-/// The class as people read it.
-fn word(class: ChangeClass) -> &'static str {
-    match class {
-        ChangeClass::New => "NEW",
-        ChangeClass::Grew => "GREW",
-        ChangeClass::Shrank => "SHRANK",
-        ChangeClass::Reidentified => "RE-IDENTIFIED",
-        ChangeClass::Deleted => "DELETED",
-        ChangeClass::Restored => "RESTORED",
     }
 }
 

@@ -26,7 +26,7 @@ fn stage(lab: &Lab, libraries: &[Library]) -> Write {
         let own = libraries.iter().find(|library| library.has(name));
         Ok(own.expect("each name is a copy's").find(name))
     };
-    stage.media = Media::found_by(specs, Arc::new(find));
+    stage.media = Media::found_by(specs, Arc::new(find)).into();
     stage.pacing.commit.bytes = 1;
     let limits = DriveConfig {
         transfer_warn_seconds: 1,
