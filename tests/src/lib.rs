@@ -8,6 +8,7 @@ pub mod changing;
 pub mod corpus;
 pub mod dcmqrscp;
 pub mod disk;
+pub mod foreground;
 pub mod forge;
 pub mod hospital;
 pub mod lab;
