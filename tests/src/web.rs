@@ -93,7 +93,7 @@ pub struct Shelf {
     pub bytes: u32,
     /// Rows in a page, whatever was asked for; it says nothing of the rest.
     pub cap: usize,
-    /// Whether it takes notice of an offset.
+    /// Whether it takes notice of an offset, and of other keys than a study's UID.
     pub pages: bool,
 }
 
@@ -117,15 +117,14 @@ impl Shelf {
         }
         match parts.as_slice() {
             ["studies"] => {
-                let named = request.query.get("0020000D");
-                let first = |instance: &&Instance| instance.number == 1;
-                let studies = instances.iter().filter(first).map(|instance| study(*instance, self.instances));
-                self.page(
-                    request,
-                    studies
-                        .filter(|row| named.is_none_or(|uid| row["0020000D"]["Value"][0] == uid.as_str()))
-                        .collect(),
-                )
+                let first = instances.iter().filter(|instance| instance.number == 1);
+                let rows: Vec<Value> = first.map(|instance| study(*instance, self.instances)).collect();
+                let fitting = Archive::new(rows.iter().map(known).collect());
+                let mut keys = request.matching();
+                keys.retain(|(tag, _)| self.pages || *tag == tags::STUDY_INSTANCE_UID);
+                let fitting = fitting.matching(keys);
+                let fits = |row: &Value| fitting.iter().any(|study| study.uid == told_text(row, "0020000D"));
+                self.page(request, rows.into_iter().filter(fits).collect())
             }
             ["studies", _, "series"] => {
                 self.page(request, instances.iter().take(1).map(|instance| row(*instance)).collect())
@@ -267,6 +266,21 @@ fn told_of_instance(instance: fakepacs::Instance<'_>) -> Value {
 
 fn attribute(vr: &str, value: impl Into<Value>) -> Value {
     json!({ "vr": vr, "Value": [value.into()] })
+}
+
+/// What a study's row tells that a search may ask for.
+fn known(row: &Value) -> Study {
+    let modality = told_text(row, "00080061");
+    Study {
+        uid: told_text(row, "0020000D"),
+        date: told_text(row, "00080020"),
+        series: vec![fakepacs::Series { modality, ..fakepacs::Series::default() }],
+        ..Study::default()
+    }
+}
+
+fn told_text(row: &Value, attribute: &str) -> String {
+    row[attribute]["Value"][0].as_str().unwrap_or_default().to_owned()
 }
 
 fn study(instance: Instance, instances: u32) -> Value {
