@@ -1,5 +1,6 @@
 //! Reads a volume back and checks every digest, on the volume and against the catalogue.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use catalogue::volumes::{SAMPLE, VolumeRow};
@@ -10,7 +11,7 @@ use medium::Medium;
 use volume::{Extent, SegmentHealth, SegmentSummary, Summary, Volume};
 
 use crate::context::Ids;
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// What reading a volume back came to.
 pub struct ReadBack {
@@ -58,19 +59,71 @@ pub fn read_back(
     if let Some(row) = &known {
         summary.findings.extend(known_damage(reader, row, extent)?);
     }
+    if let Some(row) = known.as_ref().filter(|row| is_given_up(row)) {
+        let mut placed = numbers(reader, row)?;
+        // What it lost before counts as written elsewhere, or is still to be.
+        harmed.retain(|number| placed.contains(number));
+        for segment in &summary.segments {
+            placed.remove(&u64::from(segment.number));
+        }
+        if extent == Extent::Whole {
+            let gone =
+                placed.iter().map(|number| format!("segment {number} of those committed is not there"));
+            summary.findings.extend(gone);
+            harmed.extend(placed);
+        }
+    }
     summary.intact &= summary.findings.is_empty();
     Ok(Some(ReadBack { summary, known, unsound, harmed }))
 }
 
+fn is_given_up(row: &VolumeRow) -> bool {
+    row.state == VolumeState::Abandoned
+}
+
+/// Volumes of which something counts as written and that were not read back and found right: sealed ones, and those that were
+/// given up with segments on them.
+pub fn unread(reader: &Reader) -> Result<Vec<VolumeRow>> {
+    let mut unread = Vec::new();
+    for row in reader.volumes()?.into_iter().filter(|row| row.verified_at.is_none()) {
+        if row.state == VolumeState::Sealed || (is_given_up(&row) && holds_segments(reader, &row)?) {
+            unread.push(row);
+        }
+    }
+    Ok(unread)
+}
+
+/// Whether any segment counts as written on the volume.
+pub fn holds_segments(reader: &Reader, row: &VolumeRow) -> Result<bool> {
+    Ok(!numbers(reader, row)?.is_empty())
+}
+
+/// Numbers of the segments that count as written on the volume.
+fn numbers(reader: &Reader, row: &VolumeRow) -> Result<BTreeSet<u64>> {
+    let mut numbers = BTreeSet::new();
+    reader.each_segment_of_volume(row.id, |_, segment| {
+        numbers.insert(segment.segment.number);
+        Ok::<_, Error>(())
+    })?;
+    Ok(numbers)
+}
+
 impl ReadBack {
+    /// Whether everything is as the catalogue has it: of a volume that was given up, its segments.
+    pub fn is_as_recorded(&self) -> bool {
+        let given_up = self.known.as_ref().is_some_and(is_given_up);
+        self.summary.intact || (given_up && self.harmed.is_empty())
+    }
+
     /// Notes in the catalogue what was found.
     pub fn record(&self, catalogue: &mut Catalogue) -> Result<()> {
         match &self.known {
-            Some(row) if self.summary.intact => catalogue.volume_verified(row.id, &how(&self.summary))?,
+            Some(row) if self.is_as_recorded() => catalogue.volume_verified(row.id, &how(&self.summary))?,
             Some(row) if row.state == VolumeState::Sealed => {
                 let unsound = (!self.unsound.is_empty()).then_some(self.unsound.as_str());
                 catalogue.volume_damaged(row.id, unsound, &self.harmed)?;
             }
+            Some(row) if is_given_up(row) => catalogue.volume_damaged(row.id, None, &self.harmed)?,
             _ => {}
         }
         Ok(())
@@ -110,6 +163,9 @@ fn strangeness(reader: &Reader, volume: &Volume, known: Option<&VolumeRow>) -> R
         }
         (Some(_), None) => {
             Ok(vec!["the volume was sealed, and now its trailer is missing or damaged".to_owned()])
+        }
+        (None, _) if is_given_up(known) => {
+            Ok(vec!["the volume was given up: it has no index and trailer".to_owned()])
         }
         (None, _) => Ok(vec!["the volume is not sealed yet; `p2t export` goes on with it".to_owned()]),
         _ => Ok(Vec::new()),

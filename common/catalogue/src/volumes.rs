@@ -163,7 +163,7 @@ impl Catalogue {
     }
 
     /// Records that a volume was read back and how, and forgets what was wrong with it unless it was read by sample. At
-    /// `t2p` it becomes Verified; at `p2t` it stays Sealed.
+    /// `t2p` it becomes Verified; at `p2t` it stays Sealed, or Abandoned.
     pub fn volume_verified(&mut self, id: VolumeId, how: &str) -> Result<()> {
         self.durable(|tx| {
             let row = by_id(tx, id)?;
@@ -171,7 +171,8 @@ impl Catalogue {
                 change(tx, "UPDATE volume SET unsound = NULL WHERE id = ?", [id])?;
                 change(tx, "UPDATE placement SET harmed = 0 WHERE volume_id = ? AND harmed = 1", [id])?;
             }
-            let to = if row.state == VolumeState::Sealed { row.state } else { VolumeState::Verified };
+            let stays = matches!(row.state, VolumeState::Sealed | VolumeState::Abandoned);
+            let to = if stays { row.state } else { VolumeState::Verified };
             let columns: [(&str, &dyn rusqlite::ToSql); 2] =
                 [("verified_at = ?", &Millis::now()), ("verified_how = ?", &how)];
             if row.state == to {

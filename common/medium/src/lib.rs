@@ -42,7 +42,8 @@ pub const MAX_RECORD_BYTES: usize = 8 * 1024 * 1024;
 pub struct Settings {
     /// Bytes in each record but a file's last, 1 to [`MAX_RECORD_BYTES`].
     pub record_bytes: usize,
-    /// Bytes that the volume may take on the medium, framing included; none: as many as fit.
+    /// Bytes that the volume may take on the medium, framing included; none: as many as fit, of which segments may take what a
+    /// cartridge of a known format surely has.
     pub capacity_bytes: Option<u64>,
 }
 

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use archive::Doorkeeper;
 use catalogue::balance::Stage;
 use catalogue::events::Event;
-use catalogue::volumes::VolumeRow;
 use catalogue::{Catalogue, Level, PlanPosition, Reader, VolumeState};
 use job::config::Verify;
 use job::{ExitCode, Outcome};
@@ -115,7 +114,14 @@ fn require_plan(catalogue: &Catalogue) -> Result<()> {
 fn verify_sealed(context: &Context, exported: &mut Exported, verify: Verify) -> Result<()> {
     let Some(extent) = readback::extent(verify) else { return Ok(()) };
     let Exported { catalogue, sealed, read_back, .. } = exported;
-    for row in sealed.iter().filter(|row| !read_back.contains(&row.volume.uuid)) {
+    let given_up = readback::unread(catalogue)?.into_iter().filter(|row| row.state == VolumeState::Abandoned);
+    let within_reach = given_up.filter(|row| {
+        let medium = row.volume.medium.parse::<Address>().ok();
+        let label = medium.and_then(|medium| volume::label_on(&medium).ok().flatten());
+        label.is_some_and(|label| label.volume == row.volume.uuid)
+    });
+    let volumes = sealed.iter().cloned().chain(within_reach);
+    for row in volumes.filter(|row| !read_back.contains(&row.volume.uuid)) {
         if context.stop.requested() {
             break;
         }
@@ -145,8 +151,7 @@ fn summary(context: &Context, exported: &Exported) -> Result<Outcome<Value>> {
         ExitCode::Clean
     };
     let rows = catalogue.volumes()?;
-    let not_read_back: Vec<&VolumeRow> =
-        rows.iter().filter(|row| row.state == VolumeState::Sealed && row.verified_at.is_none()).collect();
+    let not_read_back = readback::unread(catalogue)?;
     let mut lines = vec![
         format!(
             "listed {} = written {} + excluded {} + failed {} + pending {}  (instances)",
@@ -159,7 +164,7 @@ fn summary(context: &Context, exported: &Exported) -> Result<Outcome<Value>> {
         lines.push(format!("{count} SOP Instance UIDs are claimed by objects that differ; {all}"));
     }
     if !not_read_back.is_empty() {
-        let names = not_read_back.iter().map(|row| status::volume_name(row)).collect::<Vec<_>>().join(", ");
+        let names = not_read_back.iter().map(status::volume_name).collect::<Vec<_>>().join(", ");
         lines.push(format!(
             "not read back and found right: {names}; run `p2t verify MEDIUM` before they leave"
         ));

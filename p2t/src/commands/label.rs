@@ -19,6 +19,7 @@ use crate::export;
 use crate::media;
 use crate::media::barcode::agree;
 use crate::media::library::Library;
+use crate::readback::holds_segments;
 
 pub fn run(context: &Context, arguments: &Label) -> Result<Outcome<Value>> {
     let (copy, copies) = (arguments.copy, context.config.media.copies);
@@ -35,8 +36,8 @@ pub fn run(context: &Context, arguments: &Label) -> Result<Outcome<Value>> {
         if row.volume.copy == copy && ahead::waits(&catalogue, &row)? {
             return Ok(outcome(&row, &medium, "is labelled already"));
         }
-        // It may be all that there is of what the source has given.
-        if row.state != VolumeState::Abandoned && row.files.len() > 1 {
+        // It may be all that there is of what the source has given, whole or given up.
+        if (row.state != VolumeState::Abandoned && row.files.len() > 1) || holds_segments(&catalogue, &row)? {
             return Err(Error::HoldsOurs { medium: medium.to_string(), volume: volume_name(&row) });
         }
     }

@@ -47,12 +47,12 @@ pub struct Damaged {
 /// The volumes that were found damaged, for as long as nothing is done about them.
 pub fn damaged(reader: &Reader) -> Result<Vec<Damaged>> {
     let harmed = reader.harmed_placements()?;
-    let damaged =
-        reader.volumes()?.into_iter().filter(|row| row.state != VolumeState::Abandoned).map(|row| Damaged {
-            name: volume_name(&row),
-            segments: harmed.iter().filter(|placement| placement.volume == row.id).count() as u64,
-            unsound: row.unsound,
-        });
+    let damaged = reader.volumes()?.into_iter().map(|row| Damaged {
+        name: volume_name(&row),
+        segments: harmed.iter().filter(|placement| placement.volume == row.id).count() as u64,
+        // One that was given up is known to lack what is not in its segments.
+        unsound: row.unsound.filter(|_| row.state != VolumeState::Abandoned),
+    });
     Ok(damaged.filter(|volume| volume.segments > 0 || volume.unsound.is_some()).collect())
 }
 

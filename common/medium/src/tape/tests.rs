@@ -168,6 +168,12 @@ fn a_volume_goes_on_behind_its_last_commit_after_a_kill_and_after_a_power_cut() 
 #[test]
 fn how_much_a_cartridge_held_is_known_once_its_end_is_near() {
     let drive = ModelDrive::with(Cartridge::with_end(100, 180).of_density(0x60));
+    let mut blank = drive.create(&SETTINGS).unwrap();
+    assert_eq!(blank.remaining_bytes(), Some(17_460_000_000_000), "segments leave room for the index");
+    blank.begin_file("INDEX.jsonl.zst").unwrap();
+    assert_eq!(blank.remaining_bytes(), None, "which may have all there is");
+    blank.abandon_file().unwrap();
+    blank.close().unwrap();
     let mut writer = drive.create(&SETTINGS).unwrap();
     put(&mut *writer, &file(0, 40)).unwrap();
     put(&mut *writer, &file(1, 16)).unwrap();

@@ -171,10 +171,14 @@ impl MediumWriter for TapeWriter {
     }
 
     fn remaining_bytes(&self) -> Option<u64> {
-        if self.early_warning.is_some() && self.sequence.open_name().is_none_or(names::is_segment) {
+        let is_for_segments = self.sequence.open_name().is_none_or(names::is_segment);
+        if self.early_warning.is_some() && is_for_segments {
             return Some(0);
         }
-        self.capacity.map(|capacity| capacity.saturating_sub(self.used))
+        // Segments must leave room for the index, which the early warning alone does not: behind it there may be 25 MiB. Index
+        // and trailer themselves may have whatever the tape has.
+        let dependable = self.format.filter(|_| is_for_segments).map(|format| format.dependable_bytes());
+        self.capacity.or(dependable).map(|capacity| capacity.saturating_sub(self.used))
     }
 
     /// A drive does not say what a filemark takes on its tape: nothing is counted for it.

@@ -113,7 +113,7 @@ impl<'a> Drive<'a> {
     /// requested meanwhile.
     pub fn read_back(&self, row: &VolumeRow) -> Result<bool> {
         let (stage, change) = (self.stage, &self.stage.media.change);
-        let was = row.state != VolumeState::Sealed
+        let was = !matches!(row.state, VolumeState::Sealed | VolumeState::Abandoned)
             || row.verified_at.is_some()
             || change.has_read_back(row.volume.uuid);
         let Some(extent) = readback::extent(stage.verify).filter(|_| !was) else { return Ok(true) };
@@ -125,7 +125,7 @@ impl<'a> Drive<'a> {
             return Ok(false);
         };
         read.record(&mut stage.shared.lock())?;
-        if !read.summary.intact {
+        if !read.is_as_recorded() {
             let message = format!("{name} is damaged: {}", read.summary.text());
             self.finding(Level::Error, "volume-harmed", message)?;
         }

@@ -11,11 +11,14 @@ use std::sync::atomic::Ordering;
 use catalogue::VolumeState;
 use job::ExitCode;
 use job::config::Verify;
+use medium::Address;
+use volume::Extent;
 
 use self::lab::{Faults, Lab, exchange, leg, run, segments_on};
 use super::handout::Why;
 use super::leg::Step;
 use crate::error::Error;
+use crate::readback;
 
 fn no_faults() -> Arc<Faults> {
     Arc::default()
@@ -133,7 +136,7 @@ fn a_copy_for_which_there_is_no_medium_is_wanted_by_name() {
     assert_eq!(sequences, [(1, 1), (1, 2), (2, 1), (2, 2)]);
     // Each copy has its own chain.
     for (medium, copy) in [(&further[0][0], 1), (&further[1][0], 2)] {
-        let mut volume = volume::Volume::open(&medium.parse::<medium::Address>().unwrap()).unwrap();
+        let mut volume = volume::Volume::open(&medium.parse::<Address>().unwrap()).unwrap();
         let earlier = volume.index().unwrap().unwrap().earlier;
         let own = volumes.iter().find(|row| row.volume.copy == copy).unwrap();
         assert_eq!(earlier.iter().map(|volume| volume.volume).collect::<Vec<_>>(), [own.volume.uuid]);
@@ -178,6 +181,13 @@ fn open_volume(lab: &Lab, copies: &[&[String]]) {
     assert_eq!(lab.spooled(), 0);
 }
 
+fn read_back(lab: &Lab, tape: &str) {
+    let mut catalogue = lab.shared.lock();
+    let medium: Address = tape.parse().unwrap();
+    let read = readback::read_back(&catalogue, &medium, Extent::Whole, lab.path(""), &mut |_| true).unwrap();
+    read.unwrap().record(&mut catalogue).unwrap();
+}
+
 /// Changes a byte of a tape, counted from its end.
 fn spoil(tape: &str, from_end: usize) {
     let mut bytes = fs::read(tape).unwrap();
@@ -206,6 +216,15 @@ fn a_volume_that_lost_segments_is_given_up_and_what_it_lost_is_fetched_again() {
         let events = lab.events();
         let told = events.iter().find(|event| event.contains("is given up")).unwrap();
         assert!(told.contains("segment-000004") && told.contains("Keep the medium"), "{told}");
+        // What counts as written on it is read back as on any other; without a check of all segments one more is lost.
+        let left = || readback::unread(&lab.shared.lock()).unwrap().len();
+        assert_eq!(left(), 1);
+        read_back(&lab, &specs[0]);
+        assert_eq!(left(), usize::from(lost < 2));
+        // Nor may it be labelled anew.
+        let given_up = lab.shared.lock().volumes().unwrap().remove(0);
+        assert!(readback::holds_segments(&lab.shared.lock(), &given_up).unwrap());
+        assert_eq!(lab.shared.lock().harmed_placements().unwrap().len() as u64, 2 - lost);
         lab.seal(0..6);
         run(&lab.stage(&[&specs], &no_faults())).unwrap();
         assert_eq!((lab.instances().done, lab.to_fetch()), (6, 0));
