@@ -113,8 +113,46 @@ pub fn instances<'a>(
     found
 }
 
+/// What came of holding a study against the plan.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Compared {
+    Unchanged,
+    Changed,
+    /// The source lists fewer instances than are planned, and for this reason they are not taken for deleted.
+    InDoubt(String),
+}
+
+/// Whether the list lacks any instance that the plan knows to be at the source.
+pub fn lacks_any(catalogue: &Catalogue, known: &KnownStudy, listing: &StudyListing) -> Result<bool> {
+    let of_plan = catalogue.known_instances(known.id)?;
+    Ok(!instances(&of_plan, &listing.instances, known.gone).gone.is_empty())
+}
+
+/// Why what a list lacks may be at the source all the same: by the source's own counts the list ended early.
+fn ended_early(told: &StudyRow, listed: &[InstanceRow]) -> Option<String> {
+    let instances = listed.iter().map(|row| &row.sop_instance).collect::<HashSet<_>>().len() as u64;
+    let series = listed.iter().map(|row| &row.series_uid).collect::<HashSet<_>>().len() as u64;
+    let is_short = match told.claimed_instances {
+        Some(claimed) if claimed == instances => false,
+        claimed => {
+            instances == 0
+                || claimed.is_some_and(|claimed| claimed > instances)
+                || told.claimed_series.is_some_and(|claimed| claimed > series)
+        }
+    };
+    let claims = |count: Option<u64>| count.map_or_else(|| "some".to_owned(), |count| count.to_string());
+    is_short.then(|| {
+        format!(
+            "the source says that it has {} instances in {} series and lists {instances} in {series}; what it does not list is not \
+             taken for deleted",
+            claims(told.claimed_instances),
+            claims(told.claimed_series)
+        )
+    })
+}
+
 /// Records what has changed of a study: what the source tells of it now, and what it lists of its instances, where it was asked
-/// for them. Says whether nothing has. A study of which instances came or went waits for as long as `settle` says.
+/// for them. A study of which instances came or went waits for as long as `settle` says.
 pub fn record(
     catalogue: &mut Catalogue,
     delta: u32,
@@ -122,20 +160,33 @@ pub fn record(
     told: &StudyRow,
     listing: Option<&StudyListing>,
     settle: SignedDuration,
-) -> Result<bool> {
+) -> Result<Compared> {
     let keys = reidentified(&known.study, told);
     for query in listing.iter().flat_map(|listing| &listing.queries) {
         catalogue.record_query(query)?;
     }
     let of_plan = if listing.is_some() { catalogue.known_instances(known.id)? } else { Vec::new() };
-    let instances = listing.map(|listing| instances(&of_plan, &listing.instances, known.gone));
+    let mut instances = listing.map(|listing| instances(&of_plan, &listing.instances, known.gone));
+    let doubt = match (&mut instances, listing) {
+        (Some(found), Some(listing)) if !found.gone.is_empty() => {
+            let doubt = ended_early(told, &listing.instances);
+            if doubt.is_some() {
+                found.gone.clear();
+            }
+            doubt
+        }
+        _ => None,
+    };
     let changes = changes(told, known.gone, keys.as_ref(), instances.as_ref())?;
     let is_unchanged = changes.is_empty();
-    if is_unchanged && instances.is_none() {
-        return Ok(true);
+    if !(is_unchanged && instances.is_none()) {
+        catalogue.apply_finding(&Finding { delta, study: known.id, told, changes, instances, settle })?;
     }
-    catalogue.apply_finding(&Finding { delta, study: known.id, told, changes, instances, settle })?;
-    Ok(is_unchanged)
+    Ok(match doubt {
+        Some(why) => Compared::InDoubt(why),
+        None if is_unchanged => Compared::Unchanged,
+        None => Compared::Changed,
+    })
 }
 
 /// What has changed of a study as a whole.

@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use pace::{Admission, AtWork};
 
 use super::fetch::Fetch;
-use crate::compare;
+use crate::compare::{self, Compared};
 use crate::error::{Error, Result};
 
 /// Kinds of events.
@@ -135,24 +135,37 @@ impl Fetch {
             }
             listing => listing?,
         };
-        if listing.instances.is_empty() {
-            return match compare::ask(self.source.as_ref(), uid) {
-                Ok(None) => {
+        let mut told = known.study.clone();
+        let is_fewer = listing.instances.is_empty() || compare::lacks_any(&shared.lock(), &known, &listing)?;
+        if is_fewer {
+            // An answer that ends early looks the same: the source's own counts of this moment tell.
+            match compare::ask(self.source.as_ref(), uid) {
+                Ok(None) if listing.instances.is_empty() => {
                     shared.lock().study_deleted(delta, study)?;
-                    Ok(Again::Changed)
+                    return Ok(Again::Changed);
                 }
-                Ok(Some(_)) => {
-                    Ok(Again::LeftOut(format!("the source has study {uid} and lists none of its images")))
+                Ok(None) => {
+                    return Ok(Again::LeftOut(format!(
+                        "the source lists images of study {uid}, and not the study"
+                    )));
+                }
+                Ok(Some(now)) => {
+                    (told.claimed_series, told.claimed_instances) =
+                        (now.claimed_series, now.claimed_instances);
                 }
                 Err(Error::Archive(error)) if error.outlook() == Outlook::Permanent => {
-                    Ok(Again::LeftOut(format!("study {uid}: {error}")))
+                    return Ok(Again::LeftOut(format!("study {uid}: {error}")));
                 }
-                Err(error) => Err(error),
-            };
+                Err(error) => return Err(error),
+            }
         }
-        let same =
-            compare::record(&mut shared.lock(), delta, &known, &known.study, Some(&listing), self.settle)?;
-        Ok(if same { Again::Unchanged } else { Again::Changed })
+        let compared =
+            compare::record(&mut shared.lock(), delta, &known, &told, Some(&listing), self.settle)?;
+        Ok(match compared {
+            Compared::Unchanged => Again::Unchanged,
+            Compared::Changed => Again::Changed,
+            Compared::InDoubt(why) => Again::LeftOut(format!("study {uid}: {why}")),
+        })
     }
 
     fn not_told(&self, why: &str) -> Result<()> {

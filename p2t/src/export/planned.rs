@@ -1,8 +1,9 @@
 //! A source for the tests of the stages behind the plan: everything is listed already, and it sends what the test says.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use archive::{Error, Intake, Listing, Retrieve, RetrieveEnd, Source, StudyListing};
+use catalogue::StudyRow;
 use catalogue::plan::InstanceRow;
 use job::config::SelectionConfig;
 
@@ -12,8 +13,10 @@ type Sends = dyn Fn(&Retrieve<'_>, &dyn Intake) -> Result<RetrieveEnd, Error> + 
 /// What it lists of a study.
 type Lists = dyn Fn(&str) -> Result<Vec<InstanceRow>, Error> + Send + Sync;
 
-/// A source that lists no study, and of one that is asked for what the test says.
+/// A source that lists no study but the one that is asked for by its UID, and of that what the test says.
 pub struct Planned {
+    /// How many instances it says that a study has.
+    pub claims: Mutex<Option<u64>>,
     answers: bool,
     sends: Box<Sends>,
     lists: Box<Lists>,
@@ -25,7 +28,12 @@ impl Planned {
         answers: bool,
         sends: impl Fn(&Retrieve<'_>, &dyn Intake) -> Result<RetrieveEnd, Error> + Send + Sync + 'static,
     ) -> Arc<Self> {
-        Arc::new(Self { answers, sends: Box::new(sends), lists: Box::new(|_| Ok(Vec::new())) })
+        Arc::new(Self {
+            claims: Mutex::default(),
+            answers,
+            sends: Box::new(sends),
+            lists: Box::new(|_| Ok(Vec::new())),
+        })
     }
 
     /// One that can be reached, and lists the instances of studies.
@@ -33,7 +41,12 @@ impl Planned {
         lists: impl Fn(&str) -> Result<Vec<InstanceRow>, Error> + Send + Sync + 'static,
         sends: impl Fn(&Retrieve<'_>, &dyn Intake) -> Result<RetrieveEnd, Error> + Send + Sync + 'static,
     ) -> Arc<Self> {
-        Arc::new(Self { answers: true, sends: Box::new(sends), lists: Box::new(lists) })
+        Arc::new(Self {
+            claims: Mutex::default(),
+            answers: true,
+            sends: Box::new(sends),
+            lists: Box::new(lists),
+        })
     }
 }
 
@@ -46,7 +59,17 @@ impl Source for Planned {
         self.answers
     }
 
-    fn list(&self, _: &SelectionConfig, _: &mut dyn Listing, _: &dyn Fn() -> bool) -> Result<(), Error> {
+    fn list(
+        &self,
+        selection: &SelectionConfig,
+        listing: &mut dyn Listing,
+        _: &dyn Fn() -> bool,
+    ) -> Result<(), Error> {
+        let claimed_instances = *self.claims.lock().unwrap_or_else(PoisonError::into_inner);
+        for uid in &selection.study_uids {
+            let study = StudyRow { uid: uid.clone(), claimed_instances, ..StudyRow::default() };
+            listing.study(study).map_err(Error::Taker)?;
+        }
         Ok(())
     }
 

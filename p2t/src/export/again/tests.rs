@@ -27,6 +27,7 @@ struct Lab {
     /// What the source says of each study now.
     says: Arc<Mutex<Says>>,
     asked: Arc<Mutex<u32>>,
+    source: Arc<Planned>,
     _dir: TempDir,
 }
 
@@ -63,8 +64,8 @@ impl Lab {
             told.lock().unwrap().clone().map_err(|()| Error::NoAnswer("LAB".into()))
         };
         let source = Planned::listing(lists, |_, _| Ok(archive::RetrieveEnd::default()));
-        let fetch = Arc::new(Fetch::new(source, capture, RetryConfig::default()));
-        Self { fetch, volume, says, asked, _dir: dir }
+        let fetch = Arc::new(Fetch::new(source.clone(), capture, RetryConfig::default()));
+        Self { fetch, volume, says, asked, source, _dir: dir }
     }
 
     fn before_sealing(&self) -> (bool, bool) {
@@ -171,6 +172,30 @@ fn a_source_that_does_not_answer_leaves_the_volume_to_be_sealed_and_is_asked_ano
     assert!(events[0].message.contains("1 of 1 studies of volume 1 were not listed again"), "{events:?}");
     *lab.says.lock().unwrap() = Ok(vec![row(1)]);
     assert_eq!((lab.before_sealing(), lab.last()), ((true, false), (1, 0)));
+}
+
+#[test]
+fn a_list_that_ends_early_deletes_nothing() {
+    let lab = Lab::new();
+    let shared = &lab.fetch.capture.shared;
+    *lab.says.lock().unwrap() = Ok(vec![row(1), row(2)]);
+    assert_eq!((lab.before_sealing(), lab.pending()), ((true, true), 1));
+    let study = shared.lock().studies(PlanPosition::default(), 1).unwrap().remove(0).id;
+    capture(&mut shared.lock(), study);
+    // Both are there, by the source's own count.
+    *lab.source.claims.lock().unwrap() = Some(2);
+    for short in [vec![row(1)], Vec::new()] {
+        *lab.says.lock().unwrap() = Ok(short);
+        assert_eq!((lab.before_sealing(), lab.last()), ((true, false), (0, 1)));
+        let events = shared.lock().last_events(Level::Warning, 1).unwrap();
+        assert!(events[0].message.contains("not taken for deleted"), "{events:?}");
+        let known = shared.lock().known_instances(study).unwrap();
+        assert!(known.iter().all(|known| !known.gone), "{known:?}");
+    }
+    *lab.source.claims.lock().unwrap() = Some(1);
+    *lab.says.lock().unwrap() = Ok(vec![row(1)]);
+    assert_eq!(lab.before_sealing(), (true, true));
+    assert!(shared.lock().known_instances(study).unwrap()[1].gone);
 }
 
 #[test]

@@ -23,7 +23,7 @@ use job::{Counter, Monitor, NodeOrPath, Outcome, Stop};
 use serde_json::Value;
 
 use super::{enumerate, note};
-use crate::compare::{self, Look};
+use crate::compare::{self, Compared, Look};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::selection::Rules;
@@ -166,8 +166,9 @@ impl Comparing<'_> {
                     continue;
                 }
                 match self.compare(known, told) {
-                    Ok(true) => outlined.unchanged += 1,
-                    Ok(false) => {}
+                    Ok(Compared::Unchanged) => outlined.unchanged += 1,
+                    Ok(Compared::Changed) => {}
+                    Ok(Compared::InDoubt(why)) => outlined.in_doubt(&told.uid, &why),
                     Err(Error::Archive(error)) if error.outlook() == Outlook::Permanent => {
                         outlined.in_doubt(&told.uid, &error);
                     }
@@ -178,8 +179,8 @@ impl Comparing<'_> {
         }
     }
 
-    /// Compares one study and records what has changed; says whether nothing has.
-    fn compare(&mut self, known: &KnownStudy, told: &StudyRow) -> Result<bool> {
+    /// Compares one study and records what has changed.
+    fn compare(&mut self, known: &KnownStudy, told: &StudyRow) -> Result<Compared> {
         let listed = compare::needs_instances(known, told, self.look);
         let instances = listed.then(|| self.source.list_study(&told.uid)).transpose()?;
         compare::record(self.catalogue, self.delta.id, known, told, instances.as_ref(), self.rules.settle())
@@ -199,9 +200,9 @@ fn is_selected(selection: &SelectionConfig, study: &StudyRow) -> bool {
 impl Outlined {
     const MOST: usize = 20;
 
-    fn in_doubt(&mut self, study_uid: &str, error: &archive::Error) {
+    fn in_doubt(&mut self, study_uid: &str, why: &dyn std::fmt::Display) {
         if self.problems.len() < Self::MOST {
-            self.problems.push(format!("study {study_uid} could not be compared: {error}"));
+            self.problems.push(format!("study {study_uid} could not be compared: {why}"));
         }
     }
 }

@@ -35,11 +35,15 @@ struct MadeUp {
     asked: Mutex<Vec<String>>,
     cut_short: bool,
     cannot_list_all: bool,
+    /// It lists so many images of a study, and says that all is well.
+    most_images: usize,
 }
 
 impl MadeUp {
     fn new(holds: &Holds) -> Self {
-        Self { holds: holds.clone(), asked: Mutex::default(), cut_short: false, cannot_list_all: false }
+        let holds = holds.clone();
+        let most_images = usize::MAX;
+        Self { holds, asked: Mutex::default(), cut_short: false, cannot_list_all: false, most_images }
     }
 
     fn row(study: u8, held: &Held) -> StudyRow {
@@ -101,7 +105,10 @@ impl Source for MadeUp {
             sop_instance: format!("{study_uid}.1.{image}"),
             ..InstanceRow::default()
         };
-        Ok(StudyListing { instances: images.into_iter().map(instance).collect(), queries: Vec::new() })
+        Ok(StudyListing {
+            instances: images.into_iter().take(self.most_images).map(instance).collect(),
+            queries: Vec::new(),
+        })
     }
 
     fn retrieve(
@@ -289,6 +296,27 @@ fn a_listing_that_is_not_proved_whole_deletes_nothing() {
         assert_eq!(found, BTreeMap::new());
         assert!(outlined.problems[0].contains("not taken for deleted"), "{:?}", outlined.problems);
     }
+}
+
+#[test]
+fn a_list_of_images_that_ends_early_deletes_nothing() {
+    let holds: Holds = BTreeMap::from([(0, held(1, 0..3)), (1, Held { counts: false, ..held(1, 0..3) })]);
+    let mut lab = Lab::planned(&holds);
+    for (most_images, in_doubt) in [(0, 2), (2, 1)] {
+        let now: Holds =
+            holds.iter().map(|(study, held)| (*study, Held { patient: 2, ..held.clone() })).collect();
+        let (outlined, found) = lab.delta(&MadeUp { most_images, ..MadeUp::new(&now) }, Look::Deep);
+        assert_eq!(outlined.problems.len(), in_doubt, "{:?}", outlined.problems);
+        assert!(outlined.problems[0].contains("not taken for deleted"), "{:?}", outlined.problems);
+        assert!(!found.contains_key(&(ChangeClass::Shrank, uid(0))), "{found:?}");
+        // A source that does not count cannot be held to it, unless it lists nothing of what it has.
+        assert_eq!(found.contains_key(&(ChangeClass::Shrank, uid(1))), in_doubt == 1, "{found:?}");
+    }
+    // The doubt is gone with the next whole list.
+    let (outlined, found) = lab.delta(&MadeUp::new(&holds), QUIET);
+    assert!(outlined.problems.is_empty(), "{:?}", outlined.problems);
+    assert!(!found.contains_key(&(ChangeClass::Shrank, uid(0))), "{found:?}");
+    assert_eq!(lab.in_state(InstanceState::Pending), 6);
 }
 
 #[test]
