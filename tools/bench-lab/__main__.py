@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import archives
+import listing
 import network
 from measure import Comparison, Failed
 from workload import Workload
@@ -17,6 +18,7 @@ from workload import Workload
 BENCHES = {
     "fetch": (network.fetch, "few"),
     "web": (network.web, "many"),
+    "list": (listing.listing, "few"),
     "deliver": (network.deliver, "few"),
     "pack": (archives.pack, "many"),
     "restore": (archives.restore, "many"),

@@ -38,10 +38,17 @@ class Job:
 
 
 class Export(Job):
-    """A p2t job, planned: what is left to measure is the export to a directory."""
+    """A p2t job, planned unless that is what is measured: what is left to measure is the export to a directory."""
 
     def __init__(
-        self, program: Path, folder: Path, source, retrieve: str = "auto", segment_bytes: str = "1 GiB", more: str = ""
+        self,
+        program: Path,
+        folder: Path,
+        source,
+        retrieve: str = "auto",
+        segment_bytes: str = "1 GiB",
+        more: str = "",
+        planned: bool = True,
     ):
         self.medium = folder.parent / "volume"
         shutil.rmtree(self.medium, ignore_errors=True)
@@ -63,7 +70,8 @@ verify = "none"
 {more}
 """,
         )
-        self.run("plan", "--job", folder)
+        if planned:
+            self.run("plan", "--job", folder)
 
     def export(self) -> Run:
         """Runs the export; the time until every object was captured (synced, in the catalogue) is a part of it."""
