@@ -2,6 +2,7 @@
 //! directory.
 
 use std::fmt;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -109,9 +110,10 @@ impl Medium for Address {
 
     fn eject(&self) -> Result<(), Error> {
         match self {
-            Self::Tape(path) => {
-                st::eject(path).map_err(|error| Error::io(path, "eject the cartridge in", error))
-            }
+            Self::Tape(path) => st::eject(path).map_err(|error| match error.kind() {
+                io::ErrorKind::ResourceBusy => Error::InUse { path: path.clone() },
+                _ => Error::io(path, "eject the cartridge in", error),
+            }),
             Self::VirtualTape(_) | Self::Directory(_) => Ok(()),
         }
     }

@@ -12,6 +12,7 @@ use medium::Status;
 use medium::changer::{Cartridge, Changer, ChangerError, Inventory, Pick, Slot};
 use medium::scsi::Format;
 
+use super::barcode::agree;
 use crate::error::{Error, Result};
 
 /// How long a library may be busy with something else: a door that was open, an inventory.
@@ -30,7 +31,12 @@ impl Library {
     pub fn open(config: &ChangerConfig) -> Result<Option<Self>> {
         let Some(device) = &config.device else { return Ok(None) };
         let changer = Changer::open(device, &config.drives).map_err(Error::Library)?;
-        Ok(Some(Self { changer: Mutex::new(changer), prefixes: config.cartridges.clone() }))
+        Ok(Some(Self::over(changer, config.cartridges.clone())))
+    }
+
+    /// A library that was opened.
+    pub fn over(changer: Changer, prefixes: Vec<String>) -> Self {
+        Self { changer: Mutex::new(changer), prefixes }
     }
 
     /// The number of the drive behind a tape node; none if the library does not know such a drive.
@@ -48,11 +54,9 @@ impl Library {
         Ok(drives.into_iter().find(|found| found.number == drive).and_then(|found| found.cartridge))
     }
 
-    /// Whether a cartridge lies in a slot.
-    pub fn has_in_slot(&self, barcode: &str, stop: &Stop) -> Result<bool> {
-        let inventory = self.ask(stop, Changer::inventory)?;
-        let in_slots = inventory.slots.iter().filter_map(|slot| slot.cartridge.as_ref());
-        Ok(in_slots.into_iter().any(|cartridge| cartridge.barcode.as_deref() == Some(barcode)))
+    /// The barcode, as the library reads it, of the cartridge in a slot that a label calls `barcode`; none if there is no such.
+    pub fn in_slot(&self, barcode: &str, stop: &Stop) -> Result<Option<String>> {
+        Ok(known_as(&self.ask(stop, Changer::inventory)?, barcode))
     }
 
     /// Loads the first cartridge that may be taken and is not passed over; none if there is no such.
@@ -75,9 +79,17 @@ impl Library {
         self.ask(stop, |changer| changer.load(&Pick::Barcode(barcode.to_owned()), drive))
     }
 
-    /// Puts the cartridge in a drive into its own slot, or else a free one.
-    pub fn unload(&self, drive: usize, stop: &Stop) -> Result<(Cartridge, Slot)> {
-        self.ask(stop, |changer| changer.unload(drive, None))
+    /// Puts the cartridge in a drive into its own slot, or else a free one, once `eject` has had the drive wind back and let it
+    /// go. That takes minutes, or for ever when the drive does not answer: the robot is free for other drives meanwhile.
+    pub fn unload(
+        &self,
+        drive: usize,
+        eject: impl FnOnce() -> Result<()>,
+        stop: &Stop,
+    ) -> Result<(Cartridge, Slot)> {
+        self.ask(stop, |changer| changer.leaving(drive, None))?;
+        eject()?;
+        self.ask(stop, |changer| changer.put_away(drive, None))
     }
 
     /// Asks for something, again and again while the library is busy.
@@ -112,6 +124,13 @@ fn of_slot(number: usize) -> String {
     format!("the cartridge of slot {number}")
 }
 
+/// What the library calls the cartridge with this barcode that lies in a slot: exactly that, or else one that agrees with it.
+fn known_as(inventory: &Inventory, barcode: &str) -> Option<String> {
+    let in_slots = inventory.slots.iter().filter_map(|slot| slot.cartridge.as_ref()?.barcode.as_deref());
+    let agreeing = in_slots.filter(|read| agree(read, barcode));
+    agreeing.min_by_key(|read| *read != barcode).map(str::to_owned)
+}
+
 /// The first cartridge that an export may take. WORM cartridges take nothing back, as an export must at early warning.
 fn choose<'all>(
     inventory: &'all Inventory,
@@ -123,13 +142,17 @@ fn choose<'all>(
         let is_worm = Format::of_barcode(barcode).is_some_and(|(_, worm)| worm);
         let is_ours = prefixes.is_empty() || prefixes.iter().any(|prefix| barcode.starts_with(prefix));
         let name = cartridge.barcode.clone().unwrap_or_else(|| of_slot(slot.number));
-        !is_worm && is_ours && !passed_over.contains(&name)
+        !is_worm && is_ours && !passed_over.iter().any(|other| agree(other, &name))
     };
     inventory.available().find(|(slot, cartridge)| may_be_taken(slot, cartridge)).map(|(slot, _)| slot)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::{Arc, mpsc};
+
+    use medium::changer::played::{self, Shelf};
+
     use super::*;
 
     /// A library with these barcodes in its slots; an empty text is a cartridge without one.
@@ -173,5 +196,49 @@ mod tests {
         assert_eq!(name_of(&bare), of_slot(5));
         let labelled = Cartridge { barcode: Some("P2T001L8".to_owned()), ..bare };
         assert_eq!(name_of(&labelled), "P2T001L8");
+    }
+
+    /// A library with P2T001L8 in slot 1, and a cartridge in each drive.
+    fn played() -> Library {
+        let cartridges =
+            [(4096, ("P2T001L8", None)), (256, ("P2T002L8", Some(4097))), (257, ("P2T003L8", Some(4098)))];
+        let shelf = Shelf { cartridges: cartridges.into(), at_once: 100, ..Shelf::default() };
+        Library::over(played::open(&Arc::new(Mutex::new(shelf)), &[]).unwrap(), Vec::new())
+    }
+
+    #[test]
+    fn the_robot_serves_others_while_a_drive_winds_back_or_never_lets_go() {
+        let (library, stop) = (played(), Stop::new());
+        let (tell, told) = mpsc::channel();
+        thread::scope(|scope| {
+            let eject = || {
+                scope.spawn(|| tell.send(library.cartridge_in(1, &stop).unwrap()).unwrap());
+                let other = told.recv_timeout(Duration::from_secs(60)).expect("the robot is free");
+                assert_eq!(other.unwrap().name(), "P2T003L8");
+                Ok(())
+            };
+            let (cartridge, slot) = library.unload(0, eject, &stop).unwrap();
+            assert_eq!((cartridge.name(), slot.number), ("P2T002L8", 2));
+        });
+    }
+
+    #[test]
+    fn a_cartridge_that_its_drive_keeps_stays_there() {
+        let (library, stop) = (played(), Stop::new());
+        let kept = library.unload(0, || Err(Error::NoMedium), &stop);
+        assert!(matches!(kept, Err(Error::NoMedium)));
+        assert_eq!(library.cartridge_in(0, &stop).unwrap().unwrap().name(), "P2T002L8");
+    }
+
+    #[test]
+    fn a_cartridge_is_found_by_a_label_that_leaves_its_kind_out() {
+        let (library, stop) = (played(), Stop::new());
+        assert_eq!(library.in_slot("P2T001", &stop).unwrap().as_deref(), Some("P2T001L8"));
+        assert_eq!(library.in_slot("P2T001L8", &stop).unwrap().as_deref(), Some("P2T001L8"));
+        assert_eq!(library.in_slot("P2T001L9", &stop).unwrap(), None);
+        assert_eq!(library.in_slot("P2T002L8", &stop).unwrap(), None, "it is in a drive");
+        let several = inventory(&["P2T001L8", "P2T001", "P2T002L8"]);
+        assert_eq!(known_as(&several, "P2T001").as_deref(), Some("P2T001"), "exactly that one first");
+        assert_eq!(chosen(&["P2T001L8", "P2T002L8"], &[], &["P2T001"]), Some(2), "a volume's own");
     }
 }

@@ -7,6 +7,8 @@ mod elements;
 mod error;
 mod inventory;
 mod operate;
+#[cfg(any(test, feature = "model"))]
+pub mod played;
 
 #[cfg(test)]
 mod tests;

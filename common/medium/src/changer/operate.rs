@@ -176,15 +176,28 @@ impl Changer {
     /// Takes the cartridge out of a drive, and puts it into a slot: the one named, or its own, or the first that is empty.
     /// The drive winds back and ejects first, unless a program has it open; then nothing is done.
     pub fn unload(&mut self, drive: usize, slot: Option<usize>) -> Result<(Cartridge, Slot), ChangerError> {
+        if let Some(node) = self.leaving(drive, slot)?.node {
+            st::eject(&node).map_err(|source| not_ejected(drive, &node, source))?;
+        }
+        self.put_away(drive, slot)
+    }
+
+    /// The drive that [`put_away`](Self::put_away) would empty, if there is a cartridge in it and a slot for that: what is to be
+    /// asked before the drive ejects it. Nothing moves.
+    pub fn leaving(&mut self, drive: usize, slot: Option<usize>) -> Result<Drive, ChangerError> {
         let inventory = self.inventory()?;
         let source = drive_numbered(&inventory, drive)?;
-        let Some(cartridge) = source.cartridge.clone() else {
-            return Err(ChangerError::DriveEmpty { drive });
-        };
+        free_slot(&inventory, cartridge_of(source)?, slot)?;
+        Ok(source.clone())
+    }
+
+    /// Takes a cartridge that its drive has ejected, and puts it into a slot as [`unload`](Self::unload) does: the robot's part
+    /// alone, for those who share it while their drives wind back.
+    pub fn put_away(&mut self, drive: usize, slot: Option<usize>) -> Result<(Cartridge, Slot), ChangerError> {
+        let inventory = self.inventory()?;
+        let source = drive_numbered(&inventory, drive)?;
+        let cartridge = cartridge_of(source)?.clone();
         let target = free_slot(&inventory, &cartridge, slot)?.clone();
-        if let Some(node) = &source.node {
-            st::eject(node).map_err(|source| not_ejected(drive, node, source))?;
-        }
         let action = format!("put {} into slot {}", cartridge.name(), target.number);
         self.move_medium(source.address, target.address, &action)?;
         let now = self.inventory()?;
@@ -226,6 +239,10 @@ fn not_ejected(drive: usize, node: &Path, source: io::Error) -> ChangerError {
 fn drive_numbered(inventory: &Inventory, number: usize) -> Result<&Drive, ChangerError> {
     let none = || ChangerError::NoElement { what: format!("drive {number}") };
     inventory.drives.get(number).ok_or_else(none)
+}
+
+fn cartridge_of(drive: &Drive) -> Result<&Cartridge, ChangerError> {
+    drive.cartridge.as_ref().ok_or(ChangerError::DriveEmpty { drive: drive.number })
 }
 
 fn slot_numbered(inventory: &Inventory, number: usize) -> Result<&Slot, ChangerError> {

@@ -17,7 +17,7 @@ mod memory;
 mod mode;
 mod node;
 mod sense;
-#[cfg(test)]
+#[cfg(any(test, feature = "model"))]
 pub(crate) mod testing;
 
 pub use alert::{Alert, Severity};

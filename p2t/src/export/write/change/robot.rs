@@ -101,7 +101,7 @@ fn may_leave(drive: &Drive<'_>, cartridge: &Cartridge, found: &Found) -> Result<
         Found::Ours(row) => {
             let (volume, label) = (drive.stage.name_of(&row.volume), row.volume.barcode.as_deref());
             if let (Some(label), Some(barcode)) = (label, cartridge.barcode.as_deref())
-                && label != barcode
+                && !agree(label, barcode)
             {
                 let message =
                     format!("{volume} was written to {label}, and lies on {barcode}: see to their barcodes");
@@ -120,7 +120,8 @@ fn may_leave(drive: &Drive<'_>, cartridge: &Cartridge, found: &Found) -> Result<
 }
 
 fn put_away(drive: &Drive<'_>, library: &Library, number: usize) -> Result<()> {
-    let (cartridge, slot) = library.unload(number, &drive.stage.stop)?;
+    let eject = || Ok(drive.medium.eject()?);
+    let (cartridge, slot) = library.unload(number, eject, &drive.stage.stop)?;
     let name = name_of(&cartridge);
     drive.note("cartridge-unloaded", format!("{name} is in slot {}", slot.number))?;
     drive.stage.media.change.put_away(name);
@@ -131,12 +132,13 @@ fn put_away(drive: &Drive<'_>, library: &Library, number: usize) -> Result<()> {
 pub fn bring_back(drive: &Drive<'_>, library: &Library, number: usize, barcode: &str) -> Result<bool> {
     let stop = &drive.stage.stop;
     let inside = library.cartridge_in(number, stop)?;
-    if inside.as_ref().and_then(|inside| inside.barcode.as_deref()) != Some(barcode) {
-        if !library.has_in_slot(barcode, stop)? {
+    let read = inside.as_ref().and_then(|inside| inside.barcode.as_deref());
+    if !read.is_some_and(|read| agree(read, barcode)) {
+        let Some(known) = library.in_slot(barcode, stop)? else {
             return inside
                 .map_or(Ok(()), |inside| refuse_other_barcode(drive, &inside, barcode))
                 .map(|()| true);
-        }
+        };
         if let Some(inside) = inside {
             let Some(found) = look(drive, &inside, false)? else { return Ok(false) };
             if !may_leave(drive, &inside, &found)? {
@@ -144,7 +146,7 @@ pub fn bring_back(drive: &Drive<'_>, library: &Library, number: usize, barcode: 
             }
             put_away(drive, library, number)?;
         }
-        let cartridge = library.load(number, barcode, stop)?;
+        let cartridge = library.load(number, &known, stop)?;
         let node = drive.node().display();
         drive.note("cartridge-loaded", format!("{} is loaded into {node} again", name_of(&cartridge)))?;
     }

@@ -2,6 +2,7 @@
 
 mod change;
 mod lab;
+mod robot;
 mod stall;
 
 use std::fs;
