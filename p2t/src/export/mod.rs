@@ -61,7 +61,7 @@ use self::watch::Watch;
 use self::write::{CommitInterval, Handout, Pacing, Told, Write, Writers, Written};
 use crate::context::{Context, Ids};
 use crate::error::{Error, Result};
-use crate::media::Media;
+use crate::media::{Media, Patience};
 use crate::{selection, streaming};
 
 /// Memory is bounded by the number of frames under compression.
@@ -90,7 +90,8 @@ pub fn run(
 ) -> Result<Exported> {
     let ids = Ids::of(&mut catalogue)?;
     let shared = Arc::new(Journal::new(catalogue));
-    let stages = Stages { context, shared: &shared, source, media: Arc::new(media), verify, ids };
+    let media = Arc::new(media.waited_for(Patience::new(context.monitor.clone(), context.stop.clone())));
+    let stages = Stages { context, shared: &shared, source, media, verify, ids };
     let Written { sealed, read_back, wanted_medium, failure } = stages.run_until_settled()?;
     drop(stages);
     let catalogue = Arc::into_inner(shared).ok_or(Error::Crashed("a stage has not ended"))?.into_inner();

@@ -4,6 +4,7 @@ mod assign;
 pub mod barcode;
 mod change;
 pub mod library;
+mod patient;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -17,6 +18,8 @@ use assign::NUMBER;
 
 pub use assign::{assign, split};
 pub use change::Change;
+pub use patient::Patience;
+use patient::Patient;
 
 /// Finds a medium by its name: by what the operator gave, or by what the catalogue keeps of a volume's medium.
 type Find = dyn Fn(&str) -> Result<Box<dyn Medium>> + Send + Sync;
@@ -25,6 +28,7 @@ type Find = dyn Fn(&str) -> Result<Box<dyn Medium>> + Send + Sync;
 pub struct Media {
     copies: Vec<Vec<String>>,
     find: Arc<Find>,
+    patience: Option<Patience>,
     /// How drives get their next cartridges.
     pub change: Change,
 }
@@ -43,7 +47,12 @@ impl Media {
 
     /// Media of any kind, by the names of each copy's.
     pub fn found_by(copies: Vec<Vec<String>>, find: Arc<Find>) -> Self {
-        Self { copies, find, change: Change::default() }
+        Self { copies, find, patience: None, change: Change::default() }
+    }
+
+    /// The same media, waited for while other programs use them.
+    pub fn waited_for(self, patience: Patience) -> Self {
+        Self { patience: Some(patience), ..self }
     }
 
     /// The same media, their cartridges changed in this way.
@@ -83,7 +92,11 @@ impl Media {
 
     /// The medium of this name.
     pub fn find(&self, name: &str) -> Result<Box<dyn Medium>> {
-        (self.find)(name)
+        let medium = (self.find)(name)?;
+        Ok(match &self.patience {
+            Some(patience) => Box::new(Patient { medium, patience: patience.clone() }),
+            None => medium,
+        })
     }
 
     /// A blank medium for volume `sequence` of `copy`, on which `segment` finds room. Media of this job's earlier volumes

@@ -1,4 +1,4 @@
-//! A drive that keeps whoever asks it.
+//! A drive that keeps whoever asks it, or that others look at.
 
 use std::sync::Arc;
 use std::thread;
@@ -12,7 +12,7 @@ use super::lab::{Lab, run};
 use super::no_faults;
 use crate::export::sweep::library::{Handling, Library};
 use crate::export::write::Write;
-use crate::media::Media;
+use crate::media::{Media, Patience};
 
 const TICK: Duration = Duration::from_millis(10);
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -26,7 +26,8 @@ fn stage(lab: &Lab, libraries: &[Library]) -> Write {
         let own = libraries.iter().find(|library| library.has(name));
         Ok(own.expect("each name is a copy's").find(name))
     };
-    stage.media = Media::found_by(specs, Arc::new(find)).into();
+    let patience = Patience::new(Arc::new(Void), stage.stop.clone());
+    stage.media = Media::found_by(specs, Arc::new(find)).waited_for(patience).into();
     stage.pacing.commit.bytes = 1;
     let limits = DriveConfig {
         transfer_warn_seconds: 1,
@@ -78,4 +79,26 @@ fn a_stalled_drive_is_given_up_while_the_other_copy_gets_everything_and_goes_on_
     });
     assert!(!stage.is_left_alone());
     assert_eq!((waiting(1), lab.instances().done, lab.spooled()), (0, 4, 0));
+}
+
+#[test]
+fn another_program_that_looks_at_a_drive_ends_nothing_whenever_it_does() {
+    let looked_at = |at: Option<u64>| {
+        let lab = Lab::new(4, 0);
+        let libraries = [1, 2].map(|copy| Library::new(Handling::TwoCopies, copy));
+        let drive = libraries[0].drive();
+        if let Some(at) = at {
+            drive.fail_at(FaultKind::Busy, at);
+        }
+        let written = run(&stage(&lab, &libraries)).unwrap();
+        assert!(written.failure.is_none(), "opened for the time {at:?}: {}", written.failure.unwrap());
+        assert_eq!((lab.instances().done, lab.spooled()), (4, 0));
+        assert_eq!(drive.faults_met().len(), usize::from(at.is_some()));
+        drive.operations(FaultKind::Busy)
+    };
+    let opened = looked_at(None);
+    assert!(opened > 1);
+    (0..opened).for_each(|at| {
+        looked_at(Some(at));
+    });
 }
