@@ -217,3 +217,32 @@ fn a_status_that_the_source_tells_selects_and_one_that_it_does_not_tell_does_not
     p2t.run(&["export"]).expect(Exit::Clean);
     assert_eq!(transfer::balance(&p2t), Balance::all_done(2));
 }
+
+#[test]
+fn what_is_excluded_in_a_folder_is_in_the_balance_and_nothing_is_told_of_it() {
+    let folder = scratch();
+    let folder = folder.path();
+    let files = folder.join("files");
+    synthetic::write_many(&files, 3, INSTANCES, 1000);
+    let p2t = transfer::new_export(&folder.join("export"), &text(&files), &folder.join("disk-{seq}"));
+    p2t.run(&["plan", "--exclude-patient-id", "SYN000002"]).expect(Exit::Clean);
+    p2t.run(&["export"]).expect(Exit::Clean);
+    let balance = transfer::balance(&p2t);
+    assert_eq!((balance.done, balance.excluded), (6, 3));
+    let path = |study: u32, number: u32| files.join(format!("{study:06}/{number:06}.dcm"));
+    std::fs::remove_file(path(2, 1)).expect("a file can be removed");
+    std::fs::write(path(2, 2), instance(2, 2).small(1200)).expect("a file can be written");
+    std::fs::write(path(2, 9), instance(2, 9).small(1000)).expect("a file can be written");
+    std::fs::remove_file(path(3, 1)).expect("a file can be removed");
+    let delta = p2t.run(&["plan", "--delta"]).expect(Exit::Clean).json();
+    let told: Vec<_> =
+        delta["changes"].as_array().expect("a list").iter().map(|change| &change["class"]).collect();
+    assert!(told.contains(&&"shrank".into()) && !told.contains(&&"deleted".into()), "{delta}");
+    assert_eq!(
+        delta["changes"][told.iter().position(|class| **class == "shrank").expect("it is there")]["studies"],
+        1
+    );
+    p2t.run(&["export"]).expect(Exit::Clean);
+    let balance = transfer::balance(&p2t);
+    assert_eq!((balance.done, balance.excluded, balance.pending), (6, 4, 0));
+}

@@ -138,13 +138,14 @@ impl Reader {
         Ok(first(&self.conn, SQL, [InstanceState::Written], |row| row.get::<_, Option<f64>>(0))?.flatten())
     }
 
-    /// Bytes of all instances, where the source or their capture told the size of every one.
+    /// Bytes of all instances that are not left out, where the source or their capture told the size of every one.
     pub fn planned_bytes(&self) -> Result<Option<u64>> {
-        const UNKNOWN: &str = "SELECT 1 FROM instance WHERE bytes IS NULL LIMIT 1";
+        const BYTES: &str = "SELECT ifnull(sum(bytes), 0) FROM tally WHERE state <> 8";
+        const UNKNOWN: &str = "SELECT 1 FROM instance WHERE bytes IS NULL AND state <> 8 LIMIT 1";
         if first(&self.conn, UNKNOWN, [], |_| Ok(()))?.is_some() {
             return Ok(None);
         }
-        first(&self.conn, "SELECT ifnull(sum(bytes), 0) FROM tally", [], |row| row.get(0))
+        first(&self.conn, BYTES, [], |row| row.get(0))
     }
 }
 

@@ -165,6 +165,12 @@ impl Reader {
         Ok(self.job(ORDER)?.and_then(|name| name.parse().ok()))
     }
 
+    /// Whether a study is left out as a whole.
+    pub fn is_study_excluded(&self, uid: &str) -> Result<bool> {
+        const SQL: &str = "SELECT 1 FROM study WHERE uid = ? AND excluded IS NOT NULL";
+        Ok(first(&self.conn, SQL, [uid], |_| Ok(()))?.is_some())
+    }
+
     /// Why studies are left out as a whole, the most frequent first.
     pub fn excluded_studies(&self) -> Result<Vec<StudyReason>> {
         const SQL: &str = "SELECT excluded, count(*) FROM study WHERE excluded IS NOT NULL

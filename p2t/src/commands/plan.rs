@@ -370,7 +370,12 @@ fn summary(context: &Context, catalogue: &mut Catalogue, problem: Option<&str>) 
     let loaded = |spec: &str| spec.parse().ok().and_then(|address: Address| address.loaded_format());
     let cartridges = Cartridges::look(&context.config, &loaded);
     cartridges.remember(catalogue)?;
-    let forecast = Forecast::of(&context.config, &cartridges, studies.listed, catalogue.planned_bytes()?);
+    let forecast = Forecast::of(
+        &context.config,
+        &cartridges,
+        studies.listed - studies.excluded,
+        catalogue.planned_bytes()?,
+    );
     let oddities = catalogue.oddity_reasons(50)?;
     let listing = catalogue.listings()?.pop().map(|(_, proof)| proof);
     let comparison = catalogue.last_comparison()?.map(|(_, comparison)| comparison);

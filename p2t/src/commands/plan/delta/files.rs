@@ -52,7 +52,8 @@ impl Comparing<'_> {
             let page = self.catalogue.studies(after, PAGE)?;
             let Some(last) = page.last() else { return Ok(()) };
             after = last.position;
-            for study in page {
+            // Nothing is told of a study that is left out.
+            for study in page.into_iter().filter(|study| study.excluded.is_none()) {
                 self.stop_here()?;
                 self.not_there_of(&study, touched)?;
             }
@@ -141,6 +142,9 @@ impl Relisting<'_> {
             return Ok(Some(FileFinding::New(study, file)));
         };
         let KnownFile { id, captured, gone } = known;
+        if self.catalogue.is_study_excluded(&study.uid)? {
+            return Ok(None);
+        }
         if let Some((bytes, blake3)) = captured
             && (file.bytes != Some(bytes) || self.has_other_bytes(&path, blake3)?)
         {
