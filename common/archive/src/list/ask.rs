@@ -64,6 +64,14 @@ impl Peer for Asking<'_> {
         self.listing.judged(&name(&self.keys(part)), &verdict.to_string(), open).map_err(Error::Taker)
     }
 
+    fn gauge(&mut self, part: &Part) -> Result<Option<u64>, Error> {
+        let keys = self.keys(part);
+        let keys: Vec<Key<'_>> = keys.iter().map(|(tag, value)| (*tag, value.as_str())).collect();
+        let found = self.finder.find(&keys, false, self.stop)?;
+        self.listing.query(self.finder.query_row(&keys, found.rows, found.status)).map_err(Error::Taker)?;
+        Ok((found.status.is_success() && !found.broken_off).then_some(found.rows))
+    }
+
     fn seen(&mut self, studies: u64) {
         self.listing.seen(self.named + studies);
     }

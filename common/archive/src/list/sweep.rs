@@ -10,12 +10,17 @@ use std::collections::{BTreeSet, HashSet};
 use super::divide::{Knowledge, divide};
 use super::part::{Dimension, Part, Row};
 use super::sample::sample;
+use super::span::Span;
 
 /// An answer of more rows than this is checked by a sample of its parts, unless everything is to be proved.
 pub const CHECKED_WHOLE: u64 = 2_000;
 /// Where a source gives fewer rows than this, parts are not divided further by texts: it would take hundreds of queries for
 /// each study.
 const TINY: u64 = 5;
+/// A source of which this is learnt again and again does not give a fixed number of rows.
+const MOST_PASSES: usize = 8;
+/// Days on either side of a study, within which there are others: to find out that the source gives more rows than one.
+const NEIGHBOURHOODS: [u64; 3] = [0, 15, 180];
 
 /// How an answer ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,6 +51,8 @@ pub trait Peer {
     fn ask(&mut self, part: &Part) -> Result<Answer, Self::Error>;
     /// Keeps what was concluded of a part that was asked for.
     fn judged(&mut self, part: &Part, verdict: &Verdict) -> Result<(), Self::Error>;
+    /// How many rows the source gives to this query; none if it does not end with success. Nothing of the answer is taken.
+    fn gauge(&mut self, part: &Part) -> Result<Option<u64>, Self::Error>;
     /// Is told how many different studies there are so far.
     fn seen(&mut self, _studies: u64) {}
 }
@@ -143,6 +150,7 @@ pub struct Sweep<'a, P> {
     /// Rows of the largest answer that was taken as whole because its parts showed nothing more.
     taken_as_whole: u64,
     anonymous: bool,
+    gauged: bool,
     frames: Vec<Frame>,
 }
 
@@ -159,13 +167,14 @@ impl<'a, P: Peer> Sweep<'a, P> {
             most_studies: 0,
             taken_as_whole: 0,
             anonymous: false,
+            gauged: false,
             frames: Vec::new(),
         }
     }
 
     /// Lists what lies in `part`. Several parts may be listed, one after the other.
     pub fn list(&mut self, part: &Part) -> Result<(), P::Error> {
-        loop {
+        for _ in 0..MOST_PASSES {
             let open = self.proof.open;
             self.part(part)?;
             // What was taken as whole before the source was found to cut answers of this length is doubted once more.
@@ -175,6 +184,9 @@ impl<'a, P: Peer> Sweep<'a, P> {
             self.taken_as_whole = 0;
             self.proof.open = open;
         }
+        // Its answers contradict each other each time.
+        self.proof.open += 1;
+        self.peer.judged(part, &Verdict::Open(Cause::Lacking))
     }
 
     pub fn proof(self) -> Proof {
@@ -184,10 +196,13 @@ impl<'a, P: Peer> Sweep<'a, P> {
     fn part(&mut self, part: &Part) -> Result<Outcome, P::Error> {
         let answer = self.ask(part)?;
         self.judge_narrowing(part, &answer);
+        self.gauge(part, &answer)?;
         let doubt = self.doubt(&answer);
         self.largest = self.largest.max(answer.count);
         match doubt {
-            Doubt::None if self.frames.is_empty() && answer.count == 0 => self.parts(part, &answer, None),
+            Doubt::None if self.frames.is_empty() && answer.count == 0 && !part.is_spelt_out() => {
+                self.parts(part, &answer, None)
+            }
             Doubt::None => {
                 self.peer.judged(part, &Verdict::Small)?;
                 Ok(Outcome::Whole)
@@ -198,12 +213,36 @@ impl<'a, P: Peer> Sweep<'a, P> {
         }
     }
 
+    /// The few studies of one patient or order would each be doubted, and divided by hundreds of queries, until the source has
+    /// once given more: so it is asked once for what lies around the first of them.
+    fn gauge(&mut self, part: &Part, answer: &Answer) -> Result<(), P::Error> {
+        let narrow = self.frames.is_empty() && part.is_spelt_out() && answer.end == End::Success;
+        let day = answer.rows.iter().find_map(|row| row.date).filter(|_| narrow && !self.gauged);
+        let Some(day) = day.filter(|_| answer.count >= self.largest && !is_round(answer.count)) else {
+            return Ok(());
+        };
+        self.gauged = true;
+        for days in NEIGHBOURHOODS {
+            let dates = Some(Span { from: day.saturating_sub(days), to: day + days });
+            let rows = self.peer.gauge(&Part { dates, ..Part::default() })?;
+            self.proof.queries += 1;
+            self.proof.rows += rows.unwrap_or_default();
+            self.largest = self.largest.max(rows.unwrap_or_default());
+            if self.largest > answer.count {
+                break;
+            }
+        }
+        Ok(())
+    }
+
     fn ask(&mut self, part: &Part) -> Result<Answer, P::Error> {
         let answer = self.peer.ask(part)?;
         self.proof.queries += 1;
         self.proof.rows += answer.count;
         if answer.end == End::Success {
             self.most_studies = self.most_studies.max(answer.rows.len() as u64);
+            // It gives more than what was taken for its most: studies came in while it was asked.
+            self.proof.cap = self.proof.cap.filter(|cap| answer.count <= *cap);
         }
         for row in &answer.rows {
             self.take(part, row, answer.end);
@@ -243,7 +282,7 @@ impl<'a, P: Peer> Sweep<'a, P> {
             }
             if new && frame.part.fits(row) && !frame.lacking {
                 frame.lacking = true;
-                if frame.said_success {
+                if frame.said_success && frame.count >= self.largest {
                     self.proof.cap = Some(self.proof.cap.unwrap_or(u64::MAX).min(frame.count));
                 }
             }

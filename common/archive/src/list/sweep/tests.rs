@@ -48,6 +48,8 @@ struct Model {
     asked: Vec<(Part, u64)>,
     listed: BTreeSet<u64>,
     open: Vec<Part>,
+    /// Comes in after so many queries.
+    arrives: Option<(usize, Stored)>,
 }
 
 impl Model {
@@ -58,6 +60,7 @@ impl Model {
             manner: Manner::Silent,
             backwards: false,
             ignored: BTreeSet::new(),
+            arrives: None,
             asked: Vec::new(),
             listed: BTreeSet::new(),
             open: Vec::new(),
@@ -103,7 +106,16 @@ impl Model {
 impl Peer for Model {
     type Error = std::convert::Infallible;
 
+    fn gauge(&mut self, part: &Part) -> Result<Option<u64>, Self::Error> {
+        let fitting = self.studies.iter().filter(|study| self.holds(part, study)).count() as u64;
+        self.asked.push((part.clone(), fitting.min(self.cap)));
+        Ok((fitting <= self.cap || self.manner == Manner::Silent).then_some(fitting.min(self.cap)))
+    }
+
     fn ask(&mut self, part: &Part) -> Result<Answer, Self::Error> {
+        if let Some((_, study)) = self.arrives.take_if(|(after, _)| self.asked.len() >= *after) {
+            self.studies.push(study);
+        }
         let numbered = self.studies.iter().zip(0_u64..);
         let mut fitting: Vec<_> = numbered.filter(|(study, _)| self.holds(part, study)).collect();
         if self.backwards {
@@ -245,6 +257,36 @@ fn an_archive_that_takes_no_notice_of_anything_is_not_asked_for_ever() {
             assert!(cap == 1 || model.listed.len() == all);
         }
     }
+}
+
+#[test]
+fn studies_that_come_in_meanwhile_are_no_reason_to_go_on_for_ever() {
+    for after in [1, 2, 3, 5, 20, 60] {
+        for patients in ["P1", "#7"] {
+            let mut studies = clustered(300, 40);
+            let each = studies.iter_mut().zip(0..);
+            each.for_each(|(study, number)| study.patient = Some(format!("P{number:05}")));
+            let late = Stored { date: studies[7].date, patient: Some(patients.into()), ..studies[7].clone() };
+            let mut model = Model { arrives: Some((after, late)), ..Model::new(studies, u64::MAX) };
+            let proof = model.sweep();
+            assert!(model.listed.len() >= 300 && proof.open == 0, "{after} {patients} {proof:?}");
+            assert!(model.asked.len() < 2_000, "{after} {patients}: {} queries", model.asked.len());
+        }
+    }
+}
+
+#[test]
+fn an_order_asked_for_by_its_number_costs_few_queries() {
+    let mut model = Model::new(clustered(900, 30), 100);
+    let mut sweep = Sweep::new(&mut model, false);
+    let orders = 50;
+    for number in 0..orders {
+        let name = if number % 10 == 0 { "NOT-THERE".to_owned() } else { format!("A{number:06}") };
+        let part = Part { accession: Some(Texts::Exactly(name)), ..Part::default() };
+        sweep.list(&part).unwrap();
+    }
+    let proof = sweep.proof();
+    assert!(proof.queries <= orders + 3, "{proof:?}");
 }
 
 #[test]
