@@ -38,6 +38,32 @@ impl Catalogue {
         })
     }
 
+    /// Records that a volume that holds nothing but its label is about to be labelled anew.
+    pub fn label_again(&mut self, id: VolumeId) -> Result<()> {
+        self.durable(|tx| {
+            let is_empty = "SELECT NOT EXISTS (SELECT 1 FROM placement WHERE volume_id = ?)";
+            // A volume with segments is not to be labelled: the step is refused as one from no state.
+            let from: &[VolumeState] = match first(tx, is_empty, [id], |row| row.get::<_, bool>(0))? {
+                Some(true) => &[VolumeState::Open],
+                _ => &[],
+            };
+            advance_from(
+                tx,
+                id.0,
+                from,
+                VolumeState::Labelling,
+                &[("files = ?", &files_json(&[])), ("bytes = ?", &0)],
+            )
+        })
+    }
+
+    /// Records that a volume in work was found on another medium than it was on last.
+    pub fn volume_moved(&mut self, id: VolumeId, medium: &str) -> Result<()> {
+        self.durable(|tx| {
+            change(tx, "UPDATE volume SET medium = ? WHERE id = ?", params![medium, id]).map(drop)
+        })
+    }
+
     /// Records that segments are committed on an open volume, in one durable transaction. Those that are now on all of
     /// `copies` are written, with all their instances, and returned: the spool need not keep them. Saying the same twice
     /// does no harm.

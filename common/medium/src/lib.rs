@@ -148,6 +148,9 @@ pub trait Reopened {
     /// Of a medium on which no file was found: whether writing from its beginning overwrites nothing of anybody's.
     fn overwrites_nothing(&self) -> Result<bool, Error>;
 
+    /// Has what is appended written in records of this size from here on: that of the volume, in place of the settings'.
+    fn set_record_bytes(&mut self, record_bytes: usize);
+
     /// Goes on behind the `committed` files, which are known durable, in this order.
     ///
     /// Verifies that they are there and drops whatever follows them (partial files, ended files that no commit covers).

@@ -36,14 +36,19 @@ fn not_blank(medium: &dyn Medium, found: String) -> Error {
     medium::Error::NotBlank { path: medium.to_string().into(), found }.into()
 }
 
-/// The digest of the label that is on the medium, which must be this one.
+/// The label that is on the medium, which must be that of the `expected` volume, and its digest. What else it says is
+/// what counts: another version may have written it, or the same one with records of another size.
 pub(crate) fn check_label(
     medium: &dyn Medium,
     reader: &mut dyn MediumReader,
     expected: &Label,
-) -> Result<Digest, Error> {
+) -> Result<(Label, Digest), Error> {
+    let identity = |label: &Label| {
+        let Label { transfer, volume_set, volume, copy, sequence, .. } = *label;
+        (transfer, volume_set, volume, copy, sequence)
+    };
     let found = match label::read(reader) {
-        Ok((found, blake3)) if found == *expected => return Ok(blake3),
+        Ok((found, blake3)) if identity(&found) == identity(expected) => return Ok((found, blake3)),
         Ok((found, _)) => {
             format!("volume {} (copy {}) of its set, {}", found.sequence, found.copy, found.volume)
         }
@@ -71,7 +76,7 @@ pub(crate) fn require_segment(
     Err(Error::SegmentLost { medium: medium.to_string(), name: segment.name.clone() })
 }
 
-/// Reads committed segments of a volume without trailer back, of which the label must be this one. Returns the numbers of
+/// Reads committed segments of a volume without trailer back, which must be the one that the label names. Returns the numbers of
 /// those that are not there as they were committed; none when `go_on` said, before a segment, not to.
 pub fn lost_segments(
     medium: &dyn Medium,

@@ -100,12 +100,21 @@ impl VolumeWriter {
         Ok(Self { medium, label, label_blake3, segments, objects: 0, reserved_bytes: 0 })
     }
 
-    /// Goes on behind the last committed segment of a volume that is labelled and not sealed. The label must be this one, or
-    /// else nothing is written, and the last segment is read back: what follows it is overwritten.
+    /// Labels a volume anew that holds nothing but its label, as when that promised records that the drive does not take. What
+    /// is on the medium must be the label of the same volume, or else nothing is written; what follows it is overwritten.
+    pub fn relabel(medium: &dyn Medium, settings: &Settings, label: Label) -> Result<Self, Error> {
+        let mut reopened = medium.reopen(settings)?;
+        check_label(medium, reopened.reader(), &label)?;
+        Self::begin(reopened.append(&[])?, label)
+    }
+
+    /// Goes on behind the last committed segment of a volume that is labelled and not sealed. It must be the volume that the
+    /// label names, or else nothing is written; the records are as long as the label on it says. The last segment is
+    /// read back: what follows it is overwritten.
     pub fn resume(
         medium: &dyn Medium,
         settings: &Settings,
-        label: Label,
+        label: &Label,
         segments: Vec<SegmentEntry>,
         objects: u64,
     ) -> Result<Self, Error> {
@@ -113,7 +122,8 @@ impl VolumeWriter {
             .chain(segments.iter().map(|segment| segment.name.clone()))
             .collect();
         let mut reopened = medium.reopen(settings)?;
-        let label_blake3 = check_label(medium, reopened.reader(), &label)?;
+        let (label, label_blake3) = check_label(medium, reopened.reader(), label)?;
+        reopened.set_record_bytes(label.record_bytes as usize);
         if let Some(last) = segments.last() {
             require_segment(medium, reopened.reader(), last)?;
         }
@@ -124,6 +134,11 @@ impl VolumeWriter {
     /// The label.
     pub fn label(&self) -> &Label {
         &self.label
+    }
+
+    /// Bytes in every record but a file's last.
+    pub fn record_bytes(&self) -> usize {
+        self.medium.record_bytes()
     }
 
     /// Bytes on the medium so far, framing included.

@@ -119,7 +119,7 @@ fn a_volume_is_not_gone_on_with_when_its_last_segment_is_lost_or_another_is_in_i
     let tape = folder.path().join("v.tap");
     let entries = unsealed(&tape);
     let resume = |sequence| {
-        VolumeWriter::resume(&address(&tape), &SETTINGS, label(sequence), entries.clone(), 6).map(drop)
+        VolumeWriter::resume(&address(&tape), &SETTINGS, &label(sequence), entries.clone(), 6).map(drop)
     };
     let lost = |go_on: &dyn Fn() -> bool| lost_segments(&address(&tape), &label(1), &entries, go_on).unwrap();
     resume(1).unwrap();
@@ -142,6 +142,53 @@ fn a_volume_is_not_gone_on_with_when_its_last_segment_is_lost_or_another_is_in_i
     fs::write(&tape, foreign).unwrap();
     let unreadable = resume(1).unwrap_err();
     assert!(matches!(unreadable, Error::OtherVolume { .. }), "{unreadable}");
+}
+
+#[test]
+fn a_volume_is_known_by_its_identity_and_its_records_by_its_label() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["v.tap", "disk"] {
+        let path = folder.path().join(name);
+        let entries = unsealed(&path);
+        let upgraded = || manifest::Label { creator: "p2t 9.9".into(), record_bytes: 8192, ..label(1) };
+        let settings = Settings { record_bytes: 8192, ..SETTINGS };
+        let resume = |label: &manifest::Label| {
+            VolumeWriter::resume(&address(&path), &settings, label, entries.clone(), 6)
+        };
+        let writer = resume(&upgraded()).unwrap();
+        assert_eq!((writer.record_bytes(), writer.label()), (4096, &label(1)), "{name}");
+        drop(writer);
+        assert_eq!(lost_segments(&address(&path), &upgraded(), &entries, &|| true).unwrap(), Some(vec![]));
+        let other = uuid::Uuid::from_u128(99);
+        let others = [
+            manifest::Label { transfer: other, ..upgraded() },
+            manifest::Label { volume_set: other, ..upgraded() },
+            manifest::Label { volume: other, ..upgraded() },
+            manifest::Label { copy: 2, ..upgraded() },
+            manifest::Label { sequence: 2, ..upgraded() },
+        ];
+        for other in others {
+            assert!(matches!(resume(&other).map(drop), Err(Error::OtherVolume { .. })), "{name}");
+        }
+    }
+}
+
+#[test]
+fn a_volume_is_labelled_anew_with_other_records_and_no_other_is() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["v.tap", "disk"] {
+        let path = folder.path().join(name);
+        unsealed(&path);
+        let settings = Settings { record_bytes: 1024, ..SETTINGS };
+        let smaller = manifest::Label { record_bytes: 1024, ..label(1) };
+        let other = manifest::Label { volume: uuid::Uuid::from_u128(99), ..smaller.clone() };
+        let refused = VolumeWriter::relabel(&address(&path), &settings, other).map(drop);
+        assert!(matches!(refused, Err(Error::OtherVolume { .. })), "{name}");
+        assert_eq!(volume::label_on(&address(&path)).unwrap(), Some(label(1)), "{name}");
+        VolumeWriter::relabel(&address(&path), &settings, smaller.clone()).unwrap().close().unwrap();
+        assert_eq!(volume::label_on(&address(&path)).unwrap(), Some(smaller), "{name}");
+        assert_eq!(medium::Medium::open(&address(&path)).unwrap().files().unwrap().len(), 1, "{name}");
+    }
 }
 
 #[test]

@@ -59,6 +59,10 @@ impl Reopened for ReopenedDirectory {
         Ok(true)
     }
 
+    fn set_record_bytes(&mut self, record_bytes: usize) {
+        self.settings.record_bytes = record_bytes;
+    }
+
     fn append(self: Box<Self>, committed: &[String]) -> Result<Box<dyn MediumWriter>, Error> {
         Ok(Box::new(DirectoryWriter::new(&self.path, self.lock, &self.settings, committed)?))
     }

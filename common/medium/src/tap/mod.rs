@@ -68,6 +68,10 @@ impl Reopened for ReopenedTap {
         Ok(found.len() < WORD_BYTES)
     }
 
+    fn set_record_bytes(&mut self, record_bytes: usize) {
+        self.settings.record_bytes = record_bytes;
+    }
+
     fn append(self: Box<Self>, committed: &[String]) -> Result<Box<dyn MediumWriter>, Error> {
         Ok(Box::new(TapWriter::new(&self.path, self.file, &self.settings, committed)?))
     }

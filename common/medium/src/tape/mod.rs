@@ -83,6 +83,10 @@ impl Reopened for ReopenedTape {
         Ok(false)
     }
 
+    fn set_record_bytes(&mut self, record_bytes: usize) {
+        self.settings.record_bytes = record_bytes;
+    }
+
     /// What follows the files is overwritten.
     fn append(self: Box<Self>, committed: &[String]) -> Result<Box<dyn MediumWriter>, Error> {
         let mut device = self.reader.into_device();

@@ -9,6 +9,7 @@ use catalogue::volumes::VolumeRow;
 use super::Write;
 use super::feed::{self, Feed};
 use super::handout::Why;
+use super::records::relabel;
 use super::resume::resume;
 use super::volume::{Current, Fit, begin, begin_without_segments, is_complete, untold_changes};
 use crate::ahead;
@@ -156,8 +157,12 @@ impl<'a> Leg<'a> {
                 Ok(row)
             };
             let open = |row: &SegmentRow| feed::open(&stage.spool.path(&row.segment.file));
-            let mut feed = Feed::start(scope, stage.settings.record_bytes, next, open);
-            let streamed = self.write(&mut feed);
+            let record_bytes = self
+                .volume
+                .as_ref()
+                .map_or(stage.settings.record_bytes, |volume| volume.writer.record_bytes());
+            let mut feed = Feed::start(scope, record_bytes, next, open);
+            let streamed = self.write(&mut feed, record_bytes);
             tracing::debug!(copy, waits = feed.waits, "the drive waited for the spool");
             streamed
         });
@@ -166,8 +171,8 @@ impl<'a> Leg<'a> {
         streamed
     }
 
-    /// What was appended is committed when this returns without an error.
-    fn write(&mut self, feed: &mut Feed) -> Result<Streamed> {
+    /// What was appended is committed when this returns without an error. The feed's records are of `record_bytes`.
+    fn write(&mut self, feed: &mut Feed, record_bytes: usize) -> Result<Streamed> {
         let stage = self.stage;
         let mut wrote = false;
         while !stage.stop.requested()
@@ -180,12 +185,21 @@ impl<'a> Leg<'a> {
                     None => return Ok(Streamed::GivenUp),
                 },
             };
+            if volume.writer.record_bytes() != record_bytes {
+                // It was labelled with others: they are read ahead anew.
+                self.volume = Some(volume);
+                return Ok(Streamed::RanOut { wrote: true });
+            }
             match volume.append(stage, &row, feed)? {
                 Fit::Appended => wrote = true,
                 Fit::Changed => {
                     stage.handout.condemn(&row, Why::Changed);
                     volume.commit(stage)?;
                     return Err(Error::SpoolDamaged);
+                }
+                Fit::RecordsRefused(record_bytes) => {
+                    self.volume = Some(relabel(stage, volume, record_bytes)?);
+                    return Ok(Streamed::RanOut { wrote: true });
                 }
                 Fit::VolumeFull if volume.empty => {
                     let Some(why) = volume.refuses(stage, &row)? else {

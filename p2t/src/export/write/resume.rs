@@ -11,6 +11,7 @@ use volume::VolumeWriter;
 use super::super::lost::Lost;
 use super::Write;
 use super::change;
+use super::records::label_again;
 use super::volume::{Current, give_up, label, labelled, segment_file};
 use crate::ahead;
 use crate::error::{Error, Result};
@@ -77,8 +78,16 @@ fn go_on(stage: &Write, row: &VolumeRow) -> Result<Option<Current>> {
         ));
         Ok::<_, Error>(())
     })?;
+    if committed.segments.is_empty()
+        && let Some(found) = volume::label_on(medium.as_ref())?
+        && found.volume == label.volume
+        && found.record_bytes > label.record_bytes
+    {
+        stage.require_barcode(&row.volume, barcode.as_deref())?;
+        return label_again(stage, row.id, medium, label).map(Some);
+    }
     let entries = committed.segments.iter().map(|(_, entry)| entry.clone()).collect();
-    match VolumeWriter::resume(medium.as_ref(), &stage.settings, label.clone(), entries, committed.objects) {
+    match VolumeWriter::resume(medium.as_ref(), &stage.settings, &label, entries, committed.objects) {
         Ok(writer) => {
             // It is the volume's by its label; nothing was written to it yet.
             stage.require_barcode(&row.volume, barcode.as_deref())?;

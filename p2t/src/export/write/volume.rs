@@ -19,6 +19,7 @@ use super::change::{self, Loaded};
 use super::commit::Uncommitted;
 use super::feed::Feed;
 use super::handout::Why;
+use super::records;
 use super::resume;
 use crate::context::Ids;
 use crate::error::{Error, Result};
@@ -55,6 +56,8 @@ pub enum Fit {
     FileFull(medium::Error),
     /// It is not what was sealed.
     Changed,
+    /// The way to the drive does not take the volume's records, which holds nothing but its label: they may be as long as this.
+    RecordsRefused(usize),
 }
 
 impl Current {
@@ -92,6 +95,10 @@ impl Current {
                 return Ok(Fit::FileFull(error));
             }
             Err(volume::Error::SegmentChanged { .. }) => return Ok(Fit::Changed),
+            Err(volume::Error::Medium(error @ medium::Error::RecordTooLarge { .. })) => {
+                let smaller = records::smaller(self.writer.record_bytes()).filter(|_| self.empty);
+                return smaller.map(Fit::RecordsRefused).ok_or_else(|| error.into());
+            }
             appended => appended?,
         };
         self.frames += u64::from(file.frames);

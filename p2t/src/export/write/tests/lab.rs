@@ -36,18 +36,25 @@ pub struct Lab {
     dir: TempDir,
     pub shared: Arc<Journal>,
     limit_bytes: u64,
+    object_bytes: usize,
 }
 
 impl Lab {
     /// A job of which `sealed` instances are in the spool, each in a segment, and `pending` are still to be fetched.
     pub fn new(sealed: u64, pending: u64) -> Self {
+        Self::with_objects(sealed, pending, OBJECT_BYTES)
+    }
+
+    /// The same, each instance of so many bytes.
+    pub fn with_objects(sealed: u64, pending: u64, object_bytes: usize) -> Self {
         let dir = tempfile::tempdir().unwrap();
         std::fs::create_dir(dir.path().join("spool")).unwrap();
         let mut catalogue = Catalogue::open(&dir.path().join("catalogue.sqlite")).unwrap();
         catalogue.upsert_studies([StudyRow { uid: "1.2".to_owned(), ..StudyRow::default() }]).unwrap();
         let study = catalogue.studies(PlanPosition::default(), 1).unwrap().remove(0).id;
         catalogue.record_instances(study, (0..sealed + pending).map(instance)).unwrap();
-        let lab = Self { dir, shared: Arc::new(Journal::new(catalogue)), limit_bytes: u64::MAX };
+        let lab =
+            Self { dir, shared: Arc::new(Journal::new(catalogue)), limit_bytes: u64::MAX, object_bytes };
         lab.seal(0..sealed);
         lab
     }
@@ -66,7 +73,7 @@ impl Lab {
         let intake = StudyIntake::new(capture.clone(), study);
         for number in numbers {
             let mut object = intake.begin(0).unwrap();
-            object.write(&noise(number)).unwrap();
+            object.write(&noise(number, self.object_bytes)).unwrap();
             object.finish(identity(number)).unwrap();
         }
         drop(intake);
@@ -192,7 +199,7 @@ fn identity(number: u64) -> ObjectIdentity {
 }
 
 /// Bytes that do not compress.
-fn noise(seed: u64) -> Vec<u8> {
+fn noise(seed: u64, bytes: usize) -> Vec<u8> {
     let mut state = seed.wrapping_add(1).wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
     let next = || {
         state ^= state << 13;
@@ -200,7 +207,7 @@ fn noise(seed: u64) -> Vec<u8> {
         state ^= state << 17;
         (state >> 32) as u8
     };
-    std::iter::repeat_with(next).take(OBJECT_BYTES).collect()
+    std::iter::repeat_with(next).take(bytes).collect()
 }
 
 /// What goes wrong on media whose name contains `on`, and what was counted on all.
@@ -212,6 +219,8 @@ pub struct Faults {
     /// As well for commits.
     pub fail_commit: AtomicU32,
     pub commits: AtomicU32,
+    /// The longest record that the way to the drive takes; 0: any.
+    pub longest_record: usize,
     /// Whether the next cartridge that is looked at is protected.
     pub write_protected: AtomicBool,
     /// What the operator puts in when the drive gives a cartridge out, the last one first.
@@ -310,6 +319,10 @@ impl Reopened for WatchedReopened {
         self.inner.overwrites_nothing()
     }
 
+    fn set_record_bytes(&mut self, record_bytes: usize) {
+        self.inner.set_record_bytes(record_bytes);
+    }
+
     fn append(self: Box<Self>, committed: &[String]) -> Result<Box<dyn MediumWriter>, medium::Error> {
         let Self { inner, medium } = *self;
         Ok(medium.writer(inner.append(committed)?))
@@ -359,6 +372,9 @@ impl MediumWriter for WatchedWriter {
 
     fn write_record(&mut self, record: &[u8]) -> Result<(), medium::Error> {
         self.fail_if(self.faults.is_hit(&self.address, &self.faults.fail_record), "write")?;
+        if self.faults.longest_record > 0 && record.len() > self.faults.longest_record {
+            return Err(medium::Error::RecordTooLarge { path: self.address.path().into() });
+        }
         self.inner.write_record(record)
     }
 
