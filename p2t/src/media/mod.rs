@@ -90,6 +90,11 @@ impl Media {
         Ok(None)
     }
 
+    /// The names of the media on which volume `sequence` of `copy` may be.
+    pub fn named(&self, copy: u32, sequence: u32) -> Vec<String> {
+        self.specs(copy).iter().map(|spec| spec.replace(NUMBER, &format!("{sequence:04}"))).collect()
+    }
+
     /// The medium of this name.
     pub fn find(&self, name: &str) -> Result<Box<dyn Medium>> {
         let medium = (self.find)(name)?;
@@ -109,8 +114,8 @@ impl Media {
         segment: &SegmentFile,
     ) -> Result<Box<dyn Medium>> {
         let needed = volume::bytes_alone(segment);
-        for spec in self.specs(copy) {
-            let medium = self.find(&spec.replace(NUMBER, &format!("{sequence:04}")))?;
+        for name in self.named(copy, sequence) {
+            let medium = self.find(&name)?;
             if medium.is_blank()? {
                 if medium.has_room(needed, segment.bytes) {
                     return Ok(medium);
@@ -138,6 +143,11 @@ impl Media {
 /// Whether a medium, as it is configured, is a tape drive.
 pub fn is_tape(spec: &str) -> bool {
     matches!(split(spec).1.parse(), Ok(Address::Tape(_)))
+}
+
+/// Whether two names stand for the same medium.
+pub fn is_same(one: &str, other: &str) -> bool {
+    place(one) == place(other)
 }
 
 /// What a name stands for, whatever link leads to a drive.

@@ -28,6 +28,7 @@ pub fn resume(stage: &Write, copy: u32) -> Result<Option<Current>> {
 
 /// Opens a volume of which at least the label was begun. One that cannot be gone on with is given up.
 pub fn take_up(stage: &Write, row: &VolumeRow) -> Result<Option<Current>> {
+    let Some(row) = &change::place::find(stage, row)? else { return Ok(None) };
     if !change::bring_back(stage, row)? {
         return Ok(None);
     }

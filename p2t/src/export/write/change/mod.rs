@@ -2,6 +2,7 @@
 
 mod drive;
 mod hand;
+pub mod place;
 mod robot;
 mod waiting;
 

@@ -2,6 +2,7 @@
 
 mod change;
 mod lab;
+mod place;
 mod records;
 mod robot;
 mod stall;
