@@ -2,13 +2,27 @@
 
 use std::sync::Arc;
 
+use catalogue::VolumeState;
+use medium::{Address, FileId, Medium, Record};
+
 use super::lab::{Faults, Lab, run, segments_on};
 use super::{faults_on, no_faults, open_volume};
 
 /// What the label on a tape says.
 fn record_bytes_on(tape: &str) -> u32 {
-    let address: medium::Address = tape.parse().unwrap();
+    let address: Address = tape.parse().unwrap();
     volume::label_on(&address).unwrap().unwrap().record_bytes
+}
+
+/// The length of the first record of each segment on a tape.
+fn records_on(tape: &str, segments: u32) -> Vec<Record> {
+    let address: Address = tape.parse().unwrap();
+    let mut reader = address.open().unwrap();
+    let mut first = |number| {
+        assert!(reader.open_file(&FileId { number, name: String::new() }).unwrap());
+        reader.read_record(&mut [0; 16 << 10]).unwrap()
+    };
+    (1..=segments).map(&mut first).collect()
 }
 
 #[test]
@@ -60,6 +74,7 @@ fn a_volume_with_segments_goes_on_in_its_own_records_whatever_is_set() {
         let written = run(&stage).unwrap();
         assert!(written.failure.is_none(), "{}", written.failure.unwrap());
         assert_eq!((segments_on(&specs[0]), record_bytes_on(&specs[0])), (vec![1, 2, 3], 4096));
+        assert_eq!(records_on(&specs[0], 3), [Record::Data(4096); 3]);
     }
 }
 
@@ -71,6 +86,9 @@ fn a_label_that_was_cut_off_while_it_was_written_anew_is_made_good() {
     let mut stage = lab.stage(&[&[lab.tape("v.tap")]], &Arc::new(faults));
     stage.settings.record_bytes = 1 << 20;
     assert!(run(&stage).unwrap().failure.is_some());
+    assert!(lab.events().iter().any(|event| event.contains("is labelled anew")));
+    let state = lab.shared.lock().volumes().unwrap()[0].state;
+    assert_eq!(state, VolumeState::Labelling, "there is no label that a run could go on behind");
     let mut stage = lab.stage(&[&[lab.tape("v.tap")]], &no_faults());
     stage.settings.record_bytes = 512 << 10;
     assert!(run(&stage).unwrap().failure.is_none());
