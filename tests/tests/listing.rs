@@ -9,15 +9,18 @@ use e2e::disk::scratch;
 use e2e::program::{Exit, Program};
 use e2e::random::Random;
 use e2e::transfer;
-use fakepacs::{Archive, FakePacs, Lies, Population, Study};
+use fakepacs::{Archive, FakePacs, Lies, Population, Series, Study};
 
 const KILLS: usize = 8;
 /// Queries after which a run is killed at the latest; a listing that ends is begun anew by the next run.
 const MOST_QUERIES: u64 = 200;
 
 fn serve(studies: Vec<Study>, cap: u64) -> FakePacs {
+    lying(studies, Lies { cap: Some(cap), ..Lies::default() })
+}
+
+fn lying(studies: Vec<Study>, lies: Lies) -> FakePacs {
     let title = "FAKE".parse().expect("it is an AE title");
-    let lies = Lies { cap: Some(cap), ..Lies::default() };
     FakePacs::start(([127, 0, 0, 1], 0).into(), title, Archive::new(studies), lies, |_| {})
         .expect("loopback has a free port")
 }
@@ -94,6 +97,31 @@ fn what_is_not_enumerable_is_said_and_ends_with_code_3() {
     let page =
         std::fs::read_to_string(report["html"].as_str().expect("a path")).expect("a report can be read");
     assert!(page.contains("NOT ENUMERABLE") && page.contains("not to be divided"), "{page}");
+}
+
+#[test]
+fn a_study_of_which_fewer_images_are_listed_than_claimed_is_planned_and_in_doubt() {
+    let folder = scratch();
+    let series = |study: u32, instances| {
+        vec![Series { uid: format!("1.2.{study}.1"), modality: "CT".into(), instances }]
+    };
+    let study = |number, instances| Study {
+        uid: format!("1.2.{number}"),
+        series: series(number, instances),
+        ..Study::default()
+    };
+    let ignore = vec!["InstanceNumber".parse().expect("it can be ignored")];
+    let lies = Lies { cap_images: Some(3), ignore, ..Lies::default() };
+    let pacs = lying(vec![study(1, 3), study(2, 5)], lies);
+    let p2t = job(folder.path(), &pacs);
+    p2t.run_for_people(&["plan"]).expect(Exit::Discrepancies).says(
+        "IN DOUBT: of 1 studies the source claims 2 instances more than it lists; they are carried as they are listed",
+    );
+    let short = serde_json::json!([{ "study": "1.2.2", "claimed": 5, "listed": 3 }]);
+    for (command, exit) in [("plan", Exit::Discrepancies), ("status", Exit::Clean)] {
+        let told = p2t.run(&[command]).expect(exit).json();
+        assert_eq!((&told["short_studies"]["first"], &told["instances"]["listed"]), (&short, &6.into()), "{told}");
+    }
 }
 
 /// With a list of the RIS that lacks two studies, and has one that the source lacks.

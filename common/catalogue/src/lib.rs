@@ -45,6 +45,7 @@ pub mod register;
 mod rows;
 mod schema;
 pub mod segments;
+pub mod shortfall;
 pub mod standing;
 mod states;
 mod study;

@@ -143,9 +143,11 @@ fn summary(context: &Context, exported: &Exported) -> Result<Outcome<Value>> {
     let (studies, instances) = (balance.studies, balance.instances);
     let conflicts = conflicts(catalogue)?;
     let damaged = lost::damaged(catalogue)?;
+    let short = catalogue.shortfall()?;
+    let is_odd = !damaged.is_empty() || !conflicts.is_empty() || short.studies > 0;
     let code = if instances.pending > 0 || studies.pending > 0 {
         ExitCode::Incomplete
-    } else if instances.failed > 0 || studies.failed > 0 || !damaged.is_empty() || !conflicts.is_empty() {
+    } else if instances.failed > 0 || studies.failed > 0 || is_odd {
         ExitCode::Discrepancies
     } else {
         ExitCode::Clean
@@ -170,6 +172,7 @@ fn summary(context: &Context, exported: &Exported) -> Result<Outcome<Value>> {
         ));
     }
     lines.extend(damaged.iter().map(lost::Damaged::text));
+    lines.extend(short.text().map(|text| format!("IN DOUBT: {text}")));
     let choice = Choice::read(catalogue)?;
     lines.extend(choice.lines());
     let end = match code {
@@ -184,6 +187,6 @@ fn summary(context: &Context, exported: &Exported) -> Result<Outcome<Value>> {
     let document = json!({ "studies": studies, "instances": instances, "volumes": status::volumes(&rows),
                 "copies": status::copies(catalogue)?, "damaged_volumes": damaged,
                 "conflicts": conflicts, "wanted_medium": wanted_medium,
-                "excluded_studies": choice.excluded, "waiting_studies": choice.waiting });
+                "excluded_studies": choice.excluded, "waiting_studies": choice.waiting, "short_studies": short });
     Ok(Outcome::clean(document, lines.join("\n")).with_exit_code(code))
 }

@@ -390,6 +390,8 @@ fn summary(context: &Context, catalogue: &mut Catalogue, problem: Option<&str>) 
     lines.extend(choice.lines());
     lines.extend(listing.iter().map(|proof| format!("Listed: {}", proof.text())));
     lines.extend(comparison.iter().map(|comparison| format!("Compared: {}", comparison.text())));
+    let short = catalogue.shortfall()?;
+    lines.extend(short.text().map(|text| format!("IN DOUBT: {text}")));
     let preflight = catalogue.preflight()?;
     lines.extend(preflight.iter().map(|found| format!("Preflight: {}", found.conclusion())));
     lines.extend(oddities.iter().map(|reason| format!("  {} × {}", reason.count, reason.reason)));
@@ -409,10 +411,12 @@ fn summary(context: &Context, catalogue: &mut Catalogue, problem: Option<&str>) 
         "order": choice.order,
         "excluded_studies": choice.excluded,
         "waiting_studies": choice.waiting,
+        "short_studies": short,
         "problem": problem,
     });
     let unlisted = comparison.is_some_and(|comparison| comparison.only_list > 0);
-    let code = if problem.is_some() || unlisted || instances.failed > 0 || studies.failed > 0 {
+    let is_odd = problem.is_some() || unlisted || short.studies > 0;
+    let code = if is_odd || instances.failed > 0 || studies.failed > 0 {
         ExitCode::Discrepancies
     } else {
         ExitCode::Clean

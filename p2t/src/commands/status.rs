@@ -43,6 +43,8 @@ pub fn run(context: &Context) -> Result<Outcome<Value>> {
     )];
     let choice = Choice::read(&reader)?;
     lines.extend(choice.lines());
+    let short = reader.shortfall()?;
+    lines.extend(short.text().map(|text| format!("IN DOUBT   {text}")));
     if let Some(rate) = rate {
         let left = if rate > 0.0 { instances.pending as f64 / rate } else { f64::INFINITY };
         let about = if left.is_finite() && instances.pending > 0 {
@@ -93,6 +95,7 @@ pub fn run(context: &Context) -> Result<Outcome<Value>> {
         "order": choice.order,
         "excluded_studies": choice.excluded,
         "waiting_studies": choice.waiting,
+        "short_studies": short,
         "spool": { "sealed_segments": segments, "sealed_bytes": segment_bytes },
         "instances_per_second": rate,
         "pace": pace_document,

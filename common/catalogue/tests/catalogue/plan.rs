@@ -1,7 +1,9 @@
 //! Listing: idempotent, resumable, and everything that was listed is in the balance.
 
 use catalogue::balance::{Stage, Tally};
-use catalogue::{Error, InstanceId, OddityState, PlanPosition};
+use catalogue::choice::Ruling;
+use catalogue::shortfall::ShortStudy;
+use catalogue::{Error, InstanceId, OddityState, PlanPosition, StudyRow};
 
 use crate::lab::{Lab, captured, file_row, instance_row, key, study_row, study_uid, uids};
 
@@ -119,4 +121,34 @@ fn what_arrived_unlisted_and_is_listed_later_is_one_instance() {
     let listed = lab.catalogue.record_instances(study, [instance_row(1, 5)]).unwrap();
     assert_eq!((listed.new, listed.known), (0, 1));
     assert_eq!(lab.catalogue.balance(Stage::Export).unwrap().instances.listed, 2);
+}
+
+#[test]
+fn a_study_is_short_until_what_is_known_of_it_covers_the_claim() {
+    let mut lab = Lab::new();
+    let claiming = |study, claimed| StudyRow { claimed_instances: Some(claimed), ..study_row(study) };
+    // Two short ones; one without images, one as claimed, one with more, one without a claim, one still to be listed.
+    for (study, claimed, listed) in [(1, 4, 2), (2, 9, 8), (3, 5, 0), (4, 2, 2), (5, 1, 2)] {
+        lab.listed(&claiming(study, claimed));
+        lab.study(study, listed);
+    }
+    lab.study(6, 1);
+    lab.listed(&claiming(7, 3));
+    let short = |study, claimed, listed| ShortStudy { study: study_uid(study), claimed, listed };
+    let found = lab.catalogue.shortfall().unwrap();
+    assert_eq!(found.first, [short(1, 4, 2), short(2, 9, 8)]);
+    assert_eq!((found.studies, found.instances), (2, 3));
+    assert!(found.text().unwrap().contains("of 2 studies the source claims 3 instances more than it lists"));
+
+    // What comes unlisted counts, and what is left out is not missed.
+    let first = lab.study_id(&study_uid(1));
+    let intake = lab.catalogue.open_intake().unwrap().id;
+    lab.capture(captured(key(first, 1, 2), intake, 0, 1));
+    assert_eq!(lab.catalogue.shortfall().unwrap().first[0], short(1, 4, 3));
+    lab.capture(captured(key(first, 1, 3), intake, 1_000, 2));
+    assert_eq!(lab.catalogue.shortfall().unwrap().first, [short(2, 9, 8)]);
+    let excluded = Some("left out".to_owned());
+    let study = lab.study_id(&study_uid(2));
+    lab.catalogue.rule(&[Ruling { study, excluded, waits: None }]).unwrap();
+    assert_eq!(lab.catalogue.shortfall().unwrap().text(), None);
 }

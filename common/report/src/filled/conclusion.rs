@@ -17,6 +17,8 @@ pub struct Known<'a> {
     pub source: Option<&'a SourceState>,
     /// Queries of the listing that are cut short and cannot be divided.
     pub not_enumerable: u64,
+    /// Studies of which the source claims more instances than it lists.
+    pub short_studies: u64,
 }
 
 /// The verdict and the sentence that explains it.
@@ -119,6 +121,13 @@ fn troubles(known: &Known<'_>) -> Vec<String> {
             format!(
                 "{} to the source cut short and not to be divided",
                 plural(known.not_enumerable, "query")
+            ),
+        ),
+        (
+            known.short_studies,
+            format!(
+                "the source claims more instances of {} than it lists",
+                plural(known.short_studies, "study")
             ),
         ),
         (known.conflicts, format!("{} of SOP Instance UIDs", plural(known.conflicts, "conflict"))),

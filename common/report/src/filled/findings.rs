@@ -93,6 +93,13 @@ impl StudyFindings {
         if standing.extra > 0 {
             why.push(format!("{} EXTRA: no volume carries them", count(standing.extra)));
         }
+        if let Some((claimed, known)) = shortfall(&standing).filter(|_| subject == Subject::Export) {
+            why.push(format!(
+                "the source claims {} instances, and {} were listed or came",
+                count(claimed),
+                count(known)
+            ));
+        }
         if why.is_empty() && verdict != subject.done() {
             why.push(unlisted(&standing, verdict));
         }
@@ -108,6 +115,14 @@ impl StudyFindings {
             reasons: why,
         }
     }
+}
+
+/// Instances that the source claims, and those that are known, where the latter are fewer: what
+/// [`catalogue::Reader::shortfall`] finds.
+fn shortfall(study: &StudyStanding) -> Option<(u64, u64)> {
+    let known = study.instances.listed.saturating_sub(study.instances.excluded);
+    let claimed = study.claimed_instances.filter(|claimed| study.excluded.is_none() && *claimed > known);
+    claimed.filter(|_| known > 0).map(|claimed| (claimed, known))
 }
 
 /// Why a study without a single instance to blame is not done.

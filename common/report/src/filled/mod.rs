@@ -23,6 +23,7 @@ mod volumes;
 
 use std::path::Path;
 
+use catalogue::shortfall::Shortfall;
 use catalogue::{DestinationId, Reader};
 use jiff::Timestamp;
 
@@ -145,6 +146,10 @@ fn report(
     let job = |key| reader.job(key).map_err(unreadable("facts about the job"));
     let not_enumerable =
         reader.listings().map_err(unreadable("listings"))?.pop().map_or(0, |(_, proof)| proof.open);
+    let shortfall = match subject {
+        Subject::Export => reader.shortfall().map_err(unreadable("claims of the source"))?,
+        Subject::Ingest(_) | Subject::Audit(_) => Shortfall::default(),
+    };
     let known = conclusion::Known {
         subject,
         totals: &totals,
@@ -153,6 +158,7 @@ fn report(
         conflicts: conflicts.total,
         source: state.as_ref(),
         not_enumerable,
+        short_studies: shortfall.studies,
     };
     let (verdict, summary) = conclusion::conclude(&known);
     let evidence = evidence::rows(&known);
@@ -175,7 +181,8 @@ fn report(
         verdict,
         summary,
         evidence,
-        plan: plan::proof(reader, facts, subject, totals.claimed).map_err(unreadable("queries"))?,
+        plan: plan::proof(reader, facts, subject, totals.claimed, shortfall)
+            .map_err(unreadable("queries"))?,
         verdicts: totals.verdicts(),
         balance: totals.balance,
         reasons: totals.reasons.into_groups(),

@@ -2,6 +2,7 @@
 //! query that was sent for every study.
 
 use catalogue::plan::QueryRow;
+use catalogue::shortfall::Shortfall;
 use catalogue::{Error, Reader};
 
 use super::Facts;
@@ -15,7 +16,8 @@ const FOLDER: &str = "Every file below the source folder was looked at: what is 
     listed with its reason.";
 const PACS: &str = "C-FIND at STUDY level by the selection, then at SERIES and IMAGE level for each study. An answer with \
     studies counts as whole only if the source ended it with Success and its parts, asked for by themselves, hold nothing \
-    that it lacks; else they are listed instead. What the source's counters claim is not used.";
+    that it lacks; else they are listed instead. What the source's counters claim is not used; where they claim more than is listed, the study is \
+    in doubt.";
 const WEB: &str = "QIDO-RS for studies by the selection, then for the instances of each study, in pages until one is empty. A \
     list of which that cannot be said does not count as whole; what its counters claim only confirms it.";
 const VOLUMES: &str =
@@ -28,6 +30,7 @@ pub fn proof(
     facts: &Facts,
     subject: Subject,
     claimed_instances: Option<u64>,
+    shortfall: Shortfall,
 ) -> Result<PlanProof, Error> {
     let mut queries = Queries::default();
     reader.each_judged_query(|query, verdict, open| {
@@ -49,6 +52,7 @@ pub fn proof(
         waiting_studies: reader.waiting_studies()?,
         queries: queries.rows(),
         claimed_instances,
+        short_studies: Some(shortfall).filter(|shortfall| shortfall.studies > 0),
         listings: listings(reader)?,
         comparison: reader.last_comparison()?.map(|(at, comparison)| Compared {
             at,

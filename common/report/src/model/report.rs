@@ -3,6 +3,7 @@
 use catalogue::choice::{PlanOrder, StudyReason};
 use catalogue::comparison::Comparison;
 use catalogue::listing::ListingProof;
+use catalogue::shortfall::Shortfall;
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -199,6 +200,9 @@ pub struct PlanProof {
     pub queries: Vec<PlanQuery>,
     /// Instances that the source's own counters claim, where it gives them.
     pub claimed_instances: Option<u64>,
+    /// Studies of which the source claims more instances than it lists.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub short_studies: Option<Shortfall>,
     /// The finished listings of a PACS, oldest first.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub listings: Vec<Listing>,

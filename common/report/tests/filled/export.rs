@@ -30,10 +30,34 @@ fn an_export_that_is_done_is_clean() {
     assert_eq!(report["balance"]["bytes"], 5_000);
     assert_eq!(report["volumes"][0]["objects"], 5);
     assert_eq!(report["volumes"][0]["medium"], "virtual tape vol-1.tap");
-    assert_eq!(report["plan"]["claimed_instances"], 7);
+    assert_eq!(report["plan"]["claimed_instances"], 5);
+    assert!(report["plan"]["short_studies"].is_null());
     assert_eq!(report["rates"][0]["instances"], 5);
     assert_eq!(json["studies"][0]["modalities"][1], "SR");
     assert!(instance_rows(&written).is_empty());
+}
+
+#[test]
+fn a_study_of_which_more_is_claimed_than_listed_is_told() {
+    let mut lab = Lab::new();
+    lab.query("STUDY", 2, 0);
+    for (study, claimed) in [("1.1", 2), ("1.2", 300)] {
+        let id = lab.claimed_study(study, 2, claimed);
+        lab.capture_study(id);
+    }
+    let volume = lab.write_all();
+    lab.catalogue.volume_verified(volume, "every digest").unwrap();
+    let (written, json) = lab.export();
+    assert_eq!(written.verdict, Overall::Discrepancies);
+    let summary = json["report"]["summary"].as_str().unwrap();
+    assert!(summary.ends_with("; the source claims more instances of 1 study than it lists."), "{summary}");
+    let short = serde_json::json!({ "study": "1.2", "claimed": 300, "listed": 2 });
+    assert_eq!(json["report"]["plan"]["short_studies"]["first"], serde_json::json!([short]));
+    assert_eq!(json["studies"][0]["reasons"], serde_json::json!([]));
+    let why = "the source claims 300 instances, and 2 were listed or came";
+    assert_eq!(json["studies"][1]["reasons"], serde_json::json!([why]));
+    let page = std::fs::read_to_string(written.html).unwrap();
+    assert!(page.contains("1.2 (claimed 300, listed 2)"), "{page}");
 }
 
 #[test]

@@ -53,10 +53,15 @@ impl Lab {
 
     /// A listed study of a patient whose name must not get into a report.
     pub fn study(&mut self, study: &str, instances: u64) -> StudyId {
+        self.claimed_study(study, instances, instances)
+    }
+
+    /// The same, of which the source claims to have so many instances.
+    pub fn claimed_study(&mut self, study: &str, instances: u64, claimed: u64) -> StudyId {
         let row = StudyRow {
             study_date: Some("20240131".into()),
             modalities: Some("CT\\SR".into()),
-            claimed_instances: Some(instances + 1),
+            claimed_instances: Some(claimed),
             ..study_row(study)
         };
         let id = self.listed(row);

@@ -39,6 +39,8 @@ pub fn outcome(catalogue: &Reader, delta: u32, outlined: &Outlined) -> Result<Ou
         instances.pending
     ));
     lines.extend(outlined.problems.iter().map(|problem| format!("IN DOUBT: {problem}")));
+    let short = catalogue.shortfall()?;
+    lines.extend(short.text().map(|text| format!("IN DOUBT: {text}")));
     lines.push(next(&counts, instances.pending).to_owned());
     let document = json!({
         "delta": delta,
@@ -50,8 +52,10 @@ pub fn outcome(catalogue: &Reader, delta: u32, outlined: &Outlined) -> Result<Ou
         "order": choice.order,
         "excluded_studies": choice.excluded,
         "waiting_studies": choice.waiting,
+        "short_studies": short,
     });
-    let code = if outlined.problems.is_empty() { ExitCode::Clean } else { ExitCode::Discrepancies };
+    let is_clean = outlined.problems.is_empty() && short.studies == 0;
+    let code = if is_clean { ExitCode::Clean } else { ExitCode::Discrepancies };
     Ok(Outcome::clean(document, lines.join("\n")).with_exit_code(code))
 }
 
