@@ -192,6 +192,40 @@ fn instances_that_are_gone_do_not_keep_those_behind_them_from_being_asked_for() 
 }
 
 #[test]
+fn a_path_without_a_service_is_no_empty_archive_and_deletes_nothing() {
+    let folder = scratch();
+    let is_there = Arc::new(AtomicBool::new(false));
+    let there = is_there.clone();
+    let server = server(Shelf::default(), move |_, _| {
+        (!there.load(Ordering::Relaxed)).then(|| Reply::new("404 Not Found", "", b"no such page"))
+    });
+    let p2t = job(folder.path(), &server);
+    p2t.run(&["plan"]).expect(Exit::Incomplete).says("see whether the path in `node`");
+    is_there.store(true, Ordering::Relaxed);
+    p2t.run(&["plan"]).expect(Exit::Clean);
+    is_there.store(false, Ordering::Relaxed);
+    p2t.run(&["plan", "--delta"]).expect(Exit::Incomplete).says("see whether the path in `node`");
+    assert_eq!(transfer::balance(&p2t).listed, 12);
+    is_there.store(true, Ordering::Relaxed);
+    let delta = p2t.run(&["plan", "--delta"]).expect(Exit::Clean).json();
+    assert_eq!(
+        (&delta["unchanged"], delta["changes"].as_array().map(Vec::len)),
+        (&3.into(), Some(0)),
+        "{delta}"
+    );
+}
+
+#[test]
+fn a_server_that_answers_404_where_nothing_matches_is_believed() {
+    let folder = scratch();
+    let server = server(Shelf::default(), |_, request| {
+        request.query.contains_key("0020000D").then(|| Reply::new("404 Not Found", "", b""))
+    });
+    let plan = job(folder.path(), &server).run(&["plan", "--study", "1.2.3"]).expect(Exit::Clean).json();
+    assert_eq!(plan["studies"]["listed"], 0);
+}
+
+#[test]
 fn a_redirect_is_followed_on_the_same_server_only() {
     exports_all(Shelf::default(), |shelf, request| match request.path.strip_prefix("/moved") {
         None => {

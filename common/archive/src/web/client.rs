@@ -1,5 +1,6 @@
 //! GET requests to one DICOMweb server: who we are, kept connections, redirects, and a server that wants to be left alone.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -61,13 +62,21 @@ pub struct Client {
     authorization: Mutex<Option<HeaderValue>>,
     /// It wants to be left alone until then.
     rest_until: Mutex<Option<Instant>>,
+    /// It has answered a search: there is such a service under this root.
+    searches: AtomicBool,
 }
 
 impl Client {
     pub fn new(settings: WebSettings) -> Result<Self, JobError> {
         let login = settings.login.as_ref().map(|read| read()).transpose()?;
         let authorization = Mutex::new(login.as_ref().and_then(authorization));
-        Ok(Self { settings, kept: Mutex::default(), authorization, rest_until: Mutex::default() })
+        Ok(Self {
+            settings,
+            kept: Mutex::default(),
+            authorization,
+            rest_until: Mutex::default(),
+            searches: AtomicBool::default(),
+        })
     }
 
     /// Gets something, once the server need not be left alone any more: an answer with status 200 or 204. Everything else is an
@@ -109,6 +118,16 @@ impl Client {
             self.keep(answer.body);
         }
         Err(Error::malformed("an answer", format!("it redirects more than {MOST_REDIRECTS} times")))
+    }
+
+    /// Takes note that it has answered a search.
+    pub fn answered_search(&self) {
+        self.searches.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it has answered any.
+    pub fn has_answered_search(&self) -> bool {
+        self.searches.load(Ordering::Relaxed)
     }
 
     /// Keeps the connection of a body that is over, or nearly, for another request.

@@ -63,6 +63,15 @@ pub enum Error {
         /// What was asked for.
         resource: String,
     },
+    /// There is no such service there.
+    #[error(
+        "The server answered GET {resource} with status 404 (not found), and so a search for any study: see whether the path in \
+         `node` is that of its DICOMweb service (such as /dicom-web), and whether that is switched on for searches (QIDO-RS)."
+    )]
+    NoService {
+        /// What was asked for.
+        resource: String,
+    },
     /// It sends us to another server.
     #[error(
         "The server sends us on to {origin}: p2t asks nobody but the source. If that is where the archive is, name it \
@@ -133,6 +142,7 @@ impl Error {
             | Self::Login(_)
             | Self::SpeaksTls
             | Self::NoEntry { .. }
+            | Self::NoService { .. }
             | Self::Redirected { .. }
             | Self::MediaType { .. } => Outlook::NeedsOperator,
             Self::Malformed { .. } | Self::Status { .. } | Self::NotWhole { .. } => Outlook::Permanent,

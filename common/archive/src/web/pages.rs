@@ -98,8 +98,7 @@ impl Search<'_> {
         on_row: &mut dyn FnMut(Row) -> Result<(), Error>,
     ) -> Result<(), Error> {
         let mut answer = match answer {
-            // Older servers answer so where nothing matches.
-            Err(Error::Status { status: 404, .. }) => return Ok(()),
+            Err(Error::Status { status: 404, .. }) => return self.nothing_found(ask),
             answer => answer?,
         };
         if answer.status != 204 {
@@ -119,8 +118,25 @@ impl Search<'_> {
                 on_row(row)
             })?;
         }
+        self.client.answered_search();
         self.client.keep(answer.body);
         Ok(())
+    }
+
+    /// Older servers answer 404 where nothing matches; so does whatever else there is under a wrong path. What has answered a search is
+    /// a service, and what has not is asked for any study.
+    fn nothing_found(&self, ask: &Ask) -> Result<(), Error> {
+        if self.client.has_answered_search() {
+            return Ok(());
+        }
+        let any = Search { resource: "/studies", query: "", ..*self };
+        let ask_any = any.ask(1, 0);
+        match self.client.get(&ask_any, self.stop) {
+            Err(Error::Status { status: 404, .. }) => {
+                Err(Error::NoService { resource: ask.resource.clone() })
+            }
+            answer => any.take(answer, &ask_any, &mut |_| Ok(())),
+        }
     }
 }
 
