@@ -1,7 +1,11 @@
 //! The audit compares sets both ways: what is gone from the destination and what was never sent are both named.
 #![allow(clippy::expect_used, reason = "helpers of tests fail as tests do")]
 
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread;
 
 use e2e::disk::scratch;
 use e2e::orthanc::Orthanc;
@@ -86,6 +90,37 @@ fn a_study_that_the_destination_cannot_be_asked_about_keeps_no_other_from_being_
         .expect(Exit::Discrepancies)
         .says("DELIVERED 15, MISSING 0, EXTRA 0, FAILED 5")
         .says("does not tell");
+}
+
+#[test]
+fn a_destination_that_does_not_answer_is_not_asked_for_study_after_study() {
+    const STUDIES: u32 = 120;
+    let folder = scratch();
+    let folder = folder.path();
+    let files = folder.join("files");
+    synthetic::write_many(&files, STUDIES, 1, 500);
+    let medium = folder.join("disk-{seq}");
+    transfer::export(&transfer::new_export(&folder.join("export"), &text(&files), &medium));
+    let empty = folder.join("empty");
+    std::fs::create_dir(&empty).expect("a folder can be made");
+    let destination = Peer::start(folder, &empty, &[]);
+    let (node, port) = (destination.node(), destination.port());
+    let t2p = transfer::new_ingest(&folder.join("ingest"), &node);
+    t2p.run(&transfer::ingest_arguments(&transfer::volumes(&medium))).expect(Exit::Clean);
+    drop(destination);
+    // It takes calls, and hangs up.
+    let listener = TcpListener::bind(("127.0.0.1", port)).expect("the port is free again");
+    let calls = Arc::new(AtomicU32::new(0));
+    let counted = calls.clone();
+    thread::spawn(move || {
+        for call in listener.incoming() {
+            drop(call);
+            counted.fetch_add(1, Ordering::Relaxed);
+        }
+    });
+    t2p.run(&["audit"]).expect(Exit::Incomplete);
+    let calls = calls.load(Ordering::Relaxed);
+    assert!((1..STUDIES / 2).contains(&calls), "it was called {calls} times");
 }
 
 #[test]

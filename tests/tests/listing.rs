@@ -9,7 +9,7 @@ use e2e::disk::scratch;
 use e2e::program::{Exit, Program};
 use e2e::random::Random;
 use e2e::transfer;
-use fakepacs::{Archive, FakePacs, Lies, Population, Series, Study};
+use fakepacs::{Archive, FakePacs, Kind, Lie, Lies, Population, Series, Study};
 
 const KILLS: usize = 8;
 /// Queries after which a run is killed at the latest; a listing that ends is begun anew by the next run.
@@ -120,8 +120,32 @@ fn a_study_of_which_fewer_images_are_listed_than_claimed_is_planned_and_in_doubt
     let short = serde_json::json!([{ "study": "1.2.2", "claimed": 5, "listed": 3 }]);
     for (command, exit) in [("plan", Exit::Discrepancies), ("status", Exit::Clean)] {
         let told = p2t.run(&[command]).expect(exit).json();
-        assert_eq!((&told["short_studies"]["first"], &told["instances"]["listed"]), (&short, &6.into()), "{told}");
+        assert_eq!(
+            (&told["short_studies"]["first"], &told["instances"]["listed"]),
+            (&short, &6.into()),
+            "{told}"
+        );
     }
+}
+
+#[test]
+fn a_study_over_which_the_source_stumbles_does_not_keep_the_others_from_being_planned() {
+    let folder = scratch();
+    let studies = Population { studies: 12, days: 3, ..Population::default() }.make();
+    let (bad, instances) = (studies[0].uid.clone(), |studies: &[Study]| -> usize {
+        studies.iter().map(|study| study.instances().count()).sum()
+    });
+    let others = instances(&studies[1..]);
+    let lies = Lies { lies: vec![Lie::about(Kind::NoSeries, &bad)], ..Lies::default() };
+    let pacs = lying(studies, lies);
+    let p2t = job(folder.path(), &pacs);
+    p2t.configure("retry", "attempts", 2);
+    for problem in ["the source could not list 1 studies", "1 studies are given up"] {
+        let plan = p2t.run(&["plan"]).expect(Exit::Discrepancies).json();
+        assert!(plan["problem"].as_str().is_some_and(|told| told.contains(problem)), "{plan}");
+        assert_eq!(plan["instances"]["listed"], others, "{plan}");
+    }
+    assert_eq!(p2t.run(&["status"]).json()["studies"]["pending"], 11);
 }
 
 /// With a list of the RIS that lacks two studies, and has one that the source lacks.

@@ -37,6 +37,9 @@ pub trait Destination: Send + Sync {
     /// The destination's name for reports.
     fn describe(&self) -> String;
 
+    /// Whether it can be reached at this moment; for when something else went wrong with it.
+    fn answers(&self) -> bool;
+
     /// Lists the instances of one study as the destination has them; empty when it does not know the study.
     fn list_study(&self, study_uid: &str) -> Result<StudyListing, Error>;
 

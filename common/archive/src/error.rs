@@ -158,6 +158,16 @@ impl Error {
         )
     }
 
+    /// Whether we were asked to stop.
+    pub(crate) fn is_of_stop(&self) -> bool {
+        matches!(
+            self,
+            Self::Stopped
+                | Self::Dimse { source: dimse::Error::Stopped, .. }
+                | Self::Web { source: WebError::Stopped, .. }
+        )
+    }
+
     /// What the error means for trying again.
     pub fn outlook(&self) -> Outlook {
         match self {

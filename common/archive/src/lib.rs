@@ -4,6 +4,7 @@
 //! [`Web`], which speaks DICOMweb, and [`folder::FolderSource`], a tree of DICOM files.
 
 pub mod baseline;
+mod blame;
 mod destination;
 mod error;
 mod exclusion;
@@ -17,6 +18,7 @@ mod several;
 mod source;
 mod web;
 
+pub use blame::Blame;
 pub use destination::{Delivery, Destination, Session, StoreAnswer};
 pub use error::{Cause, Error, Outlook};
 pub use exclusion::Exclusions;

@@ -72,25 +72,9 @@ impl<'a, A: ListStudies + ?Sized> Several<'a, A> {
         Self { archive, associations: associations.max(1), known: Mutex::default() }
     }
 
-    /// The listings of these studies, in their order. `agrees` says whether what an answer for several studies tells of one
-    /// is what is known of it. Studies that are left when `stop` says so have [`Error::Stopped`].
-    pub fn list(
-        &self,
-        studies: &[Wanted],
-        agrees: &(dyn Fn(usize, &[InstanceRow]) -> bool + Sync),
-        stop: &(dyn Fn() -> bool + Sync),
-    ) -> Vec<Listed> {
-        let mut all = Vec::new();
-        self.each(studies, agrees, stop, &mut |at, listed| {
-            all.push((at, listed));
-            ControlFlow::Continue(())
-        });
-        all.sort_by_key(|(at, _)| *at);
-        all.into_iter().map(|(_, listed)| listed).collect()
-    }
-
-    /// The same, one study after the other as they are told, with their places: what is kept of them at once, a crash does not
-    /// make us ask for again. `take` may end it.
+    /// The listings of these studies, one after the other as they are told, with their places: what is kept of them at once, a
+    /// crash does not make us ask for again. `agrees` says whether what an answer for several studies tells of one is what is
+    /// known of it. Studies that are left when `stop` says so have [`Error::Stopped`]. `take` may end it.
     pub fn each(
         &self,
         studies: &[Wanted],

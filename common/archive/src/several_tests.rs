@@ -75,6 +75,22 @@ fn made(studies: u64, cap: u64, answers: Answers) -> Made {
 }
 
 /// Lists all, checks that it is all, and says how many queries of both kinds that took.
+/// The listings of these studies in their order.
+fn in_order(
+    several: &Several<'_, Made>,
+    studies: &[Wanted],
+    agrees: &(dyn Fn(usize, &[InstanceRow]) -> bool + Sync),
+    stop: &(dyn Fn() -> bool + Sync),
+) -> Vec<Listed> {
+    let mut all = Vec::new();
+    several.each(studies, agrees, stop, &mut |at, listed| {
+        all.push((at, listed));
+        ControlFlow::Continue(())
+    });
+    all.sort_by_key(|(at, _)| *at);
+    all.into_iter().map(|(_, listed)| listed).collect()
+}
+
 fn listed(made: &Made, known: impl Fn(&str, u64) -> u64 + Sync) -> (usize, usize) {
     let wanted: Vec<_> = made
         .studies
@@ -84,7 +100,7 @@ fn listed(made: &Made, known: impl Fn(&str, u64) -> u64 + Sync) -> (usize, usize
     let several = Several::new(made, 3);
     for part in wanted.chunks(400) {
         let agrees = |at: usize, told: &[InstanceRow]| told.len() as u64 == part[at].instances;
-        let listed = several.list(part, &agrees, &|| false);
+        let listed = in_order(&several, part, &agrees, &|| false);
         assert_eq!(listed.len(), part.len());
         for (study, listing) in part.iter().zip(listed) {
             let told = listing.unwrap().instances;
@@ -136,6 +152,6 @@ fn an_answer_that_is_cut_where_something_would_not_agree_hides_nothing() {
 fn a_stop_ends_it() {
     let made = made(10, u64::MAX, Answers::Plainly);
     let wanted: Vec<_> = made.studies.keys().map(|uid| Wanted { uid: uid.clone(), instances: 1 }).collect();
-    let listed = Several::new(&made, 2).list(&wanted, &|_, _| true, &|| true);
+    let listed = in_order(&Several::new(&made, 2), &wanted, &|_, _| true, &|| true);
     assert!(listed.iter().all(|listing| matches!(listing, Err(Error::Stopped))));
 }

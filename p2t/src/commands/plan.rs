@@ -7,7 +7,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use archive::{Cause, Listing, NamedStudy, Several, Source, StudyListing, Wanted, named_studies};
+use archive::{Blame, Cause, Listing, NamedStudy, Several, Source, StudyListing, Wanted, named_studies};
 use catalogue::balance::Stage;
 use catalogue::listing::{Answered, ListingProof, Recalled};
 use catalogue::plan::{InstanceRow, QueryRow};
@@ -253,7 +253,7 @@ fn enumerate(context: &Context, source: &dyn Source, catalogue: &mut Catalogue) 
     let pace = pace::Pace::new(pace.limits, pace.calendar(), clock, Box::new(|_| ()));
     let several = Several::new(source, pace.ceiling());
     let mut after = PlanPosition::default();
-    let mut unlisted = Unlisted::default();
+    let (mut unlisted, mut blame) = (Unlisted::default(), Blame::default());
     loop {
         let page = catalogue.studies_not_enumerated(after, PAGE)?;
         let Some(last) = page.last() else { return Ok(unlisted) };
@@ -268,10 +268,13 @@ fn enumerate(context: &Context, source: &dyn Source, catalogue: &mut Catalogue) 
         let stop = || is_over.load(Ordering::Acquire) || context.stop.requested();
         several.each(&wanted, &agrees, &stop, &mut |at, listed| {
             match (page.get(at), listed) {
-                (Some(study), Err(error)) if error.outlook() == archive::Outlook::Permanent => {
+                (Some(study), Ok(listing)) => {
+                    blame.listed();
+                    kept = keep(context, catalogue, study, listing);
+                }
+                (Some(study), Err(error)) if blame.is_of_study(&error, &|| source.answers()) => {
                     kept = unlisted.count(context, catalogue, study, &error);
                 }
-                (Some(study), Ok(listing)) => kept = keep(context, catalogue, study, listing),
                 (_, Err(error)) => {
                     is_over.store(true, Ordering::Release);
                     stopped.get_or_insert(error);

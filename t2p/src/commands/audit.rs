@@ -3,11 +3,14 @@
 
 mod group;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::ControlFlow;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use archive::{Destination, Outlook, Several, StudyListing};
+use archive::{Blame, Destination, Several};
 use catalogue::audit::VerdictRow;
+use catalogue::plan::InstanceRow;
 use catalogue::{Catalogue, DeliveryState, InstanceId, InstanceState, PlanPosition, PlannedStudy, Verdict};
 use job::{Counter, ExitCode, Outcome};
 use pace::{Pace, SystemClock};
@@ -75,15 +78,11 @@ struct Asking<'a> {
 
 impl Asking<'_> {
     fn audit(&self, catalogue: &mut Catalogue, group: &Group, still_there: &mut StillThere) -> Result<()> {
-        let stop = || self.context.stop.requested();
-        let listed = self.several.list(&group.wanted, &|at, told| group.agrees(at, told), &stop);
         let mut all = Judged::default();
-        let mut left = Ok(());
-        for (study, listed) in group.studies.iter().zip(listed) {
-            match told(listed) {
-                Ok(told) => all.add(judge(catalogue, self.target, study, told, still_there)?),
-                // What the others were told is kept all the same.
-                Err(error) => left = Err(error),
+        let (told, left) = self.ask(group);
+        for (at, told) in told {
+            if let Some(study) = group.studies.get(at) {
+                all.add(judge(catalogue, self.target, study, told, still_there)?);
             }
         }
         let monitor = &self.context.monitor;
@@ -93,20 +92,45 @@ impl Asking<'_> {
         catalogue.record_delivered(self.target.id, &all.delivered)?;
         // What the destination lost, or never had, is sent again by the next ingest.
         catalogue.deliver_again(self.target.id, &all.lost)?;
+        // What the others were told is kept all the same.
         left
+    }
+
+    /// What the destination tells of each study, by its place, and what keeps it from telling of the others: one that does not
+    /// answer is not asked for them.
+    fn ask(&self, group: &Group) -> (BTreeMap<usize, Answer>, Result<()>) {
+        let archive = self.target.archive.as_ref();
+        let (mut told, mut left, mut blame) = (BTreeMap::new(), Ok(()), Blame::default());
+        let is_over = AtomicBool::new(false);
+        let stop = || is_over.load(Ordering::Acquire) || self.context.stop.requested();
+        let agrees = |at: usize, told: &[InstanceRow]| group.agrees(at, told);
+        self.several.each(&group.wanted, &agrees, &stop, &mut |at, listed| {
+            match listed {
+                Ok(listing) => {
+                    blame.listed();
+                    told.insert(
+                        at,
+                        (listing.instances.into_iter().map(|row| row.sop_instance).collect(), None),
+                    );
+                }
+                Err(error) if blame.is_of_study(&error, &|| archive.answers()) => {
+                    told.insert(at, (BTreeSet::new(), Some(error.to_string())));
+                }
+                Err(error) => {
+                    is_over.store(true, Ordering::Release);
+                    if left.is_ok() {
+                        left = Err(error.into());
+                    }
+                }
+            }
+            ControlFlow::Continue(())
+        });
+        (told, left)
     }
 }
 
 /// The instances that the destination lists in a study; or why it cannot say, which is no reason not to ask for others.
 type Answer = (BTreeSet<String>, Option<String>);
-
-fn told(listed: Result<StudyListing, archive::Error>) -> Result<Answer> {
-    match listed {
-        Ok(listing) => Ok((listing.instances.into_iter().map(|row| row.sop_instance).collect(), None)),
-        Err(error) if error.outlook() == Outlook::Permanent => Ok((BTreeSet::new(), Some(error.to_string()))),
-        Err(error) => Err(error.into()),
-    }
-}
 
 fn judge(
     catalogue: &Catalogue,

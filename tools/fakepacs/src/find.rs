@@ -34,6 +34,9 @@ pub(crate) fn answer(archive: &Archive, lies: &Lies, level: Level, keys: &FlatSe
             }
             short(rows, lies.cap_images, lies.cap_status)
         }
+        Level::Series if is_refused(archive, lies, keys) => {
+            Answer { rows: Vec::new(), status: Status::OUT_OF_RESOURCES }
+        }
         Level::Series => Answer { rows, status: Status::SUCCESS },
     }
 }
@@ -93,6 +96,13 @@ fn series(archive: &Archive, keys: &FlatSet) -> Vec<Row> {
             })
         })
         .collect()
+}
+
+/// Whether the series of this study are not told.
+fn is_refused(archive: &Archive, lies: &Lies, keys: &FlatSet) -> bool {
+    let study = keys.uid(tags::STUDY_INSTANCE_UID).and_then(|uid| archive.study(&uid));
+    let first = study.and_then(|study| study.instances().next());
+    first.is_some_and(|first| lies.about(&first).any(|kind| kind == Kind::NoSeries))
 }
 
 fn images(archive: &Archive, lies: &Lies, keys: &FlatSet) -> Vec<Row> {

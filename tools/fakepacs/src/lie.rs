@@ -7,6 +7,8 @@ use crate::object::Instance;
 /// What is wrong with a retrieval, or with what is read just before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
+    /// A C-FIND at SERIES level is refused with A700.
+    NoSeries,
     /// No presentation context for C-GET.
     NoGet,
     /// No presentation context for C-MOVE.
@@ -112,6 +114,7 @@ impl FromStr for Lie {
             parsed.map_err(|error| format!("{text}: {error}"))
         };
         let kind = match name {
+            "no-series" => Kind::NoSeries,
             "no-get" => Kind::NoGet,
             "no-move" => Kind::NoMove,
             "reject-transient" => Kind::RejectTransient,

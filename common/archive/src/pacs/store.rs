@@ -83,6 +83,10 @@ impl Destination for Pacs {
         self.settings.node.to_string()
     }
 
+    fn answers(&self) -> bool {
+        Source::answers(self)
+    }
+
     fn list_study(&self, study_uid: &str) -> Result<StudyListing, Error> {
         self.list_instances(study_uid)
     }

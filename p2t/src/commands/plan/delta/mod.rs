@@ -13,7 +13,7 @@ mod summary;
 #[cfg(test)]
 mod tests;
 
-use archive::{Outlook, Source};
+use archive::{Blame, Source};
 use catalogue::delta::Delta;
 use catalogue::delta::relist::KnownStudy;
 use catalogue::{Catalogue, PlanPosition, StudyId, StudyListing, StudyRow};
@@ -120,7 +120,7 @@ impl Comparing<'_> {
 
     /// Studies that the listing lacks: each is asked for once more, by its UID alone.
     fn not_listed(&mut self, selection: &SelectionConfig, outlined: &mut Outlined) -> Result<()> {
-        let mut after = StudyId::default();
+        let (mut after, mut blame) = (StudyId::default(), Blame::default());
         loop {
             let page = self.catalogue.studies_not_relisted(after, PAGE)?;
             let Some(last) = page.last() else { return Ok(()) };
@@ -130,11 +130,15 @@ impl Comparing<'_> {
             for known in page.into_iter().filter(missed) {
                 self.stop_here()?;
                 let uid = &known.study.uid;
-                match compare::ask(self.source, uid) {
+                let asked = compare::ask(self.source, uid);
+                if asked.is_ok() {
+                    blame.listed();
+                }
+                match asked {
                     // The selection takes it no more, or the listing missed it.
                     Ok(Some(told)) => self.catalogue.relist([told])?,
                     Ok(None) => self.deleted(&known)?,
-                    Err(Error::Archive(error)) if error.outlook() == Outlook::Permanent => {
+                    Err(Error::Archive(error)) if blame.is_of_study(&error, &|| self.source.answers()) => {
                         outlined.in_doubt(uid, &error);
                     }
                     Err(error) => return Err(error),
@@ -150,7 +154,7 @@ impl Comparing<'_> {
     }
 
     fn listed(&mut self, outlined: &mut Outlined) -> Result<()> {
-        let mut after = StudyId::default();
+        let (mut after, mut blame) = (StudyId::default(), Blame::default());
         loop {
             let page = self.catalogue.relisted_studies(after, PAGE)?;
             let Some((last, _)) = page.last() else { return Ok(()) };
@@ -165,11 +169,11 @@ impl Comparing<'_> {
                 if known.excluded {
                     continue;
                 }
-                match self.compare(known, told) {
+                match self.compare(known, told, &mut blame) {
                     Ok(Compared::Unchanged) => outlined.unchanged += 1,
                     Ok(Compared::Changed) => {}
                     Ok(Compared::InDoubt(why)) => outlined.in_doubt(&told.uid, &why),
-                    Err(Error::Archive(error)) if error.outlook() == Outlook::Permanent => {
+                    Err(Error::Archive(error)) if blame.is_of_study(&error, &|| self.source.answers()) => {
                         outlined.in_doubt(&told.uid, &error);
                     }
                     Err(error) => return Err(error),
@@ -180,9 +184,12 @@ impl Comparing<'_> {
     }
 
     /// Compares one study and records what has changed.
-    fn compare(&mut self, known: &KnownStudy, told: &StudyRow) -> Result<Compared> {
+    fn compare(&mut self, known: &KnownStudy, told: &StudyRow, blame: &mut Blame) -> Result<Compared> {
         let listed = compare::needs_instances(known, told, self.look);
         let instances = listed.then(|| self.source.list_study(&told.uid)).transpose()?;
+        if listed {
+            blame.listed();
+        }
         compare::record(self.catalogue, self.delta.id, known, told, instances.as_ref(), self.rules.settle())
     }
 }

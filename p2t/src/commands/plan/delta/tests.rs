@@ -37,13 +37,22 @@ struct MadeUp {
     cannot_list_all: bool,
     /// It lists so many images of a study, and says that all is well.
     most_images: usize,
+    /// It breaks off over the images of these studies, and answers all the same.
+    stumbles_over: BTreeSet<u8>,
 }
 
 impl MadeUp {
     fn new(holds: &Holds) -> Self {
         let holds = holds.clone();
         let most_images = usize::MAX;
-        Self { holds, asked: Mutex::default(), cut_short: false, cannot_list_all: false, most_images }
+        Self {
+            holds,
+            asked: Mutex::default(),
+            cut_short: false,
+            cannot_list_all: false,
+            most_images,
+            stumbles_over: BTreeSet::new(),
+        }
     }
 
     fn row(study: u8, held: &Held) -> StudyRow {
@@ -98,6 +107,9 @@ impl Source for MadeUp {
 
     fn list_study(&self, study_uid: &str) -> Result<StudyListing, Error> {
         self.asked.lock().unwrap().push(study_uid.to_owned());
+        if self.stumbles_over.iter().any(|study| uid(*study) == study_uid) {
+            return Err(Error::OutOfResources { archive: "MADE UP".into(), said: "A700".into() });
+        }
         let held = self.holds.iter().find(|(study, _)| uid(**study) == study_uid);
         let images = held.map(|(_, held)| held.images.clone()).unwrap_or_default();
         let instance = |image: u8| InstanceRow {
@@ -317,6 +329,20 @@ fn a_list_of_images_that_ends_early_deletes_nothing() {
     assert!(outlined.problems.is_empty(), "{:?}", outlined.problems);
     assert!(!found.contains_key(&(ChangeClass::Shrank, uid(0))), "{found:?}");
     assert_eq!(lab.in_state(InstanceState::Pending), 6);
+}
+
+#[test]
+fn a_study_over_which_the_source_stumbles_keeps_no_other_from_being_compared() {
+    let mut holds: Holds = (0..4).map(|study| (study, held(1, 0..3))).collect();
+    let mut lab = Lab::planned(&holds);
+    for study in 0..4 {
+        holds.insert(study, held(1, 0..4));
+    }
+    let source = MadeUp { stumbles_over: BTreeSet::from([0, 2]), ..MadeUp::new(&holds) };
+    let (outlined, found) = lab.delta(&source, QUIET);
+    let expected = [((ChangeClass::Grew, uid(1)), 1), ((ChangeClass::Grew, uid(3)), 1)];
+    assert_eq!(found, BTreeMap::from(expected));
+    assert_eq!(outlined.problems.len(), 2, "{:?}", outlined.problems);
 }
 
 #[test]
