@@ -1,6 +1,7 @@
 //! `taperate`: how fast p2t writes and t2p reads a tape, against `dd bs=256k` with the same bytes on the same drive, by turns in one run;
-//! inside the laboratory (see `tools/bench tape`). The rate is the driver's own count, between a twentieth and nineteen twentieths of
-//! the bytes, so that programs that start, label and commit are not compared with one that does nothing of it.
+//! inside the laboratory (see `tools/bench tape`). The rate is the driver's own count, from three tenths to nineteen twentieths of the
+//! bytes, so that programs that start, label and commit are not compared with one that does nothing of it; and because pages that are
+//! touched for the first time, as those of p2t's ring, are dear in the laboratory's machine and nowhere else.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "it is all this program is for")]
 
 mod drive;

@@ -35,7 +35,7 @@ pub struct Turn {
 
 /// Runs a program that moves `bytes` and at most little more.
 pub fn timed(drive: &Drive, direction: Direction, bytes: u64, mut command: Command) -> Outcome<Turn> {
-    let (from, to) = (bytes / 20, bytes - bytes / 20);
+    let (from, to) = (bytes / 10 * 3, bytes - bytes / 20);
     let before = drive.moved(direction)?;
     let used = getrusage(UsageWho::RUSAGE_CHILDREN)?;
     let begun = Instant::now();
