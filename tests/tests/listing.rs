@@ -97,6 +97,7 @@ fn what_is_not_enumerable_is_said_and_ends_with_code_3() {
     let page =
         std::fs::read_to_string(report["html"].as_str().expect("a path")).expect("a report can be read");
     assert!(page.contains("NOT ENUMERABLE") && page.contains("not to be divided"), "{page}");
+    p2t.run(&["plan", "--delta"]).expect(Exit::Discrepancies).says("cannot be divided");
 }
 
 #[test]

@@ -273,6 +273,67 @@ fn what_was_answered_is_not_asked_again() {
     assert!(asked.len() - different.len() < runs, "{runs} runs, {} queries", asked.len());
 }
 
+/// Takes a listing as a delta does: it keeps no answers.
+#[derive(Default)]
+struct Told(ListingProof);
+
+impl Listing for Told {
+    fn study(&mut self, _: StudyRow) -> Result<(), Cause> {
+        Ok(())
+    }
+
+    fn file(&mut self, _: StudyRow, _: InstanceRow) -> Result<(), Cause> {
+        Ok(())
+    }
+
+    fn oddity(&mut self, _: &[u8], _: Option<u64>, _: OddityState, _: &str) -> Result<(), Cause> {
+        Ok(())
+    }
+
+    fn query(&mut self, _: QueryRow) -> Result<(), Cause> {
+        Ok(())
+    }
+
+    fn proved(&mut self, proof: &ListingProof) -> Result<(), Cause> {
+        self.0 = proof.clone();
+        Ok(())
+    }
+}
+
+#[test]
+fn what_is_not_enumerable_is_told_to_who_keeps_no_answers_too() {
+    let mut studies = clustered(60).make();
+    let twin = studies[4].clone();
+    studies.extend((0..9).map(|number| Study { uid: format!("1.2.3.{number}"), ..twin.clone() }));
+    let named = SelectionConfig { study_uids: vec![studies[0].uid.clone()], ..SelectionConfig::default() };
+    let pacs = serve(studies, Lies { cap: Some(6), ..Lies::default() });
+    let kept = list(&pacs, &SelectionConfig::default()).proof();
+    let mut told = Told::default();
+    self::pacs(&pacs).list(&SelectionConfig::default(), &mut told, &|| false).unwrap();
+    assert!(told.0.open > 0 && kept.open > 0, "{:?} {kept:?}", told.0);
+    assert_eq!((told.0.studies, told.0.cap), (kept.studies, kept.cap));
+    self::pacs(&pacs).list(&named, &mut told, &|| false).unwrap();
+    assert_eq!((told.0.queries, told.0.rows, told.0.open), (1, 1, 0));
+}
+
+#[test]
+fn a_study_that_was_refused_by_uid_is_asked_for_again_by_a_later_run() {
+    let pacs = serve(clustered(20).make(), Lies { refuse_above: Some(0), ..Lies::default() });
+    let uids: Vec<String> = pacs.archive().studies().iter().take(3).map(|study| study.uid.clone()).collect();
+    let selection = SelectionConfig { study_uids: uids.clone(), ..SelectionConfig::default() };
+    let mut book = Book::new();
+    let source = self::pacs(&pacs);
+    for _ in 0..2 {
+        let error = source.list(&selection, &mut book, &|| false).unwrap_err();
+        assert!(error.is_of_list(), "{error}");
+    }
+    assert_eq!(pacs.queries(), 2);
+    pacs.set_lies(Lies::default());
+    source.list(&selection, &mut book, &|| false).unwrap();
+    assert_eq!(book.uids(), uids.into_iter().collect());
+    assert_eq!((book.proof().queries, book.proof().rows), (3, 3));
+}
+
 /// What a source with these lies lists of a study of one series of 250 instances, and how many queries that took.
 fn list_images(lies: Lies) -> (Result<StudyListing, archive::Error>, usize) {
     let series = Series { uid: "1.2.3.4".into(), modality: "CT".into(), instances: 250 };

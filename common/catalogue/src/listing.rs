@@ -35,6 +35,8 @@ pub struct Recalled {
     pub status: u16,
     /// Whether we ended it before the source did.
     pub broken_off: bool,
+    /// Whether it is settled what it means for the list: it is whole, or its parts were listed instead.
+    pub settled: bool,
     /// Its studies, as they are known now.
     pub studies: Vec<(StudyId, StudyRow)>,
 }
@@ -108,19 +110,23 @@ impl Catalogue {
         })
     }
 
-    /// Records an answer and its studies in one transaction; returns the studies' rows, in the same order.
+    /// Records an answer and its studies in one transaction, instead of an earlier one to the same query of this listing;
+    /// returns the studies' rows, in the same order. Studies whose instances are listed keep their keys, as in
+    /// [`Self::upsert_studies`]; an answer that tells others cannot be recalled.
     pub fn record_answer(&mut self, listing: ListingId, answered: &Answered<'_>) -> Result<Vec<StudyId>> {
         self.quick(|tx| {
-            let ids = answered
-                .studies
-                .iter()
-                .map(|row| Ok(study::upsert(tx, row)?.0))
-                .collect::<Result<Vec<_>>>()?;
-            let blob: Vec<u8> = ids.iter().flat_map(|id| id.0.to_le_bytes()).collect();
+            let (mut ids, mut as_known) = (Vec::new(), true);
+            for row in answered.studies {
+                let (id, new) = study::upsert_listed(tx, row)?;
+                as_known &= new || study::is_told_as_known(tx, row)?;
+                ids.push(id);
+            }
+            let blob: Option<Vec<u8>> =
+                as_known.then(|| ids.iter().flat_map(|id| id.0.to_le_bytes()).collect());
             let QueryRow { at, level, keys, rows, status } = &answered.query;
             change(
                 tx,
-                "INSERT INTO query (at, level, keys, rows, status, listing_id, part, broken_off, studies)
+                "INSERT OR REPLACE INTO query (at, level, keys, rows, status, listing_id, part, broken_off, studies)
                  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 params![
                     Millis(*at),
@@ -171,18 +177,18 @@ impl Catalogue {
 }
 
 impl Reader {
-    /// The answer to this query of a listing, if there was one.
+    /// The answer to this query of a listing, if there was one that the studies' rows still tell.
     pub fn recall(&self, listing: ListingId, part: &str) -> Result<Option<Recalled>> {
         const SQL: &str =
-            "SELECT rows, status, broken_off, studies FROM query WHERE listing_id = ? AND part = ?";
+            "SELECT rows, status, broken_off, verdict IS NOT NULL AND NOT open, studies FROM query
+            WHERE listing_id = ? AND part = ? AND studies IS NOT NULL";
         let found = first(&self.conn, SQL, params![listing, part], |row| {
-            let blob: Option<Vec<u8>> = row.get(3)?;
-            Ok((row.get(0)?, row.get(1)?, row.get(2)?, blob.unwrap_or_default()))
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get::<_, Vec<u8>>(4)?))
         })?;
-        let Some((rows, status, broken_off, blob)) = found else { return Ok(None) };
+        let Some((rows, status, broken_off, settled, blob)) = found else { return Ok(None) };
         let ids = blob.as_chunks::<8>().0.iter().map(|bytes| StudyId(i64::from_le_bytes(*bytes)));
         let studies = ids.map(|id| Ok((id, self.study(id)?))).collect::<Result<Vec<_>>>()?;
-        Ok(Some(Recalled { rows, status, broken_off, studies }))
+        Ok(Some(Recalled { rows, status, broken_off, settled, studies }))
     }
 
     /// The proofs of all listings that are finished, with when each was; oldest first.

@@ -54,13 +54,12 @@ pub struct QueryRow {
 
 impl Catalogue {
     /// Finds each study or adds it at the plan's end, in one transaction; newer knowledge replaces older. A study whose
-    /// instances are listed is left as it is: what changed of it since is for a delta to find ([`crate::delta`]).
+    /// instances are listed keeps its keys: what changed of it since is for a delta to find ([`crate::delta`]).
     pub fn upsert_studies(&mut self, rows: impl IntoIterator<Item = StudyRow>) -> Result<Listed> {
         self.quick(|tx| {
             let mut listed = Listed::default();
             for row in rows {
-                let new = !study::is_enumerated(tx, &row.uid)? && study::upsert(tx, &row)?.1;
-                listed.count(new);
+                listed.count(study::upsert_listed(tx, &row)?.1);
             }
             Ok(listed)
         })
@@ -91,7 +90,7 @@ impl Catalogue {
     }
 
     /// Records files as a walk through a folder finds them, each with the study that its header names. The studies
-    /// stay open for more until [`Self::finish_listing`].
+    /// stay open for more until [`Self::finish_listing`]; from then on they keep their keys, as in [`Self::upsert_studies`].
     pub fn record_files<'a>(
         &mut self,
         files: impl IntoIterator<Item = &'a (StudyRow, InstanceRow)>,
@@ -100,7 +99,7 @@ impl Catalogue {
             let mut listed = Listed::default();
             let mut series = SeriesFinder::default();
             for (study, instance) in files {
-                let (study_id, _) = study::upsert(tx, study)?;
+                let (study_id, _) = study::upsert_listed(tx, study)?;
                 change(tx, "DELETE FROM oddity WHERE source_ref = ?", [&instance.source_ref])?;
                 listed.count(list(tx, &mut series, study_id, instance)?);
             }

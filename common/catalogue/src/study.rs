@@ -154,9 +154,28 @@ pub(crate) fn mark_enumerated(conn: &Connection, study: StudyId) -> Result<()> {
     Ok(())
 }
 
-pub(crate) fn is_enumerated(conn: &Connection, uid: &str) -> Result<bool> {
-    const SQL: &str = "SELECT 1 FROM study WHERE uid = ? AND listing = 1";
-    Ok(first(conn, SQL, [uid], |_| Ok(()))?.is_some())
+/// As [`upsert`], but a study whose instances are listed keeps its keys: how they differ now is for a delta to find and to tell.
+/// Its status alone is taken over, by which it may be left out.
+pub(crate) fn upsert_listed(conn: &Connection, row: &StudyRow) -> Result<(StudyId, bool)> {
+    const ENUMERATED: &str = "SELECT id FROM study WHERE uid = ? AND listing = 1";
+    let Some(id) = first(conn, ENUMERATED, [&row.uid], |found| found.get(0))? else {
+        return upsert(conn, row);
+    };
+    if let Some(status) = &row.status {
+        change(conn, "UPDATE study SET status = ?2 WHERE id = ?1 AND status IS NOT ?2", params![id, status])?;
+    }
+    Ok((id, false))
+}
+
+/// Whether the source tells of a study nothing else than is known, by the attributes that a listing divides by.
+pub(crate) fn is_told_as_known(conn: &Connection, told: &StudyRow) -> Result<bool> {
+    let sql = format!("SELECT {COLUMNS} FROM study WHERE uid = ?");
+    let known = first(conn, &sql, [&told.uid], |row| from_row(row, 0))?.unwrap_or_default();
+    let by = |row: &StudyRow| {
+        let StudyRow { patient_id, study_date, study_time, accession, modalities, .. } = row.clone();
+        [patient_id, study_date, study_time, accession, modalities]
+    };
+    Ok(by(told).into_iter().zip(by(&known)).all(|(told, known)| told.is_none() || told == known))
 }
 
 /// Takes the source's claims about a study for good, if it claims as many instances as it listed just now.

@@ -45,8 +45,8 @@ impl Peer for Asking<'_> {
         let keys = self.keys(part);
         let name = name(&keys);
         let answered = match self.listing.recall(&name).map_err(Error::Taker)? {
-            Some(recalled) => recalled,
-            None => self.ask_anew(part, &keys, &name)?,
+            Some(recalled) if is_final(&recalled) => recalled,
+            _ => self.ask_anew(part, &keys, &name)?,
         };
         let rows = answered.studies.iter().map(|(id, study)| row(id.0.unsigned_abs(), study)).collect();
         let status = Status(answered.status);
@@ -99,7 +99,7 @@ impl Asking<'_> {
             None => studies.iter().map(|study| self.number(&study.uid)).collect(),
         };
         let studies = ids.into_iter().zip(studies).collect();
-        Ok(Recalled { rows: count, status: status.0, broken_off, studies })
+        Ok(Recalled { rows: count, status: status.0, broken_off, settled: false, studies })
     }
 
     /// A number for a study, where nobody keeps answers.
@@ -169,6 +169,11 @@ pub(super) fn dates(selection: &SelectionConfig) -> Option<Span> {
         from: from.and_then(span::day_number).unwrap_or(0),
         to: to.and_then(span::day_number).unwrap_or(span::LAST_DAY),
     })
+}
+
+/// A refusal may be of a moment: where nothing came in its place, a later run has it asked again.
+fn is_final(recalled: &Recalled) -> bool {
+    recalled.settled || Status(recalled.status).class() != StatusClass::Failure
 }
 
 fn name(keys: &[(Tag, String)]) -> String {

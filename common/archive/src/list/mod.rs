@@ -100,6 +100,9 @@ pub(crate) fn list_studies(
         sweep.list(&whole(query, selection))?;
     }
     let swept = sweep.proof();
+    proof.queries += swept.queries;
+    proof.rows += swept.rows;
+    proof.open = swept.open;
     proof.studies += swept.studies;
     proof.undated += swept.undated;
     proof.cap = swept.cap;
@@ -114,6 +117,8 @@ impl Asking<'_> {
         self.fixed = query;
         let part = Part::default();
         let answer = self.ask(&part)?;
+        proof.queries += 1;
+        proof.rows += answer.count;
         proof.studies += answer.rows.len() as u64;
         self.named = proof.studies;
         self.listing.seen(self.named);

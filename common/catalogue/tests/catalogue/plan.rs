@@ -3,6 +3,8 @@
 use catalogue::balance::{Stage, Tally};
 use catalogue::choice::Ruling;
 use catalogue::shortfall::ShortStudy;
+use catalogue::listing::{Answered, ListingProof};
+use catalogue::plan::QueryRow;
 use catalogue::{Error, InstanceId, OddityState, PlanPosition, StudyRow};
 
 use crate::lab::{Lab, captured, file_row, instance_row, key, study_row, study_uid, uids};
@@ -44,6 +46,40 @@ fn a_study_known_again_keeps_what_the_new_answer_leaves_out() {
     assert!(!lab.listed(&row).1);
     let known = lab.catalogue.studies(PlanPosition::default(), 10).unwrap().remove(0).study;
     assert_eq!((known.study_date.as_deref(), known.accession.as_deref()), (Some("20200101"), Some("A1")));
+}
+
+#[test]
+fn a_study_whose_instances_are_listed_keeps_its_keys_however_it_is_listed_again() {
+    let mut lab = Lab::new();
+    let was = StudyRow { patient_id: Some("P1".into()), ..study_row(1) };
+    lab.listed(&was);
+    lab.study(1, 2);
+    let is = StudyRow { patient_id: Some("P2".into()), status: Some("READ".into()), ..was.clone() };
+    let listing = lab.catalogue.listing("everything").unwrap();
+    let query = |rows| QueryRow {
+        at: jiff::Timestamp::now(),
+        level: "STUDY".into(),
+        keys: "…".into(),
+        rows,
+        status: 0,
+    };
+    let answer = |lab: &mut Lab, part, studies: &[StudyRow]| {
+        let query = query(studies.len() as u64);
+        let answered = Answered { query, part, broken_off: false, studies };
+        lab.catalogue.record_answer(listing, &answered).unwrap()
+    };
+    let ids = answer(&mut lab, "", &[is.clone(), study_row(2)]);
+    let known = lab.catalogue.study(ids[0]).unwrap();
+    assert_eq!((known.patient_id.as_deref(), known.status.as_deref()), (Some("P1"), Some("READ")));
+    // A later run must not take the keys of the plan for those of the answer.
+    assert!(lab.catalogue.recall(listing, "").unwrap().is_none());
+    answer(&mut lab, "", &[was, study_row(2)]);
+    let recalled = lab.catalogue.recall(listing, "").unwrap().unwrap();
+    assert_eq!((recalled.rows, recalled.studies.len(), recalled.settled), (2, 2, false));
+    lab.catalogue.finish_listing_with(listing, &ListingProof::default()).unwrap();
+    assert_eq!(lab.catalogue.listings().unwrap()[0].1.queries, 1);
+    lab.catalogue.record_files(&[(is, file_row(1, 1, "a.dcm").1)]).unwrap();
+    assert_eq!(lab.catalogue.study(ids[0]).unwrap().patient_id.as_deref(), Some("P1"));
 }
 
 #[test]
