@@ -12,11 +12,12 @@ use crate::time::Millis;
 /// Lines and studies that a comparison keeps, at most of each.
 const KEPT: usize = 10_000;
 
-/// Whether a line's study is listed, and whether a listed study is named.
+/// Whether a line's study is listed, and whether a listed study is named. Several studies may have one accession number, so that
+/// counts only where a line has no UID.
 const LISTED: &str = "EXISTS (SELECT 1 FROM study WHERE study.uid = named.uid)
-    OR EXISTS (SELECT 1 FROM study WHERE study.accession = named.accession)";
+    OR named.uid IS NULL AND EXISTS (SELECT 1 FROM study WHERE study.accession = named.accession)";
 const NAMED: &str = "EXISTS (SELECT 1 FROM named WHERE named.uid = study.uid)
-    OR EXISTS (SELECT 1 FROM named WHERE named.accession = study.accession)";
+    OR EXISTS (SELECT 1 FROM named WHERE named.accession = study.accession AND named.uid IS NULL)";
 
 /// A study as a list names it: line, Study Instance UID, Accession Number.
 pub type Named = (u64, Option<String>, Option<String>);
@@ -26,7 +27,7 @@ pub type Named = (u64, Option<String>, Option<String>);
 pub struct Comparison {
     /// Name of the list.
     pub list: String,
-    /// Lines whose study the source lists, by its UID or else by its accession number.
+    /// Lines whose study the source lists: by its UID, or by its accession number where a line has no UID.
     pub in_both: u64,
     /// Studies of the source that no line names.
     pub only_source: u64,

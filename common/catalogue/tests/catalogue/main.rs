@@ -8,6 +8,7 @@ mod balance_ingest;
 mod baseline;
 mod canary;
 mod capture;
+mod comparison;
 mod copies;
 mod crash;
 mod deliver;
