@@ -92,9 +92,9 @@ impl Catalogue {
     pub fn rule(&mut self, rulings: &[Ruling]) -> Result<()> {
         self.quick(|tx| {
             for Ruling { study, excluded, waits } in rulings {
-                take(tx, *study, excluded.as_deref())?;
-                if let Some(reason) = excluded {
-                    leave_out(tx, *study, reason)?;
+                match excluded {
+                    Some(reason) => exclude(tx, *study, reason)?,
+                    None => take(tx, *study, None)?,
                 }
                 if let Some((until, reason)) = waits {
                     // Nothing waits of a study that is done.
@@ -212,6 +212,12 @@ fn take(conn: &Connection, study: StudyId, excluded: Option<&str>) -> Result<()>
     );
     conn.prepare_cached(&gone)?.execute(&[(":gone", &GONE as &dyn ToSql), values[0], values[1]][..])?;
     Ok(())
+}
+
+/// Leaves a study out as a whole.
+pub(crate) fn exclude(conn: &Connection, study: StudyId, reason: &str) -> Result<()> {
+    take(conn, study, Some(reason))?;
+    leave_out(conn, study, reason)
 }
 
 fn leave_out(conn: &Connection, study: StudyId, reason: &str) -> Result<()> {

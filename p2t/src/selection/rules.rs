@@ -52,6 +52,11 @@ impl Rules {
         self.settle
     }
 
+    /// Why a study of these keys is left out by a list.
+    pub fn exclusion(&self, study: &StudyRow) -> Option<&str> {
+        self.exclusions.reason(study)
+    }
+
     /// Decides about every study of the plan, and puts the plan in order. The order of the last plan stays where none is given.
     pub fn apply(&self, catalogue: &mut Catalogue, now: Timestamp) -> Result<()> {
         let mut after = PlanPosition::default();
@@ -81,7 +86,7 @@ impl Rules {
 
     /// A list that is not given any more takes nothing back: leaving out is often somebody's right.
     fn excluded(&self, planned: &PlannedStudy) -> Option<String> {
-        if let Some(reason) = self.exclusions.reason(&planned.study) {
+        if let Some(reason) = self.exclusion(&planned.study) {
             return Some(reason.to_owned());
         }
         let status = planned.study.status.as_deref().map(str::trim).filter(|status| !status.is_empty());

@@ -3,6 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, params};
 
+use crate::choice::exclude;
 use crate::connection::Catalogue;
 use crate::delta::changes::{ChangeClass, NewChange, record};
 use crate::error::Result;
@@ -101,6 +102,15 @@ impl Catalogue {
             }
             wait(tx, *study, instances.has_changed(), *settle)?;
             study::agree(tx, *study, instances.listed)
+        })
+    }
+
+    /// Takes over the keys that the source tells of a study now, by which it is left out, and leaves it out with them: at no moment
+    /// is it to be fetched under these keys. Nothing is told of the change.
+    pub fn exclude_relisted(&mut self, study: StudyId, told: &StudyRow, reason: &str) -> Result<()> {
+        self.quick(|tx| {
+            replace(tx, told)?;
+            exclude(tx, study, reason)
         })
     }
 

@@ -2,9 +2,9 @@
 
 use catalogue::balance::{Stage, Tally};
 use catalogue::choice::Ruling;
-use catalogue::shortfall::ShortStudy;
 use catalogue::listing::{Answered, ListingProof};
 use catalogue::plan::QueryRow;
+use catalogue::shortfall::ShortStudy;
 use catalogue::{Error, InstanceId, OddityState, PlanPosition, StudyRow};
 
 use crate::lab::{Lab, captured, file_row, instance_row, key, study_row, study_uid, uids};

@@ -161,6 +161,11 @@ impl Comparing<'_> {
             after = last.id;
             for (known, told) in &page {
                 self.stop_here()?;
+                // The rules decided by the keys that it had.
+                if let Some(reason) = self.rules.exclusion(told).filter(|_| !known.excluded) {
+                    self.catalogue.exclude_relisted(known.id, told, reason)?;
+                    continue;
+                }
                 // Its instances are listed for the first time behind all this.
                 if known.listing == StudyListing::Listed {
                     self.catalogue.upsert_studies([told.clone()])?;

@@ -5,11 +5,11 @@ use std::sync::{Arc, Mutex};
 
 use archive::{Error, Intake, Listing, Retrieve, RetrieveEnd, Source, StudyListing};
 use catalogue::balance::Stage;
-use catalogue::listing::ListingProof;
-use catalogue::plan::InstanceRow;
+use catalogue::listing::{Answered, ListingProof};
+use catalogue::plan::{InstanceRow, QueryRow};
 use catalogue::{Catalogue, ChangeClass, InstanceState, PlanPosition, StudyRow};
 use jiff::civil::date;
-use job::config::SelectionConfig;
+use job::config::{ExcludeConfig, SelectionConfig};
 use job::{Stop, Void};
 use proptest::prelude::*;
 use tempfile::TempDir;
@@ -343,6 +343,41 @@ fn a_study_over_which_the_source_stumbles_keeps_no_other_from_being_compared() {
     let expected = [((ChangeClass::Grew, uid(1)), 1), ((ChangeClass::Grew, uid(3)), 1)];
     assert_eq!(found, BTreeMap::from(expected));
     assert_eq!(outlined.problems.len(), 2, "{:?}", outlined.problems);
+}
+
+#[test]
+fn a_study_that_is_corrected_to_an_excluded_patient_is_left_out_by_that_delta() {
+    let mut holds: Holds = (0..3).map(|study| (study, held(1, 0..3))).collect();
+    let mut lab = Lab::planned(&holds);
+    // One more is planned and its images are not listed yet.
+    lab.catalogue.upsert_studies([MadeUp::row(3, &held(1, 0..2))]).unwrap();
+    holds.insert(3, held(9, 0..2));
+    holds.insert(1, held(9, 0..4));
+    let exclude = ExcludeConfig { patient_ids: vec!["P9".into()], ..ExcludeConfig::default() };
+    let selection = SelectionConfig { exclude, ..SelectionConfig::default() };
+    let (_, found) = lab.delta_of(&MadeUp::new(&holds), QUIET, &selection);
+    // Nothing is told of them.
+    assert_eq!(found, BTreeMap::new());
+    assert_eq!((lab.in_state(InstanceState::Pending), lab.in_state(InstanceState::Excluded)), (6, 3));
+    let left_out = lab.catalogue.excluded_studies().unwrap();
+    assert!(left_out.len() == 1 && left_out[0].studies == 2, "{left_out:?}");
+    assert!(left_out[0].reason.contains("its patient"), "{left_out:?}");
+    assert_eq!(lab.catalogue.study_by_uid(&uid(1)).unwrap().unwrap().patient_id.as_deref(), Some("P9"));
+}
+
+#[test]
+fn what_a_plan_lists_again_in_other_words_is_left_for_the_delta_to_tell() {
+    let mut holds: Holds = (0..2).map(|study| (study, held(1, 0..3))).collect();
+    let mut lab = Lab::planned(&holds);
+    holds.insert(1, held(2, 0..3));
+    let studies: Vec<StudyRow> = holds.iter().map(|(study, held)| MadeUp::row(*study, held)).collect();
+    let query =
+        QueryRow { at: Timestamp::now(), level: "STUDY".into(), keys: String::new(), rows: 2, status: 0 };
+    let answered = Answered { query, part: "", broken_off: false, studies: &studies };
+    let listing = lab.catalogue.listing("everything").unwrap();
+    lab.catalogue.record_answer(listing, &answered).unwrap();
+    let (_, found) = lab.delta(&MadeUp::new(&holds), QUIET);
+    assert_eq!(found, BTreeMap::from([((ChangeClass::Reidentified, uid(1)), 0)]));
 }
 
 #[test]
