@@ -3,7 +3,7 @@
 
 use std::io::Cursor;
 
-use dataset::{Examined, Finding, Shape, examine};
+use dataset::{Encoding, Ending, Examined, Finding, Shape, examine};
 
 use crate::error::Cause;
 use crate::source::{Intake, IntakeError, IntakeObject, ObjectIdentity};
@@ -27,7 +27,22 @@ pub enum Refused {
 pub struct Arrival<'a> {
     intake: &'a dyn Intake,
     head: Vec<u8>,
-    taken: Option<(Box<dyn IntakeObject + 'a>, Shape)>,
+    taken: Option<Taken<'a>>,
+}
+
+/// An object whose head is known.
+struct Taken<'a> {
+    object: Box<dyn IntakeObject + 'a>,
+    shape: Shape,
+    /// A part that is well framed may hold less than its object.
+    ending: Ending,
+}
+
+impl Taken<'_> {
+    fn put(&mut self, bytes: &[u8], of_dataset: &[u8]) -> Result<(), Refused> {
+        self.ending.push(of_dataset);
+        self.object.write(bytes).map_err(|error| Refused::Intake(IntakeError::Spool(Cause::from(error))))
+    }
 }
 
 impl<'a> Arrival<'a> {
@@ -37,8 +52,8 @@ impl<'a> Arrival<'a> {
 
     /// Its next bytes; says how many.
     pub fn write(&mut self, bytes: &[u8]) -> Result<usize, Refused> {
-        if let Some((object, _)) = &mut self.taken {
-            put(object.as_mut(), bytes)?;
+        if let Some(taken) = &mut self.taken {
+            taken.put(bytes, bytes)?;
         } else {
             self.head.extend_from_slice(bytes);
             if self.head.len() >= HEAD_BYTES {
@@ -54,7 +69,15 @@ impl<'a> Arrival<'a> {
         if self.taken.is_none() {
             self.begin(true)?;
         }
-        let Some((object, shape)) = self.taken else { return Ok(None) };
+        let Some(Taken { object, shape, ending }) = self.taken else { return Ok(None) };
+        let contradicted = |finding: &&Finding| matches!(finding, Finding::SyntaxContradicted { .. });
+        let doubts = shape
+            .findings
+            .iter()
+            .filter(contradicted)
+            .chain(ending.finish().as_ref())
+            .map(ToString::to_string)
+            .collect();
         let sop_instance = shape.sop_instance().map(str::to_owned);
         object.finish(ObjectIdentity {
             // What was asked for counts only for an object that does not say who it is.
@@ -66,7 +89,7 @@ impl<'a> Arrival<'a> {
             transfer_syntax: shape.transfer_syntax,
             patient_id: shape.head.patient_id,
             findings: shape.findings.iter().map(ToString::to_string).collect(),
-            doubts: Vec::new(),
+            doubts,
         })?;
         Ok(sop_instance)
     }
@@ -80,19 +103,97 @@ impl<'a> Arrival<'a> {
             Examined::Directory { .. } => return Err(no(&"it is a DICOMDIR")),
             Examined::NotDicom(reason) => return Err(no(&reason)),
         };
-        if !whole {
-            let end_of_head = |finding: &Finding| {
-                matches!(finding, Finding::Truncated { .. } | Finding::DeflateDamaged { .. })
-            };
-            shape.findings.retain(|finding| !end_of_head(finding));
-        }
-        let mut object = self.intake.begin(shape.dataset_offset)?;
-        put(object.as_mut(), &head)?;
-        self.taken = Some((object, shape));
+        // Where the dataset ends is followed to its last byte.
+        let end_of_head = |finding: &Finding| match finding {
+            Finding::Truncated { .. } => !whole || !is_deflated(&shape),
+            Finding::DeflateDamaged { .. } => !whole,
+            _ => false,
+        };
+        let findings = shape.findings.iter().filter(|finding| !end_of_head(finding)).cloned().collect();
+        shape.findings = findings;
+        let object = self.intake.begin(shape.dataset_offset)?;
+        let ending =
+            Ending::new(shape.transfer_syntax.as_deref().unwrap_or(shape.encoding.transfer_syntax()));
+        let of_dataset = usize::try_from(shape.dataset_offset).ok().and_then(|start| head.get(start..));
+        let mut taken = Taken { object, shape, ending };
+        taken.put(&head, of_dataset.unwrap_or_default())?;
+        self.taken = Some(taken);
         Ok(())
     }
 }
 
-fn put(object: &mut (dyn IntakeObject + '_), bytes: &[u8]) -> Result<(), Refused> {
-    object.write(bytes).map_err(|error| Refused::Intake(IntakeError::Spool(Cause::from(error))))
+/// Whether the end of the dataset cannot be followed.
+fn is_deflated(shape: &Shape) -> bool {
+    shape.transfer_syntax.as_deref().is_some_and(|uid| Encoding::of_transfer_syntax(uid).deflated)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::sync::Mutex;
+
+    use super::*;
+
+    const EXPLICIT: &str = "1.2.840.10008.1.2.1";
+
+    /// Keeps who came, and how many bytes.
+    #[derive(Default)]
+    struct Came(Mutex<Vec<(ObjectIdentity, u64)>>);
+
+    struct Coming<'a>(&'a Came, u64);
+
+    impl Intake for Came {
+        fn begin(&self, _: u64) -> Result<Box<dyn IntakeObject + '_>, IntakeError> {
+            Ok(Box::new(Coming(self, 0)))
+        }
+    }
+
+    impl IntakeObject for Coming<'_> {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+            self.1 += bytes.len() as u64;
+            Ok(())
+        }
+
+        fn finish(self: Box<Self>, identity: ObjectIdentity) -> Result<(), IntakeError> {
+            self.0.0.lock().unwrap().push((identity, self.1));
+            Ok(())
+        }
+    }
+
+    /// A file with so many bytes of pixels.
+    fn file(pixels: usize) -> Vec<u8> {
+        let uid =
+            |number: u8, value: &[u8]| [&[8, 0, number, 0, b'U', b'I', value.len() as u8, 0], value].concat();
+        [
+            dataset::file_meta("1.2.840.10008.5.1.4.1.1.7", "1.2.3", EXPLICIT, "TEST"),
+            uid(0x16, b"1.2.840.10008.5.1.4.1.1.7\0"),
+            uid(0x18, b"1.2.3\0"),
+            [&[0xE0, 0x7F, 0x10, 0, b'O', b'B', 0, 0][..], &(pixels as u32).to_le_bytes()].concat(),
+            vec![7; pixels],
+        ]
+        .concat()
+    }
+
+    fn arrive(bytes: &[u8]) -> (ObjectIdentity, u64) {
+        let came = Came::default();
+        let mut arrival = Arrival::new(&came);
+        for piece in bytes.chunks(100_000) {
+            arrival.write(piece).unwrap();
+        }
+        arrival.finish(None).unwrap();
+        came.0.into_inner().unwrap().pop().unwrap()
+    }
+
+    #[test]
+    fn a_dataset_that_ends_early_in_a_whole_part_is_in_doubt_whatever_its_length() {
+        for pixels in [600, 3 * HEAD_BYTES] {
+            let file = file(pixels);
+            let (whole, bytes) = arrive(&file);
+            assert_eq!((whole.doubts, bytes), (vec![], file.len() as u64));
+            let (cut, bytes) = arrive(&file[..file.len() - 100]);
+            assert_eq!(bytes, file.len() as u64 - 100);
+            assert!(cut.doubts.len() == 1 && cut.doubts[0].contains("ends within"), "{:?}", cut.doubts);
+            assert_eq!(cut.findings, whole.findings);
+        }
+    }
 }
