@@ -170,7 +170,9 @@ fn a_label_on_a_cartridge_with_another_barcode_is_refused() {
         shell("cd \"$TAPELAB_LIBRARY\" && cp P2T001L8.tap P2T009L8.tap");
         ctl("drive 0 insert P2T009L8");
         let refused = p2t.run(&["export"]);
-        refused.expect(Exit::Incomplete).says("which was written to P2T001L8, and the barcode P2T009L8");
+        refused
+            .expect(Exit::Incomplete)
+            .says("its barcode is P2T009L8, and volume 1 was begun on the one with P2T001L8");
         put_in("P2T001L8");
         // The library has one blank cartridge, and needs three.
         p2t.run(&["export"]).expect(Exit::Incomplete).says("no blank cartridge left");
