@@ -90,6 +90,14 @@ impl Fetch {
         Ok(due.studies.as_mut().and_then(VecDeque::pop_front))
     }
 
+    /// Whether a study has waited long enough by now.
+    pub fn has_due(&self, due: &mut Due) -> Result<bool> {
+        due.refresh();
+        let next = self.next_due(due)?;
+        due.refresh();
+        Ok(next.is_some())
+    }
+
     /// Looks at a study that has waited: it goes on, or waits longer because it still changes. One of files needs no looking at.
     pub fn look_at(&self, study: StudyId) -> Result<()> {
         if self.source.lists_files() {

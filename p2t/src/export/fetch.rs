@@ -138,7 +138,7 @@ impl Fetch {
             let pace = &self.capture.pace;
             let place = number.saturating_add(self.lent.load(Ordering::Acquire));
             if place >= pace.associations() || pace.is_hushed() || !self.capture.spool.has_room() {
-                if self.queue().done {
+                if self.is_all_fetched()? {
                     break;
                 }
                 self.rest(TICK);
@@ -163,6 +163,19 @@ impl Fetch {
             }
         }
         self.capture.take_failure().map_or(Ok(()), Err)
+    }
+
+    /// Whether nothing is left to fetch: a worker that may fetch nothing must not wait for what will never come.
+    fn is_all_fetched(&self) -> Result<bool> {
+        let mut queue = self.queue();
+        if !queue.done
+            && queue.busy == 0
+            && queue.page.is_empty()
+            && !self.with_due(|due| self.has_due(due))?
+        {
+            queue.done = self.capture.shared.lock().studies_to_fetch(PlanPosition::default(), 1)?.is_empty();
+        }
+        Ok(queue.done)
     }
 
     /// Whether the source is believed to be down.

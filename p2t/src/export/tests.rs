@@ -123,6 +123,24 @@ fn objects_are_answered_while_an_earlier_group_waits_for_the_disk() {
 }
 
 #[test]
+fn fetching_that_is_done_ends_though_the_spool_has_no_room() {
+    let lab = Lab::with_spool(0, 0);
+    assert!(!lab.capture.spool.has_room());
+    let (ended, has_ended) = mpsc::channel();
+    let capture = lab.capture.clone();
+    thread::spawn(move || {
+        let fetch = Fetch::new(broken(false), capture, RetryConfig::default());
+        ended.send(fetch.work(0).is_ok()).unwrap();
+    });
+    assert!(has_ended.recv_timeout(Duration::from_secs(20)).unwrap());
+    // With something to fetch it waits for room.
+    let lab = Lab::with_spool(1, 0);
+    lab.capture.stop.request();
+    Fetch::new(broken(false), lab.capture.clone(), RetryConfig::default()).work(0).unwrap();
+    assert_eq!(lab.in_state(InstanceState::Pending), 1);
+}
+
+#[test]
 fn an_intake_that_is_full_is_not_deleted_before_its_objects_are_recorded() {
     let lab = Lab::new(1);
     let mut file = lab.capture.spool.open_intake(&mut lab.capture.shared.lock()).unwrap();
