@@ -149,6 +149,23 @@ fn a_study_over_which_the_source_stumbles_does_not_keep_the_others_from_being_pl
     assert_eq!(p2t.run(&["status"]).json()["studies"]["pending"], 11);
 }
 
+#[test]
+fn many_studies_that_are_given_up_do_not_keep_one_from_being_planned() {
+    let folder = scratch();
+    let studies = Population { studies: 13, days: 3, ..Population::default() }.make();
+    let good = studies[0].instances().count();
+    let lies = studies[1..].iter().map(|study| Lie::about(Kind::NoSeries, &study.uid)).collect();
+    let pacs = lying(studies, Lies { lies, ..Lies::default() });
+    let p2t = job(folder.path(), &pacs);
+    p2t.configure("retry", "attempts", 1);
+    let plan = p2t.run(&["plan"]).expect(Exit::Discrepancies).json();
+    assert_eq!(
+        (&plan["instances"]["listed"], &plan["studies"]["failed"]),
+        (&good.into(), &12.into()),
+        "{plan}"
+    );
+}
+
 /// With a list of the RIS that lacks two studies, and has one that the source lacks.
 fn compare(p2t: &Program, pacs: &FakePacs, folder: &std::path::Path) {
     let lines = pacs.archive().studies().iter().skip(2).enumerate().map(|(number, study)| match number % 2 {

@@ -13,8 +13,8 @@ pub struct Blame {
 }
 
 impl Blame {
-    /// A study was listed.
-    pub fn listed(&mut self) {
+    /// What went before is not the archive's fault: it has listed a study, or one fails that has always failed.
+    pub fn forget(&mut self) {
         self.in_a_row = 0;
     }
 
@@ -46,7 +46,7 @@ mod tests {
                 assert!(blame.is_of_study(&aborted(), &|| true));
             }
             assert!(!blame.is_of_study(&aborted(), &|| true));
-            blame.listed();
+            blame.forget();
         }
         assert!(!blame.is_of_study(&aborted(), &|| false));
         assert!(!blame.is_of_study(&Error::Stopped, &|| true));

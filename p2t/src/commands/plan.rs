@@ -269,10 +269,14 @@ fn enumerate(context: &Context, source: &dyn Source, catalogue: &mut Catalogue) 
         several.each(&wanted, &agrees, &stop, &mut |at, listed| {
             match (page.get(at), listed) {
                 (Some(study), Ok(listing)) => {
-                    blame.listed();
+                    blame.forget();
                     kept = keep(context, catalogue, study, listing);
                 }
                 (Some(study), Err(error)) if blame.is_of_study(&error, &|| source.answers()) => {
+                    // Or many that are given up, and listed again by each plan, would hold up every run.
+                    if study.attempts + 1 >= context.config.retry.attempts {
+                        blame.forget();
+                    }
                     kept = unlisted.count(context, catalogue, study, &error);
                 }
                 (_, Err(error)) => {

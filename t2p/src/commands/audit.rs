@@ -107,7 +107,7 @@ impl Asking<'_> {
         self.several.each(&group.wanted, &agrees, &stop, &mut |at, listed| {
             match listed {
                 Ok(listing) => {
-                    blame.listed();
+                    blame.forget();
                     told.insert(
                         at,
                         (listing.instances.into_iter().map(|row| row.sop_instance).collect(), None),

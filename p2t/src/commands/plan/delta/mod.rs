@@ -132,7 +132,7 @@ impl Comparing<'_> {
                 let uid = &known.study.uid;
                 let asked = compare::ask(self.source, uid);
                 if asked.is_ok() {
-                    blame.listed();
+                    blame.forget();
                 }
                 match asked {
                     // The selection takes it no more, or the listing missed it.
@@ -193,7 +193,7 @@ impl Comparing<'_> {
         let listed = compare::needs_instances(known, told, self.look);
         let instances = listed.then(|| self.source.list_study(&told.uid)).transpose()?;
         if listed {
-            blame.listed();
+            blame.forget();
         }
         compare::record(self.catalogue, self.delta.id, known, told, instances.as_ref(), self.rules.settle())
     }
