@@ -181,23 +181,31 @@ impl Fetch {
         Ok(self.capture.shared.event(Level::Warning, LEFT_OUT, why.to_owned())?)
     }
 
-    /// Waits until one association more may ask the source for something. An error says why none may at present.
-    fn borrow(&self) -> Result<Borrowed<'_>, NotNow> {
+    /// Waits until one association more may ask the source for something: through pauses, and until a window opens. An error
+    /// says why none may at present.
+    fn borrow(&self) -> Result<AtWork<'_>, NotNow> {
         let pace = &self.capture.pace;
-        let lent = Lent::new(self);
-        let begun = Instant::now();
+        let mut begun = Instant::now();
         loop {
-            if self.capture.stop.requested() {
-                return Err(NotNow::Stopped);
+            let waits = pace.admission() != Admission::Go;
+            if waits {
+                self.capture.monitor.note("to list studies again waits until the source may be asked");
             }
-            if pace.admission() != Admission::Go {
-                return Err(NotNow::Because("no window is open, or a pause holds".to_owned()));
+            match pace.wait_until_open(&|| self.capture.stop.requested()) {
+                Admission::Go => {}
+                Admission::Stopped => return Err(NotNow::Stopped),
+                Admission::Closed { .. } | Admission::Paused { .. } => {
+                    return Err(NotNow::Because("no window opens within two weeks".to_owned()));
+                }
+            }
+            if waits {
+                begun = Instant::now();
             }
             if self.is_down() {
                 return Err(NotNow::Because("it is down".to_owned()));
             }
             if !pace.is_hushed() && pace.at_work() < pace.associations() {
-                return Ok(Borrowed { _at_work: pace.go_to_work(), _lent: lent });
+                return Ok(pace.go_to_work());
             }
             if begun.elapsed() > PATIENCE {
                 return Err(NotNow::Because("no association came free".to_owned()));
@@ -207,12 +215,7 @@ impl Fetch {
     }
 }
 
-/// An association that is at work, and that the workers do without meanwhile.
-struct Borrowed<'a> {
-    _at_work: AtWork<'a>,
-    _lent: Lent<'a>,
-}
-
+/// An association that the workers do without meanwhile.
 struct Lent<'a>(&'a Fetch);
 
 impl<'a> Lent<'a> {
@@ -251,8 +254,9 @@ impl Relist {
         self.found.load(Ordering::Acquire)
     }
 
-    /// Lists the studies with objects on a volume again that were not since they were fetched. A source that cannot be asked
-    /// keeps no volume from being sealed. False if a stop was requested meanwhile.
+    /// Lists the studies with objects on a volume again that were not since they were fetched. A source that does not answer
+    /// keeps no volume from being sealed; a pause or a closed window does, until it is over. False if a stop was requested
+    /// meanwhile.
     pub fn before_sealing(&self, volume: VolumeId, name: &str) -> Result<bool> {
         let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         let fetch = &self.fetch;
@@ -263,11 +267,12 @@ impl Relist {
         }
         let count = studies.len();
         monitor.note(&format!("{name}: its {count} studies are listed again before it is sealed"));
+        let _lent = Lent::new(fetch);
         let mut delta = Partial::begin(fetch, DeltaScope::Volume, Some(volume))?;
         let mut why = None;
         for (at, study) in studies.into_iter().enumerate() {
             let again = match fetch.borrow() {
-                Ok(_borrowed) => fetch.list_again(delta.id, study),
+                Ok(_at_work) => fetch.list_again(delta.id, study),
                 Err(NotNow::Stopped) => {
                     delta.end(fetch)?;
                     return Ok(false);

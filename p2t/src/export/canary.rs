@@ -55,6 +55,8 @@ impl<'a> Watchman<'a> {
                 rested = Some("allowed again");
             } else if self.fetch.is_down() {
                 rested = Some("source is back");
+            } else if self.fetch.is_at_rest() {
+                rested = Some("asked again");
             } else {
                 if let Some(signal) = rested.take() {
                     self.begin(signal, over)?;

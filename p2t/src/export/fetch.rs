@@ -197,6 +197,11 @@ impl Fetch {
         self.queue().busy > 0
     }
 
+    /// Whether nothing is left to be asked for, by the workers or by others.
+    pub fn is_at_rest(&self) -> bool {
+        self.queue().done && self.lent.load(Ordering::Acquire) == 0
+    }
+
     /// Does something with the studies that have waited.
     pub fn with_due<T>(&self, work: impl FnOnce(&mut Due) -> T) -> T {
         work(&mut self.due.lock().unwrap_or_else(PoisonError::into_inner))

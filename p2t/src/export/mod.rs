@@ -45,7 +45,7 @@ use catalogue::{Catalogue, PlanPosition};
 use job::config::Verify;
 use job::{ByteSize, Counter, Journal, P2tConfig, Stop};
 use medium::Settings;
-use pace::{Pace, Pause, SystemClock};
+use pace::{Pace, SystemClock};
 use uuid::Uuid;
 use volume::SegmentOptions;
 
@@ -231,7 +231,13 @@ impl Running<'_> {
         let watch = Watch::new(shared, self.fetch, self.write)?;
         // Before any worker asks for anything.
         let paused = self.pause.look(None)?;
+        let over = AtomicBool::new(false);
+        // Before a volume is sealed the source is asked once more, behind all that is fetched.
+        let asks_no_more = || self.pack.fetched.load(Ordering::Acquire) && self.write.relist.is_none();
+        let is_over = || over.load(Ordering::Acquire) || self.stop.requested() || asks_no_more();
+        let is_over = &is_over;
         thread::scope(|scope| {
+            let ended = Over(&over);
             let writing = scope.spawn(move || {
                 let _guard = self.stop.on_panic();
                 self.guard(self.write.work(legs))
@@ -244,7 +250,17 @@ impl Running<'_> {
             let fetching = scope.spawn(|| {
                 let _guard = self.stop.on_panic();
                 let _over = Over(&self.pack.fetched);
-                self.guard(self.fetch_all(workers, paused, watchman))
+                self.guard(self.fetch_all(workers))
+            });
+            let pausing = scope.spawn(move || {
+                let _guard = self.stop.on_panic();
+                self.guard(self.pause.watch(paused, is_over))
+            });
+            let watching = watchman.map(|mut watchman| {
+                scope.spawn(move || {
+                    let _guard = self.stop.on_panic();
+                    self.guard(watchman.watch(is_over))
+                })
             });
             let watched = self.guard(watch.until(&|| {
                 let others_ended = || fetching.is_finished() && packing.is_finished();
@@ -257,11 +273,14 @@ impl Running<'_> {
                 self.write.watchdog.leave();
             }
             let written = joined(writing, "write");
-            fetched.and(packed).and(watched).and(written)
+            drop(ended);
+            let guarded = watching.map_or(Ok(()), |watching| joined(watching, "canary"));
+            let paused = joined(pausing, "pause");
+            fetched.and(packed).and(watched).and(guarded).and(paused).and(written)
         })
     }
 
-    fn fetch_all(&self, workers: u16, paused: Option<Pause>, watchman: Option<Watchman<'_>>) -> Result<()> {
+    fn fetch_all(&self, workers: u16) -> Result<()> {
         let capture = &self.fetch.capture;
         let over = AtomicBool::new(false);
         let fetched = thread::scope(|scope| {
@@ -269,17 +288,6 @@ impl Running<'_> {
                 let _guard = self.stop.on_panic();
                 capture.keep_up(&over);
                 Ok(())
-            });
-            let is_over = || over.load(Ordering::Acquire) || self.stop.requested();
-            let pausing = scope.spawn(move || {
-                let _guard = self.stop.on_panic();
-                self.guard(self.pause.watch(paused, &is_over))
-            });
-            let watching = watchman.map(|mut watchman| {
-                scope.spawn(move || {
-                    let _guard = self.stop.on_panic();
-                    self.guard(watchman.watch(&is_over))
-                })
             });
             let fetchers: Vec<_> = (0..workers)
                 .map(|number| {
@@ -291,10 +299,8 @@ impl Running<'_> {
                 .collect();
             let fetched = fetchers.into_iter().map(|worker| joined(worker, "fetch")).collect::<Vec<_>>();
             over.store(true, Ordering::Release);
-            let watched = watching.map_or(Ok(()), |watching| joined(watching, "canary"));
-            let paused = joined(pausing, "pause");
             let fetched = fetched.into_iter().collect::<Result<Vec<()>>>();
-            fetched.and(joined(keeping, "capture")).and(watched).and(paused)
+            fetched.and(joined(keeping, "capture"))
         });
         let closed = capture.close();
         fetched.and(capture.take_failure().map_or(Ok(()), Err)).and(closed)

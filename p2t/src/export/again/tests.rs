@@ -199,21 +199,37 @@ fn a_list_that_ends_early_deletes_nothing() {
 }
 
 #[test]
-fn nothing_is_asked_while_a_pause_holds_and_a_stop_leaves_the_volume_open() {
+fn a_pause_is_waited_for_and_a_stop_leaves_the_volume_open() {
+    let lab = Lab::new();
+    let pace = lab.fetch.capture.pace.clone();
+    pace.set_pause(Some(pace::Pause { until: None, reason: String::new() }));
+    std::thread::scope(|scope| {
+        let sealing = scope.spawn(|| lab.before_sealing());
+        std::thread::sleep(Duration::from_millis(500));
+        assert!(!sealing.is_finished() && lab.asked() == 0);
+        pace.set_pause(None);
+        assert_eq!(sealing.join().unwrap(), (true, false));
+    });
+    assert_eq!((lab.last(), lab.asked()), ((1, 0), 1));
+
     let lab = Lab::new();
     lab.fetch.capture.pace.set_pause(Some(pace::Pause { until: None, reason: String::new() }));
-    assert_eq!((lab.before_sealing(), lab.last(), lab.asked()), ((true, false), (0, 1), 0));
-    lab.fetch.capture.stop.request();
-    assert_eq!((lab.before_sealing(), lab.asked()), ((false, false), 0));
+    std::thread::scope(|scope| {
+        let sealing = scope.spawn(|| lab.before_sealing());
+        lab.fetch.capture.stop.request();
+        assert_eq!(sealing.join().unwrap(), (false, false));
+    });
+    assert_eq!(lab.asked(), 0);
 }
 
 #[test]
-fn an_association_is_borrowed_from_the_workers_and_given_back() {
+fn an_association_is_taken_from_the_workers_and_given_back() {
     let lab = Lab::new();
-    let borrowed = lab.fetch.borrow().ok().unwrap();
-    assert_eq!((lab.fetch.lent.load(Ordering::Acquire), lab.fetch.capture.pace.at_work()), (1, 1));
-    drop(borrowed);
-    assert_eq!((lab.fetch.lent.load(Ordering::Acquire), lab.fetch.capture.pace.at_work()), (0, 0));
+    let (lent, fetch) = (Lent::new(&lab.fetch), &lab.fetch);
+    let borrowed = fetch.borrow().ok().unwrap();
+    assert_eq!((fetch.lent.load(Ordering::Acquire), fetch.capture.pace.at_work()), (1, 1));
+    drop((borrowed, lent));
+    assert_eq!((fetch.lent.load(Ordering::Acquire), fetch.capture.pace.at_work()), (0, 0));
 }
 
 #[test]
