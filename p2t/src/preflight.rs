@@ -25,10 +25,9 @@ pub fn look(context: &Context, catalogue: &mut Catalogue) -> Result<Preflight> {
     let source = source::open(context, Some(&door))?;
     let studies = catalogue.studies_spread(STUDIES)?;
     context.monitor.phase("preflight");
-    let pace = pace(context);
+    let pace = Arc::new(pace(context));
     let associations = context.config.pace.most_associations();
-    let stop = || context.stop.requested();
-    let found = preflight(source.as_ref(), &studies, associations, &stop)?;
+    let found = preflight(source.as_ref(), &studies, associations, &pace, &context.stop)?;
     let (at, hour) = (pace.clock().now(), pace.hour_of_week());
     for (probe, took) in found.idle {
         let (probe, milliseconds) = (probe.name().to_owned(), took.as_secs_f64() * 1000.0);

@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 use catalogue::capture::PendingInstance;
 use catalogue::preflight::{Check, Preflight, Tried};
 use jiff::Timestamp;
-use pace::Probe;
+use job::Stop;
+use pace::{Pace, Probe};
 
 use self::digests::{Digests, Sums};
 use crate::error::{Error, Outlook};
@@ -20,8 +21,10 @@ use crate::source::{Canary, Intake, Retrieve, Service, Source};
 const ROUNDS: usize = 6;
 /// A study of so many instances at most is retrieved, if there is one among those given.
 const SMALL: usize = 20;
-/// A larger study is not retrieved at all.
-const MOST_INSTANCES: usize = 500;
+/// A larger study is not retrieved at all, ...
+const MOST_INSTANCES: usize = 200;
+/// ... and one of more bytes not to its end: before it comes, nobody tells how many it has.
+const MOST_BYTES: u64 = 128 << 20;
 /// Studies that are tried until one comes whole.
 const STUDIES: usize = 3;
 
@@ -36,13 +39,16 @@ pub struct Found {
     pub idle: Vec<IdleAnswer>,
 }
 
-/// Looks at a source. `studies` are some of those that it listed, `associations` as many as may ever be open at once.
+/// Looks at a source. `studies` are some of those that it listed, `associations` as many as may ever be open at once. What it
+/// retrieves comes within the ceilings of `pace`.
 pub fn preflight(
     source: &dyn Source,
     studies: &[String],
     associations: u16,
-    stop: &dyn Fn() -> bool,
+    pace: &Arc<Pace>,
+    stopped: &Stop,
 ) -> Result<Found, Error> {
+    let stop = || stopped.requested();
     let at = Timestamp::now();
     let (mut checks, mut idle) = (Vec::new(), Vec::new());
     if let Some(mut canary) = source.canary() {
@@ -59,8 +65,11 @@ pub fn preflight(
             .open_at_once(associations)
             .map(|(open, refusal)| at_once(associations, open, refusal.as_ref())),
     );
-    let mut trial = Trial { source, stop, study_uid: None, services: Vec::new(), sums: Vec::new() };
-    for (study_uid, wanted) in smallest(source, studies, stop)? {
+    let mut trial =
+        Trial { source, pace, stop: stopped, study_uid: None, services: Vec::new(), sums: Vec::new() };
+    let small = smallest(source, studies, &stop)?;
+    let is_any = !small.is_empty();
+    for (study_uid, wanted) in small {
         trial.retrieve(study_uid, &wanted)?;
         if trial.services.iter().any(|tried| tried.works) {
             break;
@@ -68,7 +77,12 @@ pub fn preflight(
     }
     checks.extend(judge::repeated(&trial.services));
     checks.extend(judge::compared(&trial.services, &trial.sums));
-    let (choice, reason) = judge::choice(&trial.services);
+    let (choice, reason) = match judge::choice(&trial.services) {
+        (None, _) if is_any && trial.services.is_empty() => {
+            (None, format!("the studies that were tried hold more than {} MiB", MOST_BYTES >> 20))
+        }
+        judged => judged,
+    };
     let Trial { study_uid, services, .. } = trial;
     let archive = source.describe();
     Ok(Found { preflight: Preflight { at, archive, checks, study_uid, services, choice, reason }, idle })
@@ -148,7 +162,8 @@ fn smallest<'a>(
 /// Retrieves one study by each service.
 struct Trial<'a> {
     source: &'a dyn Source,
-    stop: &'a dyn Fn() -> bool,
+    pace: &'a Arc<Pace>,
+    stop: &'a Stop,
     study_uid: Option<String>,
     services: Vec<Tried>,
     /// Of each service's first retrieval.
@@ -156,39 +171,46 @@ struct Trial<'a> {
 }
 
 impl Trial<'_> {
+    /// What was found before stays if the study turns out to be large.
     fn retrieve(&mut self, study_uid: &str, wanted: &[PendingInstance]) -> Result<(), Error> {
-        self.study_uid = Some(study_uid.to_owned());
-        self.services.clear();
-        self.sums.clear();
+        let mut found = (Vec::new(), Vec::new());
         for &service in self.source.services() {
-            let (mut tried, sums) = self.once(service, study_uid, wanted)?;
+            let Some((mut tried, sums)) = self.once(service, study_uid, wanted)? else { return Ok(()) };
             if tried.works {
-                let (again, second) = self.once(service, study_uid, wanted)?;
+                let Some((again, second)) = self.once(service, study_uid, wanted)? else { return Ok(()) };
                 tried.changing = again.works.then(|| digests::differing(&sums, &second));
                 if !again.works {
                     (tried.works, tried.said, tried.for_good) = (false, again.said, false);
                 }
             }
-            self.services.push(tried);
-            self.sums.push(sums);
+            found.0.push(tried);
+            found.1.push(sums);
         }
+        self.study_uid = Some(study_uid.to_owned());
+        (self.services, self.sums) = found;
         Ok(())
     }
 
+    /// None where more comes than a small study has.
     fn once(
         &self,
         service: Service,
         study_uid: &str,
         wanted: &[PendingInstance],
-    ) -> Result<(Tried, Sums), Error> {
-        let digests = Arc::new(Digests::default());
+    ) -> Result<Option<(Tried, Sums)>, Error> {
+        let objects = wanted.len().max(MOST_INSTANCES) as u64;
+        let digests = Arc::new(Digests::new(self.pace.clone(), self.stop.clone(), objects, MOST_BYTES));
         let intake: Arc<dyn Intake> = digests.clone();
         let started = Instant::now();
         let request = Retrieve { study_uid, wanted, whole: true };
-        let end = self.source.retrieve_by(service, request, &intake, self.stop);
+        let stop = || self.stop.requested() || digests.is_full();
+        let end = self.source.retrieve_by(service, request, &intake, &stop);
         let milliseconds = started.elapsed().as_secs_f64() * 1000.0;
-        if (self.stop)() {
+        if self.stop.requested() {
             return Err(Error::Stopped);
+        }
+        if digests.is_full() {
+            return Ok(None);
         }
         let sums = digests.take();
         let objects =
@@ -211,6 +233,6 @@ impl Trial<'_> {
             said: (!works && !said.is_empty()).then_some(said),
             for_good: for_good && !works,
         };
-        Ok((tried, sums))
+        Ok(Some((tried, sums)))
     }
 }
