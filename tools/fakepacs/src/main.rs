@@ -79,8 +79,9 @@ fn follow(pacs: &FakePacs, file: &Path) -> ! {
         if text.is_some() && text != known {
             match OnlyLies::try_parse_from(text.iter().flat_map(|text| text.split_whitespace())) {
                 Ok(OnlyLies { lies }) => {
-                    println!("lies {}", text.as_deref().unwrap_or_default().trim());
+                    // Whoever reads the line may count on it.
                     pacs.set_lies(lies);
+                    println!("lies {}", text.as_deref().unwrap_or_default().trim());
                 }
                 Err(error) => println!("{error}"),
             }
