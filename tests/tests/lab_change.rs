@@ -231,6 +231,8 @@ fn what_a_drive_complains_of_is_told_at_load_and_at_a_commit_and_stops_nothing()
     lab::in_guest(name, &Lab::default(), || {
         let folder = scratch();
         let (p2t, source) = tape_job::new_export(folder.path(), "2 MiB");
+        // Slow enough for the second flag to come in its middle.
+        p2t.configure("pace.limits", "bytes_per_second", "4 MB");
         ctl("drive 0 alert 21 on");
         let export = p2t.spawn(&["export"]);
         // Begun, and so asked: the next flag is for a commit.
