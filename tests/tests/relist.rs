@@ -11,6 +11,7 @@ use e2e::orthanc::Orthanc;
 use e2e::program::{Exit, Program, Running};
 use e2e::synthetic::{self, Instance};
 use e2e::transfer::{self, text};
+use fakepacs::{Archive, FakePacs, Lies, Population};
 use serde_json::Value;
 
 const PIXELS: u32 = 20_000;
@@ -118,6 +119,38 @@ fn what_changes_after_it_was_fetched_is_on_the_volume_when_it_is_sealed() {
     // Nothing is left for a delta.
     let delta = site.p2t.run(&["plan", "--delta", "--deep"]).expect(Exit::Clean).json();
     assert_eq!(delta["changes"].as_array().map(Vec::len), Some(0), "{delta}");
+}
+
+#[test]
+fn a_pause_holds_though_all_is_fetched_and_the_last_volume_is_about_to_be_sealed() {
+    let folder = scratch();
+    let archive = Archive::new(Population { studies: 12, days: 3, ..Population::default() }.make());
+    let (title, address) = ("FAKE".parse().expect("it is an AE title"), ([127, 0, 0, 1], 0).into());
+    let pacs =
+        FakePacs::start(address, title, archive, Lies::default(), |_| {}).expect("loopback has a free port");
+    let node = format!("FAKE@{}", pacs.address());
+    let p2t =
+        transfer::new_export(&folder.path().join("export"), &node, &folder.path().join("disk-{seq}.tap"));
+    p2t.configure("pace.adaptive", "enabled", false);
+    p2t.run(&["plan"]).expect(Exit::Clean);
+    // Slow enough to be caught at it.
+    pacs.set_lies(Lies { latency: 200, ..Lies::default() });
+    let planned = pacs.queries();
+    let mut export = p2t.spawn(&["export"]);
+    // Objects are asked for without any.
+    while pacs.queries() < planned + 2 {
+        assert!(export.is_running(), "nothing was listed again");
+        sleep(Duration::from_millis(5));
+    }
+    p2t.run(&["pause", "backup"]).expect(Exit::Clean);
+    sleep(Duration::from_millis(1_500));
+    let held = pacs.queries();
+    sleep(Duration::from_millis(1_500));
+    assert_eq!(pacs.queries(), held, "the source was asked during a pause");
+    assert!(export.is_running(), "the volume was sealed during a pause");
+    p2t.run(&["resume"]).expect(Exit::Clean);
+    finish(export, Exit::Clean);
+    assert!(pacs.queries() > held);
 }
 
 #[test]
