@@ -63,10 +63,12 @@ fn labelled_media_are_taken_in_their_order_and_not_mixed_up() {
             }
         };
         swap();
+        // The only medium that is named holds the volume after the next one.
         let before = [&first, &second].map(|medium| bytes(medium));
-        p2t.run(&["export"]).expect(Exit::Incomplete).says("holds volume 2 (copy 1)");
+        let wrong = p2t.run(&["export", "--to", &text(&first)]);
+        wrong.expect(Exit::Incomplete).says("holds volume 2 (copy 1)");
         assert_eq!([&first, &second].map(|medium| bytes(medium)), before, "something was written");
-        swap();
+        // Where both are named, each is found by its label.
         p2t.run(&["export"]).expect(Exit::Clean);
         assert_eq!(transfer::balance(&p2t), Balance::all_done(OBJECTS));
         let status = p2t.run(&["status"]).json();

@@ -69,6 +69,11 @@ fn the_capacity_holds_after_append(kind: Kind) {
 fn free_space_is_known_without_a_capacity(kind: Kind) {
     let folder = tempfile::tempdir().unwrap();
     let writer = kind.medium(folder.path()).create(&settings(16)).unwrap();
-    // A drive tells nothing before the end of its tape is near.
-    assert_eq!(writer.remaining_bytes().is_some_and(|bytes| bytes > 0), !kind.is_tape());
+    let remaining = writer.remaining_bytes();
+    if kind.is_tape() {
+        // Of a cartridge is known at most what its format holds; its drive tells nothing before the end is near.
+        assert!(remaining.is_none_or(|bytes| bytes > 1_000_000_000_000), "{remaining:?}");
+    } else {
+        assert!(remaining.is_some_and(|bytes| bytes > 0), "{remaining:?}");
+    }
 }
