@@ -21,6 +21,9 @@ use super::spool::{Spool, UNFINISHED};
 use crate::context::Ids;
 use crate::error::{Error, Result};
 
+/// Objects of a segment: fewer than the format allows, because all that is known of each is held while the segment is made.
+const MOST_OBJECTS: usize = 16_384;
+
 const TICK: Duration = Duration::from_millis(20);
 
 /// The packing stage.
@@ -61,7 +64,7 @@ impl Pack {
 
     /// A segment's worth of objects: of complete studies, unless the spool is full or nothing more will come.
     fn choose(&self, last: bool, pressed: bool) -> Result<Vec<CapturedObject>> {
-        let budget = Budget { bytes: self.segment_bytes, objects: manifest::MAX_SEGMENT_OBJECTS };
+        let budget = Budget { bytes: self.segment_bytes, objects: MOST_OBJECTS };
         let catalogue = self.shared.lock();
         let complete =
             catalogue.captured_objects(&mut ObjectCursor::default(), Readiness::Complete, budget)?;
