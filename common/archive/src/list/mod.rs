@@ -5,6 +5,7 @@ mod ask;
 mod divide;
 mod part;
 mod sample;
+mod seen;
 mod select;
 mod span;
 mod sweep;

@@ -10,6 +10,7 @@ use std::collections::{BTreeSet, HashSet};
 use super::divide::{Knowledge, divide};
 use super::part::{Dimension, Part, Row};
 use super::sample::sample;
+use super::seen::Seen;
 use super::span::Span;
 
 /// An answer of more rows than this is checked by a sample of its parts, unless everything is to be proved.
@@ -477,25 +478,6 @@ enum Doubt {
 /// What a limit set by a person looks like.
 pub(crate) fn is_round(count: u64) -> bool {
     count >= 100 && (count.is_multiple_of(100) || count.is_power_of_two() || (count + 1).is_power_of_two())
-}
-
-/// The studies seen, a bit each: their numbers are dense.
-#[derive(Default)]
-struct Seen(Vec<u64>);
-
-impl Seen {
-    /// Whether it is new.
-    fn insert(&mut self, study: u64) -> bool {
-        let (word, bit) = ((study / 64) as usize, 1 << (study % 64));
-        if self.0.len() <= word {
-            self.0.resize(word + 1, 0);
-        }
-        self.0.get_mut(word).is_some_and(|word| {
-            let new = *word & bit == 0;
-            *word |= bit;
-            new
-        })
-    }
 }
 
 #[cfg(test)]
