@@ -9,6 +9,7 @@ use std::process::Command;
 use std::sync::Mutex;
 
 use medium::model::{Cartridge, ModelDrive};
+use medium::scsi::Format;
 use medium::{
     Address, Error, FileId, FileReader, FileWriter, Finding, Medium, MediumReader, MediumWriter, Settings,
 };
@@ -55,6 +56,14 @@ impl Kind {
             Self::VirtualTape | Self::Directory => Box::new(self.address(&folder.join("unmounted"))),
             Self::ModelledTape => Box::new(ModelDrive::default()),
             Self::St => Box::new(Address::Tape("/dev/nst-none".into())),
+        }
+    }
+
+    /// The format of the cartridge, where its drive tells one: the modelled one does not.
+    pub fn loaded_format(self) -> Option<Format> {
+        match self {
+            Self::St => Some(Address::Tape(ST.into()).loaded_format().unwrap()),
+            Self::VirtualTape | Self::Directory | Self::ModelledTape => None,
         }
     }
 
