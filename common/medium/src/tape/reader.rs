@@ -8,7 +8,9 @@ use nix::errno::Errno;
 use super::device::TapeDevice;
 use super::{device_error, ends_at, step};
 use crate::sequence::MOST_FILES;
-use crate::{Damage, Error, FileEntry, FileId, Finding, MAX_RECORD_BYTES, MediumReader, Record};
+use crate::{
+    Damage, Error, FileEntry, FileId, Finding, MAX_RECORD_BYTES, MediumReader, Record, RecordBuffer,
+};
 
 /// How often a record that cannot be read is tried.
 const ATTEMPTS: u32 = 3;
@@ -17,8 +19,11 @@ const ATTEMPTS: u32 = 3;
 pub(super) struct TapeReader {
     device: Box<dyn TapeDevice>,
     place: Place,
+    /// The block at which the drive stands in an open file. It is counted and not asked for with each record: that would be
+    /// as many commands to the drive as the reading itself.
+    block: u64,
     /// The record at hand, and how much of it was given already.
-    record: Vec<u8>,
+    record: RecordBuffer,
     length: usize,
     given: usize,
     findings: Vec<Finding>,
@@ -47,7 +52,8 @@ impl TapeReader {
         Ok(Self {
             device,
             place: Place::Before(0),
-            record: vec![0; crate::DEFAULT_RECORD_BYTES],
+            block: 0,
+            record: RecordBuffer::new(crate::DEFAULT_RECORD_BYTES),
             length: 0,
             given: 0,
             findings: Vec::new(),
@@ -87,11 +93,11 @@ impl TapeReader {
     }
 
     fn is_at_end(&mut self) -> Result<bool, Error> {
-        let at = self.block()?;
+        let at = self.position()?;
         ends_at(self.device.as_mut(), at)
     }
 
-    fn block(&mut self) -> Result<u64, Error> {
+    fn position(&mut self) -> Result<u64, Error> {
         step(self.device.as_mut(), "locate in", |device| device.block())
     }
 
@@ -110,21 +116,22 @@ impl TapeReader {
     /// Reads the next record into `self.record`; false at the end of the file.
     fn advance(&mut self) -> Result<bool, Error> {
         let Place::In { file, has_records } = self.place else { return Ok(false) };
-        let at = self.block()?;
+        let at = self.block;
         let mut failures = 0;
         loop {
-            match self.device.read_record(&mut self.record) {
-                Ok(0) if self.block()? == at + 1 => {
+            match self.device.read_record(self.record.all_mut()) {
+                Ok(0) if self.position()? == at + 1 => {
                     self.place = Place::Behind(file);
                     return Ok(false);
                 }
                 Ok(bytes @ 1..) => {
                     (self.length, self.given) = (bytes, 0);
+                    self.block = at + 1;
                     self.place = Place::In { file, has_records: true };
                     return Ok(true);
                 }
                 Err(Errno::ENOMEM) if self.record.len() < MAX_RECORD_BYTES => {
-                    self.record.resize((2 * self.record.len()).min(MAX_RECORD_BYTES), 0);
+                    self.record = RecordBuffer::new((2 * self.record.len()).min(MAX_RECORD_BYTES));
                 }
                 Ok(0) | Err(Errno::EIO) if ends_at(self.device.as_mut(), at)? => {
                     return Ok(self.end_of_data(file, has_records, at));
@@ -160,7 +167,7 @@ impl MediumReader for TapeReader {
     fn files(&mut self) -> Result<Vec<FileEntry>, Error> {
         (self.place, self.length, self.given) = (Place::Unknown, 0, 0);
         step(self.device.as_mut(), "find the end of", |device| device.to_end_of_data())?;
-        let end = self.block()?;
+        let end = self.position()?;
         let status = step(self.device.as_mut(), "look at", |device| device.status())?;
         let marked = status.files_before.unwrap_or(0).min(MOST_FILES);
         // A file that was cut off has no filemark.
@@ -173,6 +180,7 @@ impl MediumReader for TapeReader {
         if !self.go_to(file.number)? {
             return Ok(false);
         }
+        self.block = self.position()?;
         self.place = Place::In { file: file.number, has_records: false };
         if self.advance()? {
             return Ok(true);
@@ -188,7 +196,7 @@ impl MediumReader for TapeReader {
             (self.length, self.given) = (0, 0);
             return Ok(Record::EndOfFile);
         }
-        let rest = self.record.get(self.given..self.length).unwrap_or_default();
+        let rest = self.record.first(self.length).get(self.given..).unwrap_or_default();
         let bytes = rest.len().min(buffer.len());
         let (target, _) = buffer.split_at_mut(bytes);
         target.copy_from_slice(rest.get(..bytes).unwrap_or_default());
