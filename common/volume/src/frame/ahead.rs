@@ -9,57 +9,88 @@ use std::thread;
 
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use manifest::Frame;
+use zstd::bulk::Decompressor;
 
-use super::decode_frame;
+use super::{decode_frame, decoder};
 use crate::Error;
 
 /// Sealed and decoded bytes of the frames that are under way; a single frame may be larger.
 const AHEAD_BYTES: u64 = 64 << 20;
 /// More cores than this cannot be fed by one reader.
 const MAX_WORKERS: usize = 6;
+/// Frames under way for each of them: one that it decodes, one that waits. More only makes the memory larger.
+const FRAMES_PER_WORKER: usize = 2;
 
-/// A frame's bytes, sealed or decoded, or why there are none.
-type Content = Result<Vec<u8>, String>;
-/// Takes the content of a frame.
-type Take<'a> = dyn FnMut(&Frame, Content) -> Result<(), Error> + 'a;
+/// Puts a frame's sealed bytes in the place of what the memory holds that it is given, or says why it cannot.
+type Read<'a> = dyn FnMut(&Frame, &mut Vec<u8>) -> Result<Result<(), String>, Error> + 'a;
+/// Takes the content of a frame, or why there is none.
+type Take<'a> = dyn FnMut(&Frame, Result<&[u8], String>) -> Result<(), Error> + 'a;
+
+/// Memory of one frame. It is used again and again: the kernel makes fresh memory page by page, with a fault for each.
+#[derive(Default)]
+struct Buffers {
+    sealed: Vec<u8>,
+    plain: Vec<u8>,
+}
+
+impl Buffers {
+    /// With room for the frame and not much more.
+    fn fit(&mut self, frame: &Frame) {
+        // Frames of one size, whose sealed lengths vary, are to find room in each other's memory.
+        let bytes = frame.bytes.max(frame.tar_bytes) as usize;
+        for buffer in [&mut self.sealed, &mut self.plain] {
+            if buffer.capacity() > 2 * bytes {
+                *buffer = Vec::new();
+            }
+            buffer.reserve_exact(bytes.saturating_sub(buffer.len()));
+        }
+    }
+}
 
 struct Job {
     frame: Frame,
-    sealed: Vec<u8>,
-    reply: Sender<Content>,
+    buffers: Buffers,
+    reply: Sender<Done>,
 }
+
+/// A frame's memory, and why there is no content in it if there is none.
+type Done = (Buffers, Result<(), String>);
 
 /// Frames whose content is still to be taken, oldest first.
 struct UnderWay<'a> {
-    frames: VecDeque<(&'a Frame, Receiver<Content>)>,
+    frames: VecDeque<(&'a Frame, Receiver<Done>)>,
+    most: usize,
     bytes: u64,
+    spare: Vec<Buffers>,
 }
 
 /// Gives the content of every frame to `take`, in order. `read` brings the frames' sealed bytes, in order too, or says
 /// why there are none; when it fails, all that was read before is taken first.
-pub fn decode_ahead(
-    frames: &[Frame],
-    read: &mut dyn FnMut(&Frame) -> Result<Content, Error>,
-    take: &mut Take<'_>,
-) -> Result<(), Error> {
+pub fn decode_ahead(frames: &[Frame], read: &mut Read<'_>, take: &mut Take<'_>) -> Result<(), Error> {
     let workers = thread::available_parallelism().map_or(1, usize::from).min(MAX_WORKERS);
+    let decoders = (0..workers).map(|_| decoder()).collect::<Result<Vec<_>, _>>()?;
     let (jobs, todo) = unbounded::<Job>();
     thread::scope(|scope| {
-        for _ in 0..workers {
+        for decoder in decoders {
             let todo = todo.clone();
-            scope.spawn(move || decode_all(&todo));
+            scope.spawn(move || decode_all(decoder, &todo));
         }
         // Moved in here, so that every way out of this closure ends the workers.
         let jobs = jobs;
-        let mut under_way = UnderWay { frames: VecDeque::new(), bytes: 0 };
+        let most = FRAMES_PER_WORKER * workers;
+        let mut under_way = UnderWay { frames: VecDeque::new(), most, bytes: 0, spare: Vec::new() };
         for frame in frames {
             while !under_way.has_room(frame) {
                 under_way.take_oldest(take)?;
             }
             let (reply, content) = bounded(1);
-            match read(frame) {
-                Ok(Ok(sealed)) => send(&jobs, Job { frame: frame.clone(), sealed, reply })?,
-                Ok(Err(why)) => reply.send(Err(why)).map_err(|_| gone())?,
+            let mut buffers = under_way.spare.pop().unwrap_or_default();
+            buffers.fit(frame);
+            match read(frame, &mut buffers.sealed) {
+                Ok(Ok(())) => {
+                    jobs.send(Job { frame: frame.clone(), buffers, reply }).map_err(|_| gone())?;
+                }
+                Ok(Err(why)) => reply.send((buffers, Err(why))).map_err(|_| gone())?,
                 Err(error) => {
                     under_way.take_all(take)?;
                     return Err(error);
@@ -73,19 +104,23 @@ pub fn decode_ahead(
 
 impl<'a> UnderWay<'a> {
     fn has_room(&self, frame: &Frame) -> bool {
-        self.frames.is_empty() || self.bytes + cost(frame) <= AHEAD_BYTES
+        self.frames.is_empty() || (self.frames.len() < self.most && self.bytes + cost(frame) <= AHEAD_BYTES)
     }
 
-    fn push(&mut self, frame: &'a Frame, content: Receiver<Content>) {
+    fn push(&mut self, frame: &'a Frame, content: Receiver<Done>) {
         self.bytes += cost(frame);
         self.frames.push_back((frame, content));
     }
 
     fn take_oldest(&mut self, take: &mut Take<'_>) -> Result<(), Error> {
         let Some((frame, content)) = self.frames.pop_front() else { return Ok(()) };
-        let content = content.recv().map_err(|_| gone())?;
+        let (buffers, decoded) = content.recv().map_err(|_| gone())?;
         self.bytes -= cost(frame);
-        take(frame, content)
+        take(frame, decoded.map(|()| buffers.plain.as_slice()))?;
+        // One waits for the frame that is read next; more would add up where frames are of many sizes.
+        self.spare.truncate(1);
+        self.spare.push(buffers);
+        Ok(())
     }
 
     fn take_all(&mut self, take: &mut Take<'_>) -> Result<(), Error> {
@@ -100,18 +135,15 @@ fn cost(frame: &Frame) -> u64 {
     frame.bytes + frame.tar_bytes
 }
 
-fn send(jobs: &Sender<Job>, job: Job) -> Result<(), Error> {
-    jobs.send(job).map_err(|_| gone())
-}
-
 fn gone() -> Error {
     Error::io("decode the segment")(std::io::Error::other("a worker thread went away"))
 }
 
-fn decode_all(todo: &Receiver<Job>) {
-    for Job { frame, sealed, reply } in todo {
+fn decode_all(mut decoder: Decompressor<'_>, todo: &Receiver<Job>) {
+    for Job { frame, mut buffers, reply } in todo {
+        let decoded = decode_frame(&mut decoder, &frame, &buffers.sealed, &mut buffers.plain);
         // Nobody waits any more once the reader gave up.
-        let _ = reply.send(decode_frame(&frame, &sealed).map_err(|error| error.to_string()));
+        let _ = reply.send((buffers, decoded.map_err(|error| error.to_string())));
     }
 }
 
@@ -145,9 +177,10 @@ mod tests {
         let mut taken = Vec::new();
         decode_ahead(
             &frames,
-            &mut |_| {
+            &mut |_, buffer| {
                 let (number, sealed) = next.next().unwrap();
-                Ok(if number == 7 { Err("not there".to_owned()) } else { Ok(sealed) })
+                *buffer = sealed;
+                Ok(if number == 7 { Err("not there".to_owned()) } else { Ok(()) })
             },
             &mut |frame, content| {
                 taken.push((frame.tar_at as usize / CONTENT_BYTES, content.map(|plain| plain[0])));
@@ -173,10 +206,11 @@ mod tests {
         let mut most = 0;
         decode_ahead(
             &frames,
-            &mut |_| {
+            &mut |_, buffer| {
                 read.set(read.get() + 1);
                 most = most.max(read.get() - taken.get());
-                Ok(Ok(sealed[read.get() - 1].clone()))
+                buffer.clone_from(&sealed[read.get() - 1]);
+                Ok(Ok(()))
             },
             &mut |_, _| {
                 taken.set(taken.get() + 1);
@@ -184,7 +218,8 @@ mod tests {
             },
         )
         .unwrap();
-        assert_eq!(most, AHEAD_BYTES as usize / CONTENT_BYTES);
+        let workers = thread::available_parallelism().unwrap().get().min(MAX_WORKERS);
+        assert_eq!(most, (FRAMES_PER_WORKER * workers).min(AHEAD_BYTES as usize / CONTENT_BYTES));
     }
 
     #[test]
@@ -194,7 +229,10 @@ mod tests {
         let mut taken = 0;
         let result = decode_ahead(
             &frames,
-            &mut |_| Ok(Ok(next.next().ok_or(Error::SegmentFull)?)),
+            &mut |_, buffer| {
+                *buffer = next.next().ok_or(Error::SegmentFull)?;
+                Ok(Ok(()))
+            },
             &mut |_, content| {
                 taken += usize::from(content.is_ok());
                 Ok(())
@@ -208,8 +246,14 @@ mod tests {
     fn a_failing_taker_ends_it() {
         let (frames, sealed) = sealed_frames();
         let mut next = sealed.into_iter();
-        let result =
-            decode_ahead(&frames, &mut |_| Ok(Ok(next.next().unwrap())), &mut |_, _| Err(Error::SegmentFull));
+        let result = decode_ahead(
+            &frames,
+            &mut |_, buffer| {
+                *buffer = next.next().unwrap();
+                Ok(Ok(()))
+            },
+            &mut |_, _| Err(Error::SegmentFull),
+        );
         assert!(matches!(result, Err(Error::SegmentFull)), "{result:?}");
     }
 }

@@ -7,19 +7,25 @@ use zstd::bulk::Decompressor;
 
 use crate::Error;
 
-/// Decodes one frame and checks that it holds exactly the bytes that the frame table says.
-pub fn decode_frame(frame: &Frame, sealed: &[u8]) -> Result<Vec<u8>, Error> {
+/// Decodes one frame into `plain`, in place of what it holds, and checks that these are exactly the bytes that the frame table says.
+pub fn decode_frame(
+    decoder: &mut Decompressor<'_>,
+    frame: &Frame,
+    sealed: &[u8],
+    plain: &mut Vec<u8>,
+) -> Result<(), Error> {
     match frame.codec {
-        Codec::Zstd => decode_zstd(frame.at, sealed, Some(frame.tar_bytes), zstd::bulk::decompress),
+        Codec::Zstd => decode_zstd(decoder, frame.at, sealed, Some(frame.tar_bytes), plain),
     }
 }
 
 fn decode_zstd(
+    decoder: &mut Decompressor<'_>,
     at: u64,
     sealed: &[u8],
     expected: Option<u64>,
-    decompress: impl FnOnce(&[u8], usize) -> io::Result<Vec<u8>>,
-) -> Result<Vec<u8>, Error> {
+    plain: &mut Vec<u8>,
+) -> Result<(), Error> {
     let bad = |reason: String| Error::BadFrame { at, reason };
     let stated = zstd_safe::get_frame_content_size(sealed)
         .map_err(|_| bad("no zstd frame begins here".into()))?
@@ -33,12 +39,19 @@ fn decode_zstd(
     if let Some(expected) = expected.filter(|expected| *expected != stated) {
         return Err(bad(format!("it claims {stated} bytes of content; the index says {expected}")));
     }
-    let plain = decompress(sealed, stated as usize).map_err(|error| bad(error.to_string()))?;
+    plain.clear();
+    plain.reserve_exact(stated as usize);
+    decoder.decompress_to_buffer(sealed, plain).map_err(|error| bad(error.to_string()))?;
     if plain.len() as u64 == stated {
-        Ok(plain)
+        Ok(())
     } else {
         Err(bad(format!("it holds {} bytes of content and claims {stated}", plain.len())))
     }
+}
+
+/// A decoder, to be made once: to make it costs more than to decode a small frame.
+pub fn decoder() -> Result<Decompressor<'static>, Error> {
+    Decompressor::new().map_err(Error::io("make a decoder"))
 }
 
 /// Finds the frames of a segment without an index, one behind the other.
@@ -47,7 +60,6 @@ pub struct FrameSplitter<R> {
     buffer: Vec<u8>,
     /// How much of the buffer is behind us.
     passed: usize,
-    /// Made once: to make it costs more than to decode a small frame.
     decoder: Option<Decompressor<'static>>,
     at: u64,
     ended: bool,
@@ -63,25 +75,25 @@ impl<R: Read> FrameSplitter<R> {
         Self { source, buffer: Vec::new(), passed: 0, decoder: None, at: 0, ended: false }
     }
 
-    /// The next frame's content; `None` behind the last. After an error nothing more can be found.
-    pub fn next_frame(&mut self) -> Result<Option<Vec<u8>>, Error> {
+    /// Puts the next frame's content in the place of what `plain` holds; false behind the last. After an error nothing more can be
+    /// found.
+    pub fn next_frame(&mut self, plain: &mut Vec<u8>) -> Result<bool, Error> {
         loop {
             let ahead = self.buffer.get(self.passed..).unwrap_or_default();
             if ahead.is_empty() && self.ended {
-                return Ok(None);
+                return Ok(false);
             }
             if let Ok(bytes) = zstd_safe::find_frame_compressed_size(ahead)
                 && let Some(sealed) = ahead.get(..bytes)
             {
                 let decoder = match &mut self.decoder {
                     Some(decoder) => decoder,
-                    none => none.insert(Decompressor::new().map_err(Error::io("make a decoder"))?),
+                    none => none.insert(decoder()?),
                 };
-                let plain =
-                    decode_zstd(self.at, sealed, None, |sealed, bytes| decoder.decompress(sealed, bytes))?;
+                decode_zstd(decoder, self.at, sealed, None, plain)?;
                 self.passed += bytes;
                 self.at += bytes as u64;
-                return Ok(Some(plain));
+                return Ok(true);
             }
             if self.ended || ahead.len() > MAX_SEALED_BYTES {
                 let reason = "no whole zstd frame is here".to_owned();
@@ -119,10 +131,10 @@ struct PlainReader<R> {
 impl<R: Read> Read for PlainReader<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         while self.at == self.plain.len() {
-            match self.frames.next_frame().map_err(io::Error::other)? {
-                None => return Ok(0),
-                Some(plain) => (self.plain, self.at) = (plain, 0),
+            if !self.frames.next_frame(&mut self.plain).map_err(io::Error::other)? {
+                return Ok(0);
             }
+            self.at = 0;
         }
         let mut rest = self.plain.get(self.at..).unwrap_or_default();
         let bytes = rest.read(buffer)?;
@@ -141,13 +153,24 @@ mod tests {
         Frame { at: 0, bytes: sealed.len() as u64, tar_at: 0, tar_bytes, codec: Codec::Zstd }
     }
 
+    fn decoded(frame: &Frame, sealed: &[u8]) -> Result<Vec<u8>, Error> {
+        let mut plain = b"of the frame before".to_vec();
+        decode_frame(&mut decoder()?, frame, sealed, &mut plain).map(|()| plain)
+    }
+
+    /// The next frame's content, and none behind the last.
+    fn next<R: Read>(splitter: &mut FrameSplitter<R>) -> Result<Option<Vec<u8>>, Error> {
+        let mut plain = Vec::new();
+        Ok(splitter.next_frame(&mut plain)?.then_some(plain))
+    }
+
     #[test]
     fn a_bomb_is_refused_before_it_is_unpacked() {
         let bomb = zstd::bulk::compress(&vec![0; MAX_FRAME_BYTES as usize + 1], 1).unwrap();
         assert!(bomb.len() < 10_000);
-        let error = decode_frame(&frame(&bomb, 10), &bomb).unwrap_err();
+        let error = decoded(&frame(&bomb, 10), &bomb).unwrap_err();
         assert!(error.to_string().contains("allowed"), "{error}");
-        assert!(FrameSplitter::new(bomb.as_slice()).next_frame().is_err());
+        assert!(next(&mut FrameSplitter::new(bomb.as_slice())).is_err());
     }
 
     #[test]
@@ -157,7 +180,7 @@ mod tests {
         encoder.flush().unwrap();
         encoder.write_all(b" unknown length").unwrap();
         let sealed = encoder.finish().unwrap();
-        assert!(decode_frame(&frame(&sealed, 25), &sealed).is_err());
+        assert!(decoded(&frame(&sealed, 25), &sealed).is_err());
     }
 
     #[test]
@@ -166,9 +189,9 @@ mod tests {
         let sealed: Vec<u8> = parts.iter().flat_map(|part| zstd::bulk::compress(part, 1).unwrap()).collect();
         let mut splitter = FrameSplitter::new(sealed.as_slice());
         for part in &parts {
-            assert_eq!(splitter.next_frame().unwrap().as_ref(), Some(part));
+            assert_eq!(next(&mut splitter).unwrap().as_ref(), Some(part));
         }
-        assert_eq!(splitter.next_frame().unwrap(), None);
+        assert_eq!(next(&mut splitter).unwrap(), None);
         let mut whole = Vec::new();
         FrameSplitter::new(sealed.as_slice()).into_reader().read_to_end(&mut whole).unwrap();
         assert_eq!(whole, parts.concat());
@@ -180,7 +203,7 @@ mod tests {
         let one = zstd::bulk::compress(&[7], 1).unwrap();
         let mut splitter = FrameSplitter::new(io::Cursor::new(one.repeat(2 * STEP / one.len())));
         let mut found = 0;
-        while let Some(plain) = splitter.next_frame().unwrap() {
+        while let Some(plain) = next(&mut splitter).unwrap() {
             assert_eq!(plain, [7]);
             found += 1;
         }
@@ -188,17 +211,17 @@ mod tests {
         let empty = zstd::bulk::compress(&[], 1).unwrap();
         let skippable = [b"\x50\x2a\x4d\x18\x04\0\0\0rest".as_slice(), &one].concat();
         for sealed in [empty.repeat(3), skippable] {
-            let error = FrameSplitter::new(sealed.as_slice()).next_frame().unwrap_err();
+            let error = next(&mut FrameSplitter::new(sealed.as_slice())).unwrap_err();
             assert!(error.to_string().contains("holds nothing"), "{error}");
         }
-        assert!(decode_frame(&frame(&empty, 0), &empty).is_err());
+        assert!(decoded(&frame(&empty, 0), &empty).is_err());
     }
 
     #[test]
     fn a_cut_frame_is_an_error() {
         let sealed = zstd::bulk::compress(&[7; 1000], 1).unwrap();
         for cut in 1..sealed.len() {
-            assert!(FrameSplitter::new(&sealed[..cut]).next_frame().is_err(), "{cut}");
+            assert!(next(&mut FrameSplitter::new(&sealed[..cut])).is_err(), "{cut}");
         }
     }
 }

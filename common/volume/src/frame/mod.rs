@@ -6,5 +6,5 @@ mod encode;
 
 pub use ahead::decode_ahead;
 pub use decode::FrameSplitter;
-use decode::decode_frame;
+use decode::{decode_frame, decoder};
 pub use encode::FramePipe;

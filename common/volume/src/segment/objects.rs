@@ -1,7 +1,7 @@
 //! Reads the objects of a segment, frame by frame, and tells for each whether its bytes are the ones that
 //! were captured. A damaged frame harms the objects in it and no others.
 
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 
 use manifest::{Digest, Digester, Frame};
 
@@ -56,11 +56,11 @@ pub fn read_objects(
     let mut findings = Vec::new();
     let mut whole = true;
     if let Some(frames) = frames {
-        let mut read = |frame: &Frame| read_sealed(&mut source, frame);
+        let mut read = |frame: &Frame, sealed: &mut Vec<u8>| read_sealed(&mut source, frame, sealed);
         decode_ahead(checked(frames)?, &mut read, &mut |frame, content| match content {
             Ok(plain) => {
-                tar.update(&plain);
-                objects.plain(frame.tar_at, &plain)
+                tar.update(plain);
+                objects.plain(frame.tar_at, plain)
             }
             Err(error) => {
                 whole = false;
@@ -70,14 +70,14 @@ pub fn read_objects(
             }
         })?;
     } else {
-        let mut splitter = FrameSplitter::new(&mut source);
+        let (mut splitter, mut plain) = (FrameSplitter::new(&mut source), Vec::new());
         loop {
-            match splitter.next_frame() {
-                Ok(Some(plain)) => {
+            match splitter.next_frame(&mut plain) {
+                Ok(true) => {
                     objects.plain(tar.bytes(), &plain)?;
                     tar.update(&plain);
                 }
-                Ok(None) => break,
+                Ok(false) => break,
                 Err(error @ Error::BadFrame { .. }) => {
                     whole = false;
                     findings.push(error.to_string());
@@ -126,16 +126,20 @@ fn checked(frames: &[Frame]) -> Result<&[Frame], Error> {
     Ok(frames)
 }
 
-/// A frame as it lies in the segment, or why there is none.
-fn read_sealed(source: &mut impl Read, frame: &Frame) -> Result<Result<Vec<u8>, String>, Error> {
-    let mut sealed = Vec::with_capacity(frame.bytes as usize);
-    let read = source.take(frame.bytes).read_to_end(&mut sealed).map_err(Error::io("read the segment"))?;
-    let whole = read as u64 == frame.bytes;
-    Ok(if whole {
-        Ok(sealed)
-    } else {
-        Err(format!("the segment ends inside the frame at byte {}", frame.at))
-    })
+/// Puts a frame as it lies in the segment in the place of what `sealed` holds, or says why it cannot.
+fn read_sealed(
+    source: &mut impl Read,
+    frame: &Frame,
+    sealed: &mut Vec<u8>,
+) -> Result<Result<(), String>, Error> {
+    sealed.resize(frame.bytes as usize, 0);
+    match source.read_exact(sealed) {
+        Ok(()) => Ok(Ok(())),
+        Err(error) if error.kind() == ErrorKind::UnexpectedEof => {
+            Ok(Err(format!("the segment ends inside the frame at byte {}", frame.at)))
+        }
+        Err(error) => Err(Error::io("read the segment")(error)),
+    }
 }
 
 /// Cuts the tar stream into the objects that the entries describe.
