@@ -8,6 +8,7 @@ devices_up() {
     ln -s "$SERVER" /run/bin/tapeserver
     set --
     [ -z "$LOADED" ] || set -- "$@" --loaded "$LOADED"
+    [ -z "$RATE" ] || set -- "$@" --rate "$RATE"
     if [ -n "$BARCODES" ]; then
         # shellcheck disable=SC2086
         set -- "$@" --barcodes $BARCODES

@@ -4,6 +4,7 @@
 use std::error::Error;
 use std::fs;
 use std::io;
+use std::num::NonZeroU64;
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -20,6 +21,7 @@ use tapeserver::drive::{Drive, Specification};
 use tapeserver::tcmu;
 
 const MEBIBYTE: u64 = 1 << 20;
+const MEGABYTE: NonZeroU64 = NonZeroU64::new(1_000_000).unwrap();
 const MAIL_SLOTS: usize = 2;
 const FREE_SLOTS: usize = 2;
 
@@ -71,6 +73,9 @@ struct Serve {
     /// MiB of volatile memory in a drive
     #[arg(long, default_value_t = 4)]
     buffer: u64,
+    /// MB/s at which the tape passes the heads; default: as fast as this machine is
+    #[arg(long)]
+    rate: Option<NonZeroU64>,
 }
 
 fn barcode(text: &str) -> Result<Barcode, String> {
@@ -101,6 +106,7 @@ impl Serve {
                     generation: self.generation,
                     early: self.early * MEBIBYTE,
                     memory: (self.buffer * MEBIBYTE) as usize,
+                    rate: self.rate.map(|rate| rate.saturating_mul(MEGABYTE)),
                 })))
             })
             .collect();

@@ -7,13 +7,15 @@ mod log;
 mod mode;
 mod motion;
 mod seat;
+mod speed;
 mod tally;
 
 #[cfg(test)]
 mod tests;
 
 use std::collections::VecDeque;
-use std::time::Duration;
+use std::num::NonZeroU64;
+use std::time::{Duration, Instant};
 
 use crate::cartridge::Cartridge;
 use crate::cartridge::kind::Generation;
@@ -26,6 +28,7 @@ use crate::sense::{Key, Outcome, Sense};
 
 use mode::Mode;
 use seat::Seat;
+use speed::Speed;
 use tally::{Alert, Tally};
 
 /// The longest record that the drive takes: what LTO drives say.
@@ -47,6 +50,8 @@ pub struct Specification {
     pub early: u64,
     /// Bytes of volatile memory for what is on its way to the medium.
     pub memory: usize,
+    /// Bytes per second at the heads; none: as fast as this machine is.
+    pub rate: Option<NonZeroU64>,
 }
 
 /// A drive.
@@ -65,6 +70,7 @@ pub struct Drive {
     /// Faults that wait for their command.
     pub faults: Faults,
     tally: Tally,
+    speed: Option<Speed>,
 }
 
 impl Drive {
@@ -76,6 +82,7 @@ impl Drive {
             serial: format!("TLD{:05}", specification.number),
             worm: true,
         };
+        let speed = specification.rate.map(|rate| Speed::new(rate.get(), specification.memory));
         Self {
             specification,
             identity,
@@ -87,6 +94,7 @@ impl Drive {
             deferred: None,
             faults: Faults::default(),
             tally: Tally::default(),
+            speed,
         }
     }
 
@@ -170,6 +178,13 @@ impl Drive {
         reply(data, &sense.unwrap_or(Sense::new(Key::NoSense, 0, 0)).bytes(), usize::from(cdb[4]));
     }
 
+    fn wait_for_tape(&mut self, cdb: &Cdb) -> Option<Duration> {
+        let speed = self.speed.as_mut().filter(|_| matches!(cdb[0], op::READ | op::WRITE))?;
+        let count = length(&cdb[2..5]);
+        let bytes = if cdb[1] & 1 == 1 { count * self.mode.block_size as usize } else { count };
+        Some(speed.wait(bytes, Instant::now())).filter(|wait| !wait.is_zero())
+    }
+
     /// What an earlier command or an event outside left for the next command.
     fn pending_report(&mut self) -> Outcome {
         if let Some(sense) = self.deferred.take() {
@@ -219,6 +234,6 @@ impl Device for Drive {
     }
 
     fn stall(&mut self, cdb: &Cdb) -> Option<Duration> {
-        self.faults.stall(cdb)
+        self.faults.stall(cdb).or_else(|| self.wait_for_tape(cdb))
     }
 }

@@ -20,7 +20,13 @@ fn library() -> (TempDir, Library) {
 fn at(folder: &TempDir) -> Library {
     let generation = Generation::new(8).unwrap();
     let drives = (0..2).map(|number| {
-        Arc::new(Mutex::new(Drive::new(Specification { number, generation, early: 1024, memory: 1024 })))
+        Arc::new(Mutex::new(Drive::new(Specification {
+            number,
+            generation,
+            early: 1024,
+            memory: 1024,
+            rate: None,
+        })))
     });
     let shelf = Shelf { folder: folder.path().to_owned(), capacity: 1 << 20 };
     let mut library = Library::new(drives.collect(), 4, 2, shelf);

@@ -12,7 +12,7 @@ use crate::operation as op;
 fn laboratory() -> (TempDir, Laboratory) {
     let folder = TempDir::new().unwrap();
     let generation = Generation::new(8).unwrap();
-    let specification = Specification { number: 0, generation, early: 1024, memory: 1024 };
+    let specification = Specification { number: 0, generation, early: 1024, memory: 1024, rate: None };
     let drives = vec![Arc::new(Mutex::new(Drive::new(specification)))];
     let shelf = Shelf { folder: folder.path().to_owned(), capacity: 1 << 20 };
     let mut library = Library::new(drives.clone(), 3, 1, shelf);

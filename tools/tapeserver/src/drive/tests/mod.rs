@@ -23,7 +23,7 @@ impl Bench {
     /// With a cartridge of this barcode, loaded, and all attentions seen.
     pub fn new(barcode: &str) -> Self {
         let generation = Generation::new(8).unwrap();
-        let specification = Specification { number: 0, generation, early: 65_536, memory: 4096 };
+        let specification = Specification { number: 0, generation, early: 65_536, memory: 4096, rate: None };
         let mut bench = Self { drive: Drive::new(specification), folder: TempDir::new().unwrap() };
         bench.insert(barcode);
         bench.drive.attentions.clear();
