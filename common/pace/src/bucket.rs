@@ -63,6 +63,23 @@ impl Bucket {
         Some(now.saturating_add(wait))
     }
 
+    /// Takes what an idle bucket holds, or less, if nobody waits; else says when the last of those who do will have been served.
+    pub fn prepay(&mut self, tokens: u64, now: Duration) -> Result<u64, Duration> {
+        if let Some(due) = self.due(Ticket(self.reserved), now) {
+            return Err(due);
+        }
+        let Some(rate) = self.rate else { return Ok(0) };
+        let tokens = tokens.min(self.burst(rate));
+        self.reserve(tokens, now);
+        Ok(tokens)
+    }
+
+    /// Gives back what was prepaid and is not needed.
+    pub fn refund(&mut self, tokens: u64) {
+        let full = self.reserved.saturating_add(self.capacity());
+        self.served = self.served.saturating_add(u128::from(tokens) * NANO).min(full);
+    }
+
     fn refill(&mut self, now: Duration) {
         let passed = now.saturating_sub(self.updated).as_nanos();
         self.updated = self.updated.max(now);
@@ -73,8 +90,11 @@ impl Bucket {
     }
 
     fn capacity(&self) -> u128 {
-        let tokens = self.rate.map_or(0, |rate| (rate.get() / BURST_FRACTION).max(self.least_burst));
-        u128::from(tokens) * NANO
+        u128::from(self.rate.map_or(0, |rate| self.burst(rate))) * NANO
+    }
+
+    fn burst(&self, rate: NonZeroU64) -> u64 {
+        (rate.get() / BURST_FRACTION).max(self.least_burst)
     }
 }
 
@@ -144,6 +164,18 @@ mod tests {
         let mut bucket = bucket(1);
         let first = bucket.reserve(1, Duration::ZERO);
         assert_eq!(bucket.due(first, Duration::ZERO), None);
+    }
+
+    #[test]
+    fn whoever_prepays_waits_for_all_others_and_gets_the_rest_back() {
+        let mut bucket = bucket(100);
+        assert_eq!(bucket.prepay(1000, Duration::ZERO), Ok(20));
+        // The bucket was full: nobody has to wait for these.
+        assert_eq!(bucket.prepay(5, Duration::ZERO), Ok(5));
+        assert_eq!(bucket.prepay(1, Duration::ZERO), Err(Duration::from_millis(50)));
+        bucket.refund(5);
+        assert_eq!(bucket.prepay(1, Duration::ZERO), Ok(1));
+        assert_eq!(Bucket::new(None, 1, Duration::ZERO).prepay(7, Duration::ZERO), Ok(0));
     }
 
     #[test]

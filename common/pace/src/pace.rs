@@ -14,7 +14,7 @@ use std::{
 use jiff::Timestamp;
 
 use self::state::{Ceiling, INSTANCE, STUDY, State};
-use crate::{Calendar, Clock, Decision, Limits, PaceChange, Pause, bucket::Ticket};
+use crate::{Calendar, Clock, Decision, Limits, PaceChange, Pause, Prepaid, bucket::Ticket};
 
 /// The answer to a request to go on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,8 +58,12 @@ impl Drop for AtWork<'_> {
 
 /// The longest wait before a stop is looked for again.
 const SLICE: Duration = Duration::from_millis(200);
+/// How often it is looked whether what is under way has ended.
+const TICK: Duration = Duration::from_millis(20);
 /// The least share of its time that an association may work: less would be a stop by another name.
 const LEAST_SHARE: f64 = 0.02;
+/// What an instance is taken to have before it has come: a CT slice has half a megabyte.
+const USUAL_BYTES: u64 = 512 << 10;
 
 impl Pace {
     /// Starts with full buckets at what the calendar says now, and logs that as the first change.
@@ -80,9 +84,52 @@ impl Pace {
         Self::new(Limits::default(), Calendar::always(), clock, Box::new(|_| ()))
     }
 
+    /// Lets the retrieval of this many instances begin when nobody waits for a ceiling on instances or bytes and the archive is not
+    /// left alone, and hands it what the ceilings let pass at once. So no more retrievals are under way than the ceilings feed, where else all of them would be slow
+    /// together, and the archive hold all of its threads for us.
+    ///
+    /// The answer is never [`Admission::Go`] when there is none.
+    pub fn prepay(&self, instances: u64, stop: &dyn Fn() -> bool) -> Result<Prepaid, Admission> {
+        loop {
+            if stop() {
+                return Err(Admission::Stopped);
+            }
+            let prepaid = {
+                let mut state = self.current();
+                if let Some(closed) = state.closed() {
+                    return Err(closed);
+                }
+                let (now, hushed) = (self.clock.monotonic(), state.begins_after);
+                let bytes = instances.saturating_mul(USUAL_BYTES);
+                if now < hushed {
+                    Err(hushed)
+                } else {
+                    state.prepay(instances.saturating_mul(INSTANCE), bytes, now)
+                }
+            };
+            match prepaid {
+                Ok(prepaid) => return Ok(prepaid),
+                Err(due) => self.sleep_towards(due),
+            }
+        }
+    }
+
+    /// Takes back what a retrieval did not need.
+    pub fn settle(&self, prepaid: &Prepaid) {
+        self.current().refund(prepaid);
+    }
+
     /// Asks for one more instance: waits for the ceiling on instances, but not for a window to open.
     pub fn admit_instance(&self, stop: &dyn Fn() -> bool) -> Admission {
         self.admit(Ceiling::Instances, INSTANCE, stop)
+    }
+
+    /// The same in a retrieval that has prepaid, for which only the rest is waited for.
+    pub fn admit_prepaid_instance(&self, prepaid: &Prepaid, stop: &dyn Fn() -> bool) -> Admission {
+        match prepaid.rest_of_instances(INSTANCE) {
+            0 => self.admission(),
+            rest => self.admit(Ceiling::Instances, rest, stop),
+        }
     }
 
     /// Asks for one more study: waits for the ceiling on studies, but not for a window to open.
@@ -122,6 +169,14 @@ impl Pace {
                 (Some(due), _) => self.sleep_towards(due),
                 (None, closed) => return closed.unwrap_or(Admission::Go),
             }
+        }
+    }
+
+    /// The same in a retrieval that has prepaid, for which only the rest is waited for.
+    pub fn take_prepaid_bytes(&self, bytes: u64, prepaid: &Prepaid, stop: &dyn Fn() -> bool) -> Admission {
+        match prepaid.rest_of_bytes(bytes) {
+            0 => self.admission(),
+            rest => self.take_bytes(rest, stop),
         }
     }
 
@@ -233,19 +288,28 @@ impl Pace {
         }
     }
 
-    /// Leaves the archive alone for this long: nothing is begun, and what is under way waits in [`rest`](Self::rest).
-    pub fn hush(&self, length: Duration) {
-        self.current().hushed_until = self.clock.monotonic().saturating_add(length);
+    /// Leaves the archive alone for this long: nothing is begun, and what is under way waits in [`rest`](Self::rest). Before that,
+    /// what is under way has up to `patience` to end: a retrieval that waits keeps what it has of the archive from others.
+    pub fn hush(&self, length: Duration, patience: Duration, stop: &dyn Fn() -> bool) {
+        let end = self.clock.monotonic().saturating_add(patience);
+        self.current().begins_after = end.saturating_add(length);
+        while self.at_work() > 0 && !stop() && self.clock.monotonic() < end {
+            self.clock.sleep_until(end.min(self.clock.monotonic().saturating_add(TICK)));
+        }
+        let until = self.clock.monotonic().saturating_add(length);
+        let mut state = self.current();
+        (state.hushed_until, state.begins_after) = (until, until);
     }
 
     /// Ends the hush.
     pub fn end_hush(&self) {
-        self.hush(Duration::ZERO);
+        let mut state = self.current();
+        (state.hushed_until, state.begins_after) = Default::default();
     }
 
-    /// Whether the archive is being left alone.
+    /// Whether nothing may be begun, because the archive is left alone or soon will be.
     pub fn is_hushed(&self) -> bool {
-        self.clock.monotonic() < self.current().hushed_until
+        self.clock.monotonic() < self.current().begins_after
     }
 
     /// The hour of the week now, from 0, on the calendar's wall clock.

@@ -14,6 +14,8 @@ const TICK: Duration = Duration::from_millis(200);
 const IDLE_ROUNDS: usize = 6;
 /// How long such a moment is at most. Receivers hold their answers for so long, and a PACS gives up on one that takes 10 s.
 const HUSH: Duration = Duration::from_secs(3);
+/// How long retrievals may take to end before they are held for it. Most do, and then none is held.
+const ENDING: Duration = Duration::from_secs(10);
 /// How long the source needs until it has nothing more to do for us.
 const SETTLE: Duration = Duration::from_millis(400);
 /// Without work for so long, the source has been left alone.
@@ -95,7 +97,7 @@ impl<'a> Watchman<'a> {
             return Ok(());
         }
         if self.governor.wants_hush() {
-            self.pace().hush(HUSH);
+            self.pace().hush(HUSH, ENDING, over);
             self.pace().wait(SETTLE, over);
             let listened = self.listen(over);
             self.pace().end_hush();

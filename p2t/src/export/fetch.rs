@@ -148,7 +148,6 @@ impl Fetch {
                 Next::Study(study) => {
                     let _busy = Busy(self);
                     if pace.admit_study(&stop) == Admission::Go {
-                        let _at_work = pace.go_to_work();
                         self.fetch(number, &study)?;
                     }
                 }
@@ -307,10 +306,17 @@ impl Fetch {
         whole: bool,
     ) -> Result<Part> {
         let expected = Expected::of(study, wanted, study.attempts + 1 >= self.retry.attempts);
-        let intake = Arc::new(StudyIntake::new(self.capture.clone(), study.id).expecting(expected));
+        let pace = &self.capture.pace;
+        let Ok(prepaid) = pace.prepay(wanted.len() as u64, &|| self.must_stop(number)) else {
+            return Ok(Part::CutOff);
+        };
+        let _at_work = pace.go_to_work();
+        let intake = StudyIntake::new(self.capture.clone(), study.id).expecting(expected).begun_with(prepaid);
+        let intake = Arc::new(intake);
         let taking: Arc<dyn Intake> = intake.clone();
         let request = Retrieve { study_uid: &study.study.uid, wanted, whole };
         let end = self.source.retrieve(request, &taking, &|| self.must_stop(number) || intake.has_refused());
+        intake.ended();
         // Whatever came is kept, however the retrieval ended.
         self.capture.flush()?;
         let last = wanted.last().map(|instance| instance.id).unwrap_or_default();

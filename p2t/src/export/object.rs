@@ -11,7 +11,7 @@ use catalogue::capture::{CaptureKey, Captured};
 use catalogue::{Dataset, StudyId};
 use job::Counter;
 use manifest::Digester;
-use pace::{Admission, Respite};
+use pace::{Admission, Prepaid, Respite};
 
 use super::capture::Capture;
 use super::expected::Expected;
@@ -19,8 +19,9 @@ use super::spool::IntakeFile;
 use crate::error::Error;
 
 const BUFFER_BYTES: usize = 256 << 10;
-/// Rest is granted to the source in pieces of at least this, between the parts of an object, ...
-const LEAST_REST: Duration = Duration::from_millis(50);
+/// Rest is granted to the source in pieces of at least this, between the parts of an object: it keeps an association for us
+/// meanwhile, and perhaps one of few threads, so that what a small study earns comes when it is over, ...
+const LEAST_REST: Duration = Duration::from_secs(1);
 /// ... of at most this before one answer, because a PACS gives up on one that takes 10 s, ...
 const MOST_REST: Duration = Duration::from_secs(2);
 /// ... and of at most this between two studies.
@@ -35,6 +36,7 @@ pub struct StudyIntake {
     refused: AtomicBool,
     begun: AtomicBool,
     respite: Mutex<Respite>,
+    prepaid: Prepaid,
     expected: Expected,
     noticed: Mutex<Noticed>,
 }
@@ -50,13 +52,18 @@ struct Noticed {
 impl StudyIntake {
     pub fn new(capture: Arc<Capture>, study_id: StudyId) -> Self {
         let respite = Mutex::new(Respite::new(capture.pace.clock().monotonic()));
-        let (refused, begun, expected, noticed) = Default::default();
-        Self { capture, study_id, refused, begun, respite, expected, noticed }
+        let (refused, begun, prepaid, expected, noticed) = Default::default();
+        Self { capture, study_id, refused, begun, respite, prepaid, expected, noticed }
     }
 
     /// The same, for objects of which this much is known.
     pub fn expecting(self, expected: Expected) -> Self {
         Self { expected, ..self }
+    }
+
+    /// The same, let begin with this.
+    pub fn begun_with(self, prepaid: Prepaid) -> Self {
+        Self { prepaid, ..self }
     }
 
     /// Why objects were not taken for what was asked for, the first few.
@@ -87,9 +94,14 @@ impl StudyIntake {
         self.begun.load(Ordering::Relaxed)
     }
 
+    /// Gives back what was prepaid and not needed, as soon as the retrieval has ended.
+    pub fn ended(&self) {
+        self.capture.pace.settle(&self.prepaid);
+    }
+
     /// Grants the source what it still has a right to, when the retrieval has ended.
     pub fn settle(&self) {
-        self.rest(LEAST_REST, MOST_REST_BETWEEN);
+        self.rest(Duration::ZERO, MOST_REST_BETWEEN);
     }
 
     /// The source has worked until now, for which it may be granted a rest: its next part or answer comes later
@@ -120,7 +132,7 @@ impl StudyIntake {
         if !capture.spool.has_room() {
             return Err(IntakeError::NotNow("the spool is full"));
         }
-        match capture.pace.admit_instance(&|| capture.stop.requested()) {
+        match capture.pace.admit_prepaid_instance(&self.prepaid, &|| capture.stop.requested()) {
             Admission::Go => capture.take_intake(),
             Admission::Closed { .. } | Admission::Paused { .. } => {
                 Err(IntakeError::NotNow("outside the allowed times"))
@@ -180,7 +192,8 @@ impl IntakeObject for Object<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         let capture = self.capture;
         self.study.rest(LEAST_REST, MOST_REST);
-        if capture.pace.take_bytes(bytes.len() as u64, &|| capture.stop.requested()) == Admission::Stopped {
+        let (length, stop) = (bytes.len() as u64, || capture.stop.requested());
+        if capture.pace.take_prepaid_bytes(length, &self.study.prepaid, &stop) == Admission::Stopped {
             return Err(io::Error::other("asked to stop"));
         }
         let meta = self.dataset_offset.saturating_sub(self.file.bytes()).min(bytes.len() as u64) as usize;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::{Timestamp, ToSpan};
 
 use super::{Admission, Log};
-use crate::{Calendar, Limits, Opening, PaceChange, Pause, bucket::Bucket};
+use crate::{Calendar, Limits, Opening, PaceChange, Pause, Prepaid, bucket::Bucket};
 
 pub(super) struct State {
     opening: Opening,
@@ -18,6 +18,8 @@ pub(super) struct State {
     pub(super) load: Option<f64>,
     /// Until when the archive is left alone, on the monotonic clock.
     pub(super) hushed_until: Duration,
+    /// Likewise until when nothing is begun.
+    pub(super) begins_after: Duration,
     bytes: Bucket,
     instances: Bucket,
     studies: Bucket,
@@ -46,6 +48,7 @@ impl State {
             limits: None,
             load: None,
             hushed_until: Duration::ZERO,
+            begins_after: Duration::ZERO,
             bytes: Bucket::new(None, 1, now),
             instances: Bucket::new(None, INSTANCE, now),
             studies: Bucket::new(None, STUDY, now),
@@ -129,6 +132,19 @@ impl State {
             (None, Opening::Open { .. }) => None,
             (None, Opening::Closed { opens_at }) => Some(Admission::Closed { opens_at: *opens_at }),
         }
+    }
+
+    /// Takes up to this much of what the ceilings let pass at once, or says when nobody will wait for them any more.
+    pub(super) fn prepay(&mut self, instances: u64, bytes: u64, now: Duration) -> Result<Prepaid, Duration> {
+        let instances = self.instances.prepay(instances, now)?;
+        let bytes = self.bytes.prepay(bytes, now).inspect_err(|_| self.instances.refund(instances))?;
+        Ok(Prepaid::new(instances, bytes))
+    }
+
+    pub(super) fn refund(&mut self, prepaid: &Prepaid) {
+        let (instances, bytes) = prepaid.take_all();
+        self.instances.refund(instances);
+        self.bytes.refund(bytes);
     }
 
     pub(super) fn bucket(&mut self, ceiling: Ceiling) -> &mut Bucket {

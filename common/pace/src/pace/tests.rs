@@ -263,16 +263,70 @@ fn a_rest_lasts_as_long_as_the_archive_is_left_alone() {
     let pace = pace(Limits::default(), Calendar::always(), &clock);
     pace.rest(Duration::from_secs(1), &never);
     assert_eq!(clock.monotonic(), Duration::from_secs(1));
-    pace.hush(Duration::from_secs(3));
+    pace.hush(Duration::from_secs(3), Duration::from_secs(10), &never);
     pace.wait(Duration::ZERO, &never);
     assert_eq!((clock.monotonic(), pace.is_hushed()), (Duration::from_secs(1), true));
     pace.rest(Duration::ZERO, &never);
     assert_eq!((clock.monotonic(), pace.is_hushed()), (Duration::from_secs(4), false));
-    pace.hush(Duration::from_secs(3));
+    pace.hush(Duration::from_secs(3), Duration::ZERO, &never);
     pace.end_hush();
     pace.rest(Duration::ZERO, &never);
     pace.rest(Duration::from_secs(9), &|| true);
     assert_eq!(clock.monotonic(), Duration::from_secs(4));
+}
+
+#[test]
+fn what_is_under_way_may_end_before_the_archive_is_left_alone_and_nothing_begins_meanwhile() {
+    let clock = clock_at("2026-06-05T09:00:00Z");
+    let pace = pace(Limits::default(), Calendar::always(), &clock);
+    let seconds = Duration::from_secs;
+    let at_work = Mutex::new(Some(pace.go_to_work()));
+    let ends_at = |end| {
+        let (at_work, clock, pace) = (&at_work, &clock, &pace);
+        move || {
+            if clock.monotonic() >= end {
+                at_work.lock().unwrap().take();
+            }
+            assert!(pace.is_hushed());
+            false
+        }
+    };
+    pace.hush(seconds(3), seconds(10), &ends_at(seconds(4)));
+    let ended = clock.monotonic();
+    assert_eq!(ended.as_secs(), 4);
+    // It waits for the end of the hush.
+    assert!(pace.prepay(1, &never).is_ok());
+    assert_eq!(clock.monotonic(), ended + seconds(3));
+    let _long = pace.go_to_work();
+    pace.hush(seconds(3), seconds(10), &never);
+    assert_eq!(clock.monotonic(), ended + seconds(13));
+    pace.rest(Duration::ZERO, &never);
+    assert_eq!(clock.monotonic(), ended + seconds(16));
+}
+
+#[test]
+fn a_retrieval_begins_when_no_other_waits_and_takes_what_it_prepaid_at_once() {
+    let clock = clock_at("2026-06-05T09:00:00Z");
+    let limits = Limits { instances_per_second: Some(10.0), ..Limits::default() };
+    let pace = pace(limits, Calendar::always(), &clock);
+    let milliseconds = |count| Duration::from_millis(count);
+    // What a full bucket holds goes to the first; the next is let begin as nobody waits, on tokens that are still to come.
+    let prepaid: Vec<Prepaid> = (0..3).map(|_| pace.prepay(20, &never).unwrap()).collect();
+    assert_eq!(clock.monotonic(), milliseconds(200));
+    for prepaid in &prepaid {
+        for _ in 0..2 {
+            assert_eq!(pace.admit_prepaid_instance(prepaid, &never), Admission::Go);
+        }
+    }
+    assert_eq!(clock.monotonic(), milliseconds(200));
+    // Now it waits for all that was prepaid, and nobody else begins before it.
+    assert_eq!(pace.admit_prepaid_instance(&prepaid[0], &never), Admission::Go);
+    assert_eq!(clock.monotonic(), milliseconds(500));
+    let last = pace.prepay(20, &never).unwrap();
+    pace.settle(&last);
+    assert_eq!(pace.admit_instance(&never), Admission::Go);
+    assert_eq!(clock.monotonic(), milliseconds(600));
+    assert_eq!(pace.prepay(1, &|| true).err(), Some(Admission::Stopped));
 }
 
 /// Works through a fortnight, asking again and again, and checks every admission against a wall clock of its own.
