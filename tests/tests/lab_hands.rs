@@ -6,7 +6,7 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use e2e::disk::scratch;
-use e2e::lab::{self, Lab, ctl, shell};
+use e2e::lab::{self, Lab, ctl, shell, try_shell};
 use e2e::program::{Exit, Finished, Program, Running};
 use e2e::tape_job::{self, DRIVE, INSTANCES, Tape};
 use e2e::transfer::{self, Balance, text};
@@ -54,9 +54,14 @@ fn resumed(export: Running) -> Finished {
     export.finish()
 }
 
-/// Takes the unit attentions before st can see them, as a program that watches drives would.
+/// Another program that keeps the drive's generic node open, so that p2t cannot have it for itself. It ends with the machine.
 fn watched_by_another_program() {
-    shell("for i in 1 2 3; do sg_turs /dev/tape0-sg 2>/dev/null || true; done");
+    shell("sleep 1000 <>/dev/tape0-sg >/dev/null 2>&1 &");
+}
+
+/// Takes the unit attentions before st can see them, as a program that watches drives would.
+fn unit_attentions_taken() {
+    shell("for i in 1 2 3; do sg_turs /dev/tape0-sg 2>/dev/null || true; done; sg_turs /dev/tape0-sg");
 }
 
 #[test]
@@ -66,13 +71,14 @@ fn another_cartridge_is_noticed_before_anything_is_written_to_it() {
         let (p2t, source) = tape_job::new_export(folder.path(), "1 MiB");
         shell("tar -b 512 -cf /dev/nst1 /etc/hostname; mt -f /dev/nst1 offline");
         ctl("drive 1 eject");
+        watched_by_another_program();
         // Ours is the first; one is somebody else's, and one is blank.
         for (other, objects) in [("P2T002L8", 2), ("P2T003L8", 0)] {
-            for watched in [false, true] {
+            for taken in [false, true] {
                 let export = stopped_between_commits(&p2t);
                 ctl(&format!("drive 0 swap {other}"));
-                if watched {
-                    watched_by_another_program();
+                if taken {
+                    unit_attentions_taken();
                 }
                 let run = resumed(export);
                 assert_eq!(Tape::now().end, objects, "{other} was written to: {run:?}");
@@ -130,19 +136,51 @@ fn a_cartridge_that_is_taken_out_or_protected_ends_the_run() {
     });
 }
 
+/// Has the export meet a reset that another program was told of: nothing may be written behind it.
+fn reset_unseen(p2t: &Program, export: Running) {
+    let end = Tape::now().end;
+    ctl("drive 0 reset");
+    unit_attentions_taken();
+    let run = resumed(export);
+    assert_eq!(Tape::now().end, end, "the beginning was overwritten: {run:?}");
+    run.expect(Exit::Incomplete).says("does not hold what was written to it");
+    assert!(transfer::balance(p2t).pending > 0);
+}
+
 #[test]
-fn a_reset_that_another_program_was_told_of_is_noticed_before_the_next_segment() {
-    let name = "a_reset_that_another_program_was_told_of_is_noticed_before_the_next_segment";
+fn a_reset_that_another_program_was_told_of_is_noticed_before_anything_is_written() {
+    let name = "a_reset_that_another_program_was_told_of_is_noticed_before_anything_is_written";
     lab::in_guest(name, &Lab::default(), || {
         let folder = scratch();
         let (p2t, source) = tape_job::new_export(folder.path(), "1 MiB");
-        let export = stopped_between_commits(&p2t);
+        watched_by_another_program();
+        reset_unseen(&p2t, stopped_between_commits(&p2t));
+        // Within a segment: behind a record, and behind the last one, before its filemark.
+        for command in ["write --nth 15", "write --nth 16", "write --nth 17"] {
+            reset_unseen(&p2t, stopped(&p2t, &[command]));
+        }
+        tape_job::completed(&p2t, &source, folder.path());
+    });
+}
+
+#[test]
+fn no_other_program_is_told_of_a_reset_while_p2t_writes() {
+    lab::in_guest("no_other_program_is_told_of_a_reset_while_p2t_writes", &Lab::default(), || {
+        let folder = scratch();
+        let (p2t, source) = tape_job::new_export(folder.path(), "1 MiB");
+        let export = stopped(&p2t, &["write --nth 15"]);
         let end = Tape::now().end;
         ctl("drive 0 reset");
-        watched_by_another_program();
+        let (_, refused, code) = try_shell("sg_turs /dev/tape0-sg");
+        assert!(code != Some(0) && refused.contains("busy"), "{code:?} {refused}");
         let run = resumed(export);
         assert_eq!(Tape::now().end, end, "the beginning was overwritten: {run:?}");
-        run.expect(Exit::Incomplete).says("does not hold what was written to it");
+        run.expect(Exit::Incomplete).says("the drive /dev/nst0 could not");
+        // Before and after it, anybody may ask.
+        shell("sg_turs /dev/tape0-sg || sg_turs /dev/tape0-sg");
+        // At a commit it may be p2t itself that is told, and the tape need not have moved.
+        ctl("drive 0 fail 4d 6 29 0 --nth 9");
+        p2t.run(&["export"]).expect(Exit::Incomplete).says("the drive says: it was switched on or reset");
         tape_job::completed(&p2t, &source, folder.path());
     });
 }

@@ -21,9 +21,11 @@ pub enum Operation {
     Read,
     /// Closing the device node.
     Close,
+    /// The time before a record or a filemark is written, in which nothing is asked for.
+    Pause,
 }
 
-use Operation::{Close, Filemark, Flush, Move, Open, Position, Read, Status, Write};
+use Operation::{Close, Filemark, Flush, Move, Open, Pause, Position, Read, Status, Write};
 
 /// All that send a command to the drive.
 const COMMANDS: &[Operation] = &[Write, Filemark, Flush, Move, Position, Read, Close];
@@ -60,8 +62,11 @@ kinds! {
     /// A reset by somebody else: the buffer is saved, the tape rewound; the driver tells once, and then goes on at the
     /// beginning (Linux 6.1).
     Reset at COMMANDS;
-    /// The tape is rewound, and nobody tells. No drive does so by itself: the news went to another program.
-    SilentReset at COMMANDS;
+    /// The tape is rewound while the drive waits for something to do, and nobody tells. No drive does so by itself: the news went
+    /// to another program.
+    SilentReset at &[Pause, Flush, Move, Position, Read, Close];
+    /// The same, all of it between two commands in a row.
+    SuddenReset at BLOCKS;
     /// The position is lost: nothing works before a motion, unless the drive is opened anew, when the driver has forgotten
     /// it and the tape is somewhere.
     PositionLost at &[Write, Filemark, Flush];

@@ -20,6 +20,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use crate::scsi::Health;
 use crate::tape::{self, TapeDevice, Watched};
 use crate::{Error, Medium, MediumReader, MediumWriter, Reopened, Settings};
 
@@ -103,6 +104,11 @@ impl ModelDrive {
     /// drive.
     pub fn on_end(&self, action: impl FnMut() + Send + 'static) {
         self.state().on_end = Some(Box::new(action));
+    }
+
+    /// Has the drive tell this of itself at the next commit.
+    pub fn tell_at_commit(&self, health: Health) {
+        self.state().health = Some(health);
     }
 
     /// Cuts the power: of what is in the buffer nothing reaches the tape.

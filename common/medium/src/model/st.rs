@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::{Arc, MutexGuard};
+use std::time::Duration;
 
 use nix::errno::Errno;
 
@@ -10,7 +11,11 @@ use super::fault::{FaultKind, Operation};
 use super::state::State;
 use super::{ModelDrive, PATH};
 use crate::Error;
+use crate::scsi::Health;
 use crate::tape::{DriveStatus, Filemark, OPEN, TapeDevice, device_error};
+
+/// A pause in which a fault happens.
+const PAUSE: Duration = Duration::from_secs(60);
 
 /// An open drive. Closing it ends what was being written with a filemark, wherever the tape is, as st does: when its
 /// process is killed, too.
@@ -237,6 +242,11 @@ impl TapeDevice for Handle {
         Ok(self.begin(Operation::Position)?.at() as u64)
     }
 
+    fn idle(&mut self) -> Duration {
+        let paused = self.begin(Operation::Pause).is_ok_and(|state| state.fault().is_some());
+        if paused { PAUSE } else { Duration::ZERO }
+    }
+
     fn status(&mut self) -> Result<DriveStatus, Errno> {
         let state = self.begin(Operation::Status)?;
         let cartridge = state.cartridge.as_ref();
@@ -249,6 +259,10 @@ impl TapeDevice for Handle {
             density: cartridge.and_then(|cartridge| cartridge.density),
             cleaning_requested: false,
         })
+    }
+
+    fn health_at_commit(&mut self) -> Option<Health> {
+        self.state().ok()?.health.take()
     }
 
     fn close(mut self: Box<Self>) -> Result<(), Error> {

@@ -9,6 +9,7 @@ use super::cartridge::{Block, Cartridge};
 use super::fault::{FaultKind, Faults, Operation};
 use super::hold::Hold;
 use super::transport::Transport;
+use crate::scsi::Health;
 
 /// Operations from a deferred error to its report.
 const DEFERRED_BY: u32 = 3;
@@ -63,6 +64,8 @@ pub(super) struct State {
     refusals: u32,
     /// What one operation is to do otherwise than it should.
     once: Option<FaultKind>,
+    /// What the drive tells of itself at the next commit.
+    pub health: Option<Health>,
     pub driver: Driver,
 }
 
@@ -95,10 +98,11 @@ impl State {
         if let Some((kind, number)) = self.faults.next(operation) {
             self.strike(kind, number, operation)?;
         }
-        if operation != Operation::Status && self.deferred_error() {
+        let sends_nothing = matches!(operation, Operation::Status | Operation::Pause);
+        if !sends_nothing && self.deferred_error() {
             return Err(Errno::EIO);
         }
-        if matches!(operation, Operation::Open | Operation::Status | Operation::Close) {
+        if sends_nothing || matches!(operation, Operation::Open | Operation::Close) {
             return Ok(());
         }
         if std::mem::take(&mut self.attention) || self.cartridge.is_none() {
@@ -135,7 +139,7 @@ impl State {
                 self.go(0);
                 (self.attention, self.driver.position_unknown) = (true, true);
             }
-            FaultKind::Reset | FaultKind::SilentReset => {
+            FaultKind::Reset | FaultKind::SilentReset | FaultKind::SuddenReset => {
                 self.flush();
                 self.go(0);
                 self.attention = kind == FaultKind::Reset;

@@ -43,10 +43,7 @@ impl Node {
     /// For reading and writing, if that is allowed: what a node that was opened only for reading lets through without the
     /// privilege `CAP_SYS_RAWIO` is INQUIRY, LOG SENSE and little else. Never waits for a cartridge.
     fn open(path: &Path) -> Result<Self, Failure> {
-        let open = |write| {
-            let mut options = OpenOptions::new();
-            options.read(true).write(write).custom_flags(OFlag::O_NONBLOCK.bits()).open(path)
-        };
+        let open = |write| Self::file(path, write, OFlag::O_NONBLOCK);
         let denied = |error: &io::Error| {
             matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem)
         };
@@ -56,6 +53,16 @@ impl Node {
         };
         let file = file.map_err(|error| system(&error))?;
         Ok(Self { file })
+    }
+
+    /// So that no other program can open it meanwhile: a promise that only sg keeps.
+    fn open_alone(path: &Path) -> Result<Self, Failure> {
+        let file = Self::file(path, true, OFlag::O_NONBLOCK | OFlag::O_EXCL);
+        Ok(Self { file: file.map_err(|error| system(&error))? })
+    }
+
+    fn file(path: &Path, write: bool, flags: OFlag) -> io::Result<File> {
+        OpenOptions::new().read(true).write(write).custom_flags(flags.bits()).open(path)
     }
 }
 
@@ -105,7 +112,7 @@ fn judge(ended: &Completion, sense: &[u8]) -> Result<(), Failure> {
 ///
 /// **The kernel's tape driver does not learn of a condition that was taken here.** If the drive was reset or its cartridge
 /// changed, st would go on writing at the beginning of the tape. So: while a tape is written, ask only between the flush
-/// and the position check of a commit, and let that check decide; look at [`attentions`](Self::attentions) besides.
+/// and the position check of a commit, and write no more if [`attentions`](Self::attentions) tells of such a condition.
 pub struct Device {
     path: PathBuf,
     transport: Box<dyn Transport>,
@@ -127,6 +134,15 @@ impl Device {
             Way::None => return Err(Failure::NoGeneric),
         };
         Ok(Self::over(path, Box::new(transport)))
+    }
+
+    /// As [`open`](Self::open) for a tape drive, and as long as this is there no other program can open its generic node.
+    ///
+    /// # Errors
+    /// If another program has it open, this user may not write to it, or there is none.
+    pub(super) fn open_alone(tape: &Path) -> Result<Self, Failure> {
+        let Way::Generic(node) = node::way(tape) else { return Err(Failure::NoGeneric) };
+        Ok(Self::over(tape, Box::new(Node::open_alone(&node)?)))
     }
 
     /// As [`open`](Self::open) for a tape node that is open here; through which commands go, with the privilege

@@ -219,7 +219,7 @@ impl Health {
         Self { drive: DriveHealth::read(device, identity, readiness.into()), cartridge }
     }
 
-    fn read_counters(device: &mut Device) -> Self {
+    pub(crate) fn read_counters(device: &mut Device) -> Self {
         let cartridge = CartridgeHealth {
             medium: Reading::missing(AT_LOAD_ONLY),
             memory: Reading::missing(AT_LOAD_ONLY),

@@ -10,6 +10,7 @@ mod density;
 mod device;
 mod failure;
 mod health;
+mod held;
 mod inquiry;
 mod log;
 pub(crate) mod meaning;
@@ -28,6 +29,7 @@ pub use failure::Failure;
 pub use health::{
     CartridgeHealth, DriveHealth, Health, HealthFinding, Readiness, Reading, loaded_barcode, loaded_worm,
 };
+pub(crate) use held::HeldNode;
 pub use inquiry::{Designator, DeviceType, Identity};
 pub use log::{ErrorCounters, TapeCapacity, VolumeStatistics};
 pub use memory::{CartridgeMemory, HostText};

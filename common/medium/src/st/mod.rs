@@ -7,14 +7,16 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::sys::stat::{major, minor};
+use nix::time::{ClockId, clock_gettime};
 
 use crate::buffer::{RecordBuffer, is_page_aligned};
 use crate::calls::{CallKind, UnderWay};
-use crate::scsi::Health;
+use crate::scsi::{Health, HeldNode};
 use crate::tape::{DriveStatus, Filemark, OPEN, TapeDevice, Watched, device_error};
 use crate::{Error, system};
 use ioctl::{MtGet, MtOp};
@@ -55,6 +57,10 @@ pub(crate) struct StDevice {
     path: PathBuf,
     file: File,
     page_aligned: RecordBuffer,
+    /// Where the tape is written.
+    generic: Option<HeldNode>,
+    /// When the last call that depends on the position was begun. A process may be stopped before it sees that one is back.
+    asked: Duration,
 }
 
 /// Opens a drive that has a cartridge in it, in variable block mode without compression by the drive.
@@ -72,7 +78,13 @@ pub(crate) fn open(path: &Path, writing: bool) -> Result<Box<dyn TapeDevice>, Er
     if found.general_status & gmt::ONLINE == 0 {
         return Err(Error::NotReady { path: path.to_owned() });
     }
-    let device = StDevice { path: path.to_owned(), file, page_aligned: RecordBuffer::default() };
+    let device = StDevice {
+        path: path.to_owned(),
+        file,
+        page_aligned: RecordBuffer::default(),
+        generic: writing.then(|| HeldNode::of(path)),
+        asked: now(),
+    };
     device
         .operate(op::SET_BLOCK_SIZE, 0)
         .map_err(|error| device_error(path, "set the block mode of", error))?;
@@ -167,12 +179,19 @@ impl StDevice {
     }
 }
 
+/// Since the machine was started, the time in which it slept included.
+fn now() -> Duration {
+    // Every kernel has this clock. Without it nothing would seem to take any time.
+    clock_gettime(ClockId::CLOCK_BOOTTIME).map_or(Duration::ZERO, Duration::from)
+}
+
 impl TapeDevice for StDevice {
     fn path(&self) -> &Path {
         &self.path
     }
 
     fn write_record(&mut self, record: &[u8]) -> Result<usize, Errno> {
+        self.asked = now();
         if is_page_aligned(record) {
             return retried(|| (&self.file).write(record));
         }
@@ -189,6 +208,7 @@ impl TapeDevice for StDevice {
     }
 
     fn filemark(&mut self, filemark: Filemark) -> Result<(), Errno> {
+        self.asked = now();
         match filemark {
             Filemark::Buffered => self.operate(op::WRITE_FILEMARKS_IMMEDIATE, 1),
             Filemark::Synchronous => self.operate(op::WRITE_FILEMARKS, 1),
@@ -217,7 +237,12 @@ impl TapeDevice for StDevice {
     }
 
     fn block(&mut self) -> Result<u64, Errno> {
+        self.asked = now();
         u64::try_from(ioctl::position(&self.file)?.block).map_err(|_| Errno::EIO)
+    }
+
+    fn idle(&mut self) -> Duration {
+        now().saturating_sub(self.asked)
     }
 
     fn status(&mut self) -> Result<DriveStatus, Errno> {
@@ -232,7 +257,7 @@ impl TapeDevice for StDevice {
     }
 
     fn health_at_commit(&mut self) -> Option<Health> {
-        Some(Health::at_commit(&self.path))
+        self.generic.as_mut().map(HeldNode::health_at_commit)
     }
 
     fn close(self: Box<Self>) -> Result<(), Error> {

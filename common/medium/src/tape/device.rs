@@ -1,6 +1,7 @@
 //! What a tape drive does for the writer and the reader: the calls of Linux `st`, with its error numbers (st.rst).
 
 use std::path::Path;
+use std::time::Duration;
 
 use nix::errno::Errno;
 
@@ -70,6 +71,9 @@ pub(crate) trait TapeDevice: Send {
 
     /// Asks the drive for the block at the position (READ POSITION).
     fn block(&mut self) -> Result<u64, Errno>;
+
+    /// How long ago the drive was last asked for something that depends on the position.
+    fn idle(&mut self) -> Duration;
 
     /// Asks for the state.
     fn status(&mut self) -> Result<DriveStatus, Errno>;

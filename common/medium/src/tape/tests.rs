@@ -1,7 +1,11 @@
+use std::collections::VecDeque;
 use std::io::{Read, Write};
+use std::path::Path;
 
 use super::Filemark;
 use crate::model::{Cartridge, FaultKind, ModelDrive};
+use crate::scsi::testing::Model;
+use crate::scsi::{Command, Device, Failure, Health, Sense};
 use crate::{
     Damage, EarlyWarning, Error, FileId, FileReader, FileWriter, Finding, Medium, MediumReader, MediumWriter,
     Settings,
@@ -128,15 +132,43 @@ fn a_reset_before_a_file_is_abandoned_harms_nothing_that_was_committed() {
 }
 
 #[test]
-fn a_tape_that_was_moved_between_two_files_is_noticed_before_anything_is_written() {
+fn a_tape_that_was_moved_in_a_pause_is_noticed_before_anything_is_written() {
+    type Step = fn(&mut dyn MediumWriter) -> Result<(), Error>;
     let files = [file(0, 40), file(1, 50)];
-    let drive = drive();
-    let mut writer = drive.create(&SETTINGS).unwrap();
-    assert!(write(&mut *writer, &files).1.is_none());
-    drive.fail_at(FaultKind::SilentReset, drive.operations(FaultKind::SilentReset));
-    assert!(matches!(writer.begin_file("segment-000009.tar.zst"), Err(Error::PositionLost { .. })));
-    drop(writer);
-    assert_holds(&drive, &files);
+    let steps: [Step; 3] = [
+        |writer| writer.begin_file("segment-000009.tar.zst"),
+        |writer| writer.write_record(&[9; 16]),
+        |writer| writer.end_file(),
+    ];
+    for before in 0..steps.len() {
+        let drive = drive();
+        let mut writer = drive.create(&SETTINGS).unwrap();
+        assert!(write(&mut *writer, &files).1.is_none());
+        steps[..before].iter().for_each(|step| step(&mut *writer).unwrap());
+        drive.fail_at(FaultKind::SilentReset, drive.operations(FaultKind::SilentReset));
+        let refused = steps[before](&mut *writer);
+        assert!(matches!(refused, Err(Error::PositionLost { .. })), "{before}: {refused:?}");
+        drop(writer);
+        // Of the file that was begun, only the first record may be there.
+        assert_eq!(drive.on_tape().unwrap().files()[..2], files.clone().map(|(_, content)| content));
+    }
+}
+
+#[test]
+fn a_reset_of_which_the_drive_tells_the_writer_ends_it_wherever_the_tape_is() {
+    for (asc, ends) in [(0x29, true), (0x28, true), (0x2a, false)] {
+        let told = Sense::parse(&[0x70, 0, 6, 0, 0, 0, 0, 6, 0, 0, 0, 0, asc, 0]).unwrap();
+        let mut answers = VecDeque::from([Err(Failure::Sense(told))]);
+        let answer = move |_: &Command| answers.pop_front().unwrap_or(Err(Failure::TimedOut));
+        let mut device = Device::over(Path::new("/dev/sg0"), Box::new(Model(answer)));
+        let drive = drive();
+        let mut writer = drive.create(&SETTINGS).unwrap();
+        put(&mut *writer, &file(0, 40)).unwrap();
+        drive.tell_at_commit(Health::read_counters(&mut device));
+        let committed = writer.commit();
+        assert_eq!(matches!(committed, Err(Error::PositionLost { .. })), ends, "{committed:?}");
+        assert_eq!(writer.begin_file("segment-000009.tar.zst").is_err(), ends);
+    }
 }
 
 #[test]
@@ -245,7 +277,7 @@ enum Harm {
 fn harm(kind: FaultKind) -> Harm {
     match kind {
         FaultKind::BitRot | FaultKind::Unreadable => Harm::OneFile,
-        FaultKind::SilentReset => Harm::Everything,
+        FaultKind::SuddenReset => Harm::Everything,
         _ => Harm::None,
     }
 }

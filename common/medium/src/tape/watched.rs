@@ -1,6 +1,7 @@
 //! A drive whose calls are noted while they are under way, see [`crate::calls`].
 
 use std::path::Path;
+use std::time::Duration;
 
 use nix::errno::Errno;
 
@@ -84,6 +85,10 @@ impl TapeDevice for Watched {
 
     fn block(&mut self) -> Result<u64, Errno> {
         self.transfer("tell its position", |device| device.block())
+    }
+
+    fn idle(&mut self) -> Duration {
+        self.0.as_deref_mut().map_or(Duration::ZERO, TapeDevice::idle)
     }
 
     fn status(&mut self) -> Result<DriveStatus, Errno> {

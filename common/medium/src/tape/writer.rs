@@ -1,16 +1,22 @@
 //! Writes a volume to tape.
 
+use std::time::Duration;
+
 use nix::errno::Errno;
 
 use super::device::{Filemark, TapeDevice};
 use super::{device_error, step};
-use crate::scsi::{Format, Health};
+use crate::scsi::{Format, Health, Sense};
 use crate::sequence::Sequence;
 use crate::{EarlyWarning, Error, MediumWriter, Settings, names};
 
 /// Calls that ENOSPC may answer in a row before the tape is taken to have ended: st refuses every other write in the
 /// early-warning zone, and two in a row where the drive reports that nothing was written.
 const MOST_REFUSALS: u32 = 3;
+
+/// If the last call was begun so long ago, the drive is asked where it is before anything more is written. That takes a hundredth of
+/// the time or less, and where writing streams, it is not asked.
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// Writer at the end of the volume on the cartridge in a drive.
 pub(super) struct TapeWriter {
@@ -92,6 +98,11 @@ impl TapeWriter {
         action: &'static str,
         call: &dyn Fn(&mut dyn TapeDevice) -> Result<(), Errno>,
     ) -> Result<(), Error> {
+        // A reset or another cartridge leaves a tape at its beginning, and who asks the drive for anything takes the unit attention
+        // that was st's.
+        if self.device.idle() >= PAUSE {
+            self.check_position()?;
+        }
         for _ in 0..=MOST_REFUSALS {
             match call(self.device.as_mut()) {
                 Ok(()) => {
@@ -140,6 +151,18 @@ impl TapeWriter {
         match self.landed()? {
             Landed::No => Ok(()),
             Landed::Yes => Err(self.lose_position(self.block + 1)),
+        }
+    }
+
+    /// What the drive told this program in place of st: to be taken as st takes it, wherever the tape is.
+    fn check_attentions(&mut self) -> Result<(), Error> {
+        let told = self.health.iter().flat_map(|health| &health.drive.attentions);
+        match told.copied().find(Sense::loses_position) {
+            Some(sense) => {
+                let path = self.device.path().to_owned();
+                Err(self.fail(Error::PositionLost { path, found: format!("the drive says: {sense}") }))
+            }
+            None => Ok(()),
         }
     }
 
@@ -193,8 +216,6 @@ impl MediumWriter for TapeWriter {
     fn begin_file(&mut self, name: &str) -> Result<(), Error> {
         self.check_usable()?;
         self.sequence.check_between_files()?;
-        // Between two files the drive may wait for hours. A reset or another cartridge leaves a tape at its beginning, and a
-        // program that asks the drive for anything through its generic node takes the unit attention that was ours.
         self.check_position()?;
         self.sequence.begin(name)?;
         self.file_start = Mark { block: self.block, used: self.used };
@@ -254,6 +275,7 @@ impl MediumWriter for TapeWriter {
         if let Some(health) = &mut self.health {
             health.drive.cleaning_requested |= wants_cleaning;
         }
+        self.check_attentions()?;
         self.check_position()?;
         Ok(self.sequence.ended())
     }

@@ -92,7 +92,7 @@ impl<'a> Bench<'a> {
             }
             ended.harmed |= judge::acknowledged(self)?;
             let unnoticed =
-                ended.harmed && matches!(self.trouble, Some(Trouble::Drive(FaultKind::SilentReset, _)));
+                ended.harmed && matches!(self.trouble, Some(Trouble::Drive(FaultKind::SuddenReset, _)));
             if unnoticed && !ended.first.ends_with("PositionLost") {
                 return Err(format!("a volume was overwritten, and the export ended with {}", ended.first));
             }

@@ -24,7 +24,7 @@ fn may_harm(trouble: Option<Trouble>) -> bool {
     // A drive that changes what it was given, and one that writes over a volume and tells nobody.
     matches!(
         trouble,
-        Some(Trouble::Drive(FaultKind::BitRot | FaultKind::Unreadable | FaultKind::SilentReset, _))
+        Some(Trouble::Drive(FaultKind::BitRot | FaultKind::Unreadable | FaultKind::SuddenReset, _))
     )
 }
 
