@@ -2,7 +2,7 @@
 //! must hold after each: nothing acknowledged is lost, nothing is called written that is not, the run ends with an error
 //! that says so, and run again it completes with the source's content.
 //!
-//! The short form takes every third place; `tools/sweep` takes all.
+//! The short form takes every seventh place; `tools/sweep` takes all.
 
 mod bench;
 mod judge;
