@@ -5,6 +5,7 @@
 //! ```
 
 mod ahead;
+mod asking;
 mod cli;
 mod commands;
 mod compare;

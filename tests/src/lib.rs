@@ -27,3 +27,4 @@ pub mod tape_job;
 pub mod transfer;
 pub mod tree;
 pub mod web;
+pub mod window;

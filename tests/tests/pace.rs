@@ -12,6 +12,7 @@ use e2e::program::{Exit, Program};
 use e2e::proxy::Proxy;
 use e2e::synthetic;
 use e2e::transfer::{self, text};
+use e2e::window::{always, never_now, within};
 
 const CEILING: u32 = 5_000_000;
 const MINUTE: Duration = Duration::from_secs(60);
@@ -81,27 +82,6 @@ fn t2p_delivers_at_the_ceiling(files: &Path, folder: &Path) {
     running.finish().expect(Exit::Incomplete);
 }
 
-/// One window on a day of the week that is neither today nor tomorrow, wherever midnight falls while the test runs.
-fn never_now() -> toml::Value {
-    let days_since_thursday =
-        std::time::SystemTime::UNIX_EPOCH.elapsed().expect("the clock is after 1970").as_secs() / 86_400;
-    let names = ["thu", "fri", "sat", "sun", "mon", "tue", "wed"];
-    let day = names[(days_since_thursday as usize + 3) % names.len()];
-    let window: toml::Table =
-        format!("days = [\"{day}\"]\nfrom = \"01:00\"\nto = \"02:00\"").parse().expect("it is TOML");
-    toml::Value::Array(vec![window.into()])
-}
-
-fn always() -> toml::Value {
-    let window: toml::Table = "from = \"00:00\"\nto = \"24:00\"".parse().expect("it is TOML");
-    toml::Value::Array(vec![window.into()])
-}
-
-fn within(program: &Program, window: toml::Value) {
-    program.configure("pace", "time_zone", "UTC");
-    program.configure("pace", "window", window);
-}
-
 #[test]
 fn p2t_fetches_nothing_outside_its_window() {
     let folder = scratch();
@@ -150,6 +130,16 @@ fn t2p_delivers_nothing_outside_its_window() {
     within(&t2p, always());
     t2p.run(&ingest).expect(Exit::Clean);
     assert_eq!(destination.uids().len(), 16);
+    within(&t2p, never_now());
+    let mut audit = t2p.spawn(&["audit"]);
+    sleep(Duration::from_secs(2));
+    assert!(audit.is_running(), "an audit did not wait for its window");
+    audit.interrupt();
+    let audited = audit.finish();
+    assert!(audited.stderr.contains("listing waits until a window opens"), "{}", audited.stderr);
+    audited.expect(Exit::Incomplete);
+    within(&t2p, always());
+    t2p.run(&["audit"]).expect(Exit::Clean);
 }
 
 /// The most associations that t2p has open at once to a destination that is slow to answer.

@@ -1,8 +1,10 @@
 //! What a destination must be able to do.
 
 use std::io::Read;
+use std::sync::Arc;
 
 use crate::error::Error;
+use crate::gate::Gate;
 use crate::several::{ListStudies, Together};
 use crate::source::StudyListing;
 
@@ -39,6 +41,9 @@ pub trait Destination: Send + Sync {
 
     /// Whether it can be reached at this moment; for when something else went wrong with it.
     fn answers(&self) -> bool;
+
+    /// From now on the queries of its listings pass this gate, or none.
+    fn pass(&self, _gate: Option<Arc<Gate>>) {}
 
     /// Lists the instances of one study as the destination has them; empty when it does not know the study.
     fn list_study(&self, study_uid: &str) -> Result<StudyListing, Error>;

@@ -119,6 +119,9 @@ pub enum Error {
         /// What it said.
         said: String,
     },
+    /// The calendar allows no query.
+    #[error("no window opens within two weeks: see [[pace.window]] in the configuration; rerun to continue")]
+    NoWindow,
     /// Asked to stop.
     #[error("stopped as asked; rerun to continue")]
     Stopped,
@@ -186,6 +189,7 @@ impl Error {
             | Self::Selection(_)
             | Self::NothingToTime(_)
             | Self::TakesNothing(_)
+            | Self::NoWindow
             | Self::NoReceiver => Outlook::NeedsOperator,
         }
     }
@@ -209,6 +213,7 @@ impl Error {
             | Self::NoAnswer(_)
             | Self::OutOfResources { .. }
             | Self::CameShort { .. }
+            | Self::NoWindow
             | Self::Stopped => ExitCode::Incomplete,
             Self::Folder(_)
             | Self::CutShort { .. }

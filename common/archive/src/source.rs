@@ -14,6 +14,7 @@ use pace::Probe;
 
 use crate::destination::Destination;
 use crate::error::{Cause, Error};
+use crate::gate::Gate;
 use crate::several::{ListStudies, Together};
 
 /// Takes what a source lists.
@@ -165,6 +166,9 @@ pub trait Source: Send + Sync {
     fn destination(&self) -> Option<&dyn Destination> {
         None
     }
+
+    /// From now on the queries of its listings pass this gate, or none.
+    fn pass(&self, _gate: Option<Arc<Gate>>) {}
 
     /// Lists everything that the selection takes. `stop` is asked between rows.
     fn list(

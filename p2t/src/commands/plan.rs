@@ -18,12 +18,13 @@ use job::{Counter, ExitCode, Outcome};
 use medium::Address;
 use serde_json::{Value, json};
 
+use crate::asking::{self, Asking};
 use crate::cli::Plan;
 use crate::context::{Context, Ids};
 use crate::error::{Error, Result};
 use crate::forecast::{Cartridges, Forecast};
+use crate::preflight;
 use crate::selection::{self, Choice, Rules};
-use crate::{preflight, source};
 
 /// Files are recorded in groups of this many.
 const GROUP: usize = 500;
@@ -40,16 +41,19 @@ pub fn run(context: &Context, arguments: Plan) -> Result<Outcome<Value>> {
     let (_lock, mut catalogue) = context.writer()?;
     Ids::of(&mut catalogue)?;
     catalogue.list_given_up_again()?;
-    let source = source::open(context, None)?;
     if again {
-        return delta::run(context, source.as_ref(), &selection, &rules, &mut catalogue, deep);
+        return asking::within_the_pace(context, &mut catalogue, |asking, catalogue| {
+            delta::run(context, asking, &selection, &rules, catalogue, deep)
+        });
     }
     catalogue.planning_begins()?;
     selection::note(&mut catalogue, &meant)?;
     context.monitor.phase("list");
-    let listed = list(context, source.as_ref(), &selection, &mut catalogue)
-        .and_then(|()| rules.apply(&mut catalogue, Timestamp::now()))
-        .and_then(|()| enumerate(context, source.as_ref(), &mut catalogue));
+    let listed = asking::within_the_pace(context, &mut catalogue, |asking, catalogue| {
+        list(context, asking, &selection, catalogue)?;
+        rules.apply(catalogue, Timestamp::now())?;
+        enumerate(context, asking.source.as_ref(), catalogue)
+    });
     // What was listed before an interruption or error stays; the next run goes on.
     let problem = match listed {
         Ok(unlisted) => both(not_enumerable(&catalogue)?, unlisted.problem()),
@@ -63,8 +67,6 @@ pub fn run(context: &Context, arguments: Plan) -> Result<Outcome<Value>> {
         note(&mut catalogue, "list-cut-short", problem.clone())?;
     }
     if problem.is_none() {
-        // Its association would count among those that are open at once.
-        drop(source);
         preflight::first(context, &mut catalogue)?;
     }
     summary(context, &mut catalogue, problem.as_deref())
@@ -115,7 +117,7 @@ fn note(catalogue: &mut Catalogue, kind: &str, message: String) -> Result<()> {
 
 fn list(
     context: &Context,
-    source: &dyn Source,
+    asking: &Asking,
     selection: &SelectionConfig,
     catalogue: &mut Catalogue,
 ) -> Result<()> {
@@ -130,7 +132,7 @@ fn list(
         verdicts: Vec::new(),
         counted: 0,
     };
-    let listed = source.list(selection, &mut recording, &|| context.stop.requested());
+    let listed = asking.source.list(selection, &mut recording, &|| asking.must_stop());
     recording.flush().map_err(archive::Error::Taker)?;
     listed?;
     if recording.walked {
@@ -248,10 +250,7 @@ impl Listing for Recording<'_> {
 /// Lists the instances of every study for which that is still to be done.
 fn enumerate(context: &Context, source: &dyn Source, catalogue: &mut Catalogue) -> Result<Unlisted> {
     context.monitor.phase("list instances");
-    let pace = &context.config.pace;
-    let clock = std::sync::Arc::new(pace::SystemClock::new());
-    let pace = pace::Pace::new(pace.limits, pace.calendar(), clock, Box::new(|_| ()));
-    let several = Several::new(source, pace.ceiling());
+    let several = Several::new(source, context.config.pace.most_associations());
     let mut after = PlanPosition::default();
     let (mut unlisted, mut blame) = (Unlisted::default(), Blame::default());
     loop {

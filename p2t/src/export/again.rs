@@ -111,6 +111,7 @@ impl Fetch {
         let looked = self.list_again(delta.id, study);
         let again = match looked {
             Ok(again) => again,
+            Err(Error::Archive(_)) if self.capture.stop.requested() => return Ok(()),
             Err(Error::Archive(error)) => {
                 self.with_due(|due| {
                     due.delta = Some(delta);
@@ -283,6 +284,10 @@ impl Relist {
                 }
             };
             let again = match again {
+                Err(Error::Archive(_)) if fetch.capture.stop.requested() => {
+                    delta.end(fetch)?;
+                    return Ok(false);
+                }
                 Err(Error::Archive(error)) => {
                     why = Some(error.to_string());
                     break;

@@ -7,6 +7,7 @@ use pace::{Admission, Pace, Probe};
 
 use super::fetch::Fetch;
 use super::governor::Governor;
+use super::some_studies;
 use crate::error::Result;
 
 const TICK: Duration = Duration::from_millis(200);
@@ -21,13 +22,52 @@ const SETTLE: Duration = Duration::from_millis(400);
 /// Without work for so long, the source has been left alone.
 const IDLE_AFTER: Duration = Duration::from_secs(2);
 
+/// What the canary is sent beside.
+pub trait Work: Sync {
+    /// Whether the source is believed to be down.
+    fn is_down(&self) -> bool {
+        false
+    }
+
+    /// Whether nothing is left to be asked for.
+    fn is_at_rest(&self) -> bool {
+        false
+    }
+
+    /// Whether what is under way rests in its middle while the source is left alone.
+    fn rests(&self) -> bool {
+        false
+    }
+
+    /// Studies to ask for, as far as any are known.
+    fn studies(&self) -> Result<Vec<String>>;
+}
+
+impl Work for Fetch {
+    fn is_down(&self) -> bool {
+        self.is_down()
+    }
+
+    fn is_at_rest(&self) -> bool {
+        self.is_at_rest()
+    }
+
+    fn rests(&self) -> bool {
+        true
+    }
+
+    fn studies(&self) -> Result<Vec<String>> {
+        some_studies(&self.capture.shared)
+    }
+}
+
 /// Sends the canary and tells the governor.
 pub struct Watchman<'a> {
     pub governor: &'a Governor,
-    pub fetch: &'a Fetch,
+    pub work: &'a dyn Work,
     pub canary: Box<dyn Canary>,
     /// Studies to ask for, in turn: always the same one would only test the source's cache.
-    pub studies: Vec<String>,
+    studies: Vec<String>,
     pub interval: Duration,
     asked: usize,
     idle_since: Option<Duration>,
@@ -36,17 +76,11 @@ pub struct Watchman<'a> {
 impl<'a> Watchman<'a> {
     pub fn new(
         governor: &'a Governor,
-        fetch: &'a Fetch,
+        work: &'a dyn Work,
         canary: Box<dyn Canary>,
-        studies: Vec<String>,
         interval: Duration,
     ) -> Self {
-        if studies.is_empty() {
-            // A query for no study in particular would be one for all.
-            governor.without(Probe::Find);
-            governor.without(Probe::Search);
-        }
-        Self { governor, fetch, canary, studies, interval, asked: 0, idle_since: None }
+        Self { governor, work, canary, studies: Vec::new(), interval, asked: 0, idle_since: None }
     }
 
     /// Watches until `over`.
@@ -55,9 +89,9 @@ impl<'a> Watchman<'a> {
         while !over() {
             if self.pace().admission() != Admission::Go {
                 rested = Some("allowed again");
-            } else if self.fetch.is_down() {
+            } else if self.work.is_down() {
                 rested = Some("source is back");
-            } else if self.fetch.is_at_rest() {
+            } else if self.work.is_at_rest() {
                 rested = Some("asked again");
             } else {
                 if let Some(signal) = rested.take() {
@@ -79,7 +113,11 @@ impl<'a> Watchman<'a> {
 
     /// Learns what this hour's answers take, unless that is known, before work begins.
     fn begin(&mut self, signal: &str, over: &dyn Fn() -> bool) -> Result<()> {
-        if !self.governor.is_ready() && self.pace().at_work() == 0 {
+        self.studies = self.work.studies()?;
+        // A listing may be over in a moment: it begins at once, on one association, and is interrupted if it lasts.
+        if !self.work.rests() {
+            self.governor.hushed();
+        } else if !self.governor.is_ready() && self.pace().at_work() == 0 {
             self.listen(over)?;
         }
         if self.governor.probes().is_empty() {
@@ -92,19 +130,20 @@ impl<'a> Watchman<'a> {
     }
 
     fn round(&mut self, over: &dyn Fn() -> bool) -> Result<()> {
-        if self.governor.probes().is_empty() {
+        if self.studies.is_empty() {
+            self.studies = self.work.studies()?;
+        }
+        if self.probes().is_empty() {
             self.governor.unwatched();
             return Ok(());
         }
         if self.governor.wants_hush() {
-            self.pace().hush(HUSH, ENDING, over);
-            self.pace().wait(SETTLE, over);
-            let listened = self.listen(over);
+            let listened = self.leave_alone(over);
             self.pace().end_hush();
             return listened;
         }
         let idle = self.is_idle();
-        for probe in self.governor.probes() {
+        for probe in self.probes() {
             let Some(took) = self.ask(probe) else { continue };
             if idle && self.pace().at_work() == 0 {
                 self.governor.learn(probe, took)?;
@@ -113,6 +152,24 @@ impl<'a> Watchman<'a> {
             }
         }
         Ok(())
+    }
+
+    /// The requests that can be sent: without a study to ask for, a query would be one for all.
+    fn probes(&self) -> Vec<Probe> {
+        let mut probes = self.governor.probes();
+        probes.retain(|probe| *probe == Probe::Echo || !self.studies.is_empty());
+        probes
+    }
+
+    /// Has the source left alone, and learns what its answers then take.
+    fn leave_alone(&mut self, over: &dyn Fn() -> bool) -> Result<()> {
+        self.pace().hush(HUSH, ENDING, over);
+        if !self.work.rests() && self.pace().at_work() > 0 {
+            self.governor.hushed();
+            return Ok(());
+        }
+        self.pace().wait(SETTLE, over);
+        self.listen(over)
     }
 
     /// Whether nothing of ours has been under way for a while.
@@ -131,7 +188,7 @@ impl<'a> Watchman<'a> {
         self.governor.hushed();
         let end = self.pace().clock().monotonic().saturating_add(HUSH.saturating_sub(SETTLE));
         for _ in 0..IDLE_ROUNDS {
-            for probe in self.governor.probes() {
+            for probe in self.probes() {
                 let Some(took) = self.ask(probe) else { return Ok(()) };
                 // What came too late came while others were at work again.
                 if over() || self.pace().clock().monotonic() > end {

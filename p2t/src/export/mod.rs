@@ -7,7 +7,7 @@
 //! moment and the next run goes on where it stopped.
 
 mod again;
-mod canary;
+pub mod canary;
 mod capture;
 mod describe;
 mod expected;
@@ -17,7 +17,7 @@ mod index;
 mod lost;
 mod object;
 mod pack;
-mod pause;
+pub mod pause;
 mod spool;
 mod watch;
 mod write;
@@ -62,7 +62,7 @@ use self::write::{CommitInterval, Handout, Pacing, Told, Write, Writers, Written
 use crate::context::{Context, Ids};
 use crate::error::{Error, Result};
 use crate::media::{Media, Patience};
-use crate::{selection, streaming};
+use crate::{asking, selection, streaming};
 
 /// Memory is bounded by the number of frames under compression.
 const MAX_WORKERS: usize = 6;
@@ -169,14 +169,17 @@ fn run_stages(stages: &Stages<'_>) -> Result<(Written, bool)> {
         stop.clone(),
     ));
     let relists = config.delta.relist && !source.lists_files();
-    let fetch = Fetch::new(source, capture, config.retry)
+    // Whoever lists while an export runs has a place among its associations.
+    source.pass(Some(Arc::new(asking::gate(context, &pace, &stop, governor.as_ref()).without_places())));
+    let fetch = Fetch::new(source.clone(), capture, config.retry)
         .waiting(outage)
         .governed(governor.clone())
         .settling(selection::settle(&config.selection));
     let fetch = Arc::new(fetch);
-    let watchman = governor.as_deref().zip(canary).map(|(governor, canary)| -> Result<_> {
-        Ok(Watchman::new(governor, &fetch, canary, some_studies(shared)?, adaptive.interval()))
-    });
+    let watchman = governor
+        .as_deref()
+        .zip(canary)
+        .map(|(governor, canary)| Watchman::new(governor, fetch.as_ref(), canary, adaptive.interval()));
     let pack = Pack {
         shared: shared.clone(),
         spool: spool.clone(),
@@ -212,7 +215,10 @@ fn run_stages(stages: &Stages<'_>) -> Result<(Written, bool)> {
     };
     let workers = context.config.pace.most_associations();
     let running = Running { fetch: &fetch, pack: &pack, write: &write, stop: &stop, pause: &pause };
-    let written = running.all(workers, shared, watchman.transpose()?)?;
+    let written = running.all(workers, shared, watchman);
+    // It holds on to the catalogue.
+    source.pass(None);
+    let written = written?;
     Ok((written, write.relist.as_ref().is_some_and(Relist::has_found)))
 }
 
@@ -323,12 +329,12 @@ impl Drop for Over<'_> {
     }
 }
 
-fn joined<T>(handle: thread::ScopedJoinHandle<'_, Result<T>>, stage: &'static str) -> Result<T> {
+pub fn joined<T>(handle: thread::ScopedJoinHandle<'_, Result<T>>, stage: &'static str) -> Result<T> {
     handle.join().unwrap_or(Err(Error::Crashed(stage)))
 }
 
 /// The pace of the source, its changes logged.
-fn pace(context: &Context, shared: &Arc<Journal>) -> Pace {
+pub fn pace(context: &Context, shared: &Arc<Journal>) -> Pace {
     let config = &context.config.pace;
     let shared = shared.clone();
     let log = Box::new(move |change: pace::PaceChange| {
@@ -341,7 +347,7 @@ fn pace(context: &Context, shared: &Arc<Journal>) -> Pace {
 }
 
 /// Studies for the canary to ask for.
-fn some_studies(shared: &Journal) -> Result<Vec<String>> {
+pub fn some_studies(shared: &Journal) -> Result<Vec<String>> {
     const SOME: usize = 500;
     let studies = shared.lock().studies(PlanPosition::default(), SOME)?;
     Ok(studies.into_iter().map(|planned| planned.study.uid).filter(|uid| !uid.is_empty()).collect())

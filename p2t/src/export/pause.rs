@@ -1,8 +1,8 @@
-//! Obeys the pause file while an export runs.
+//! Obeys the pause file while an export or a plan runs.
 
 use std::sync::Arc;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use catalogue::Level;
 use job::{JobDir, Journal, Monitor};
@@ -11,6 +11,7 @@ use pace::{Pace, Pause};
 use crate::error::Result;
 
 const LOOK_EVERY: Duration = Duration::from_millis(500);
+const TICK: Duration = Duration::from_millis(20);
 
 /// Looks at the pause file from time to time.
 pub struct PauseWatch {
@@ -23,9 +24,13 @@ pub struct PauseWatch {
 impl PauseWatch {
     /// Looks until `over`; `known` is what the file asked for before.
     pub fn watch(&self, mut known: Option<Pause>, over: &dyn Fn() -> bool) -> Result<()> {
+        let mut looked = Instant::now();
         while !over() {
-            thread::sleep(LOOK_EVERY);
-            known = self.look(known)?;
+            thread::sleep(TICK);
+            if looked.elapsed() >= LOOK_EVERY {
+                known = self.look(known)?;
+                looked = Instant::now();
+            }
         }
         Ok(())
     }

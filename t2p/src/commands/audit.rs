@@ -8,7 +8,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use archive::{Blame, Destination, Several};
+use archive::{Blame, Destination, Gate, Several};
 use catalogue::audit::VerdictRow;
 use catalogue::plan::InstanceRow;
 use catalogue::{Catalogue, DeliveryState, InstanceId, InstanceState, PlanPosition, PlannedStudy, Verdict};
@@ -47,8 +47,12 @@ fn audit(context: &Context, catalogue: &mut Catalogue, target: &Target) -> Resul
     catalogue.clear_verdicts(target.id)?;
     let pace = &context.config.pace;
     let pace = Pace::new(pace.limits, pace.calendar(), Arc::new(SystemClock::new()), Box::new(|_| ()));
-    let associations = target.associations.min(pace.ceiling());
-    let asking = Asking { context, target, several: Several::new(target.archive.as_ref(), associations) };
+    let monitor = context.monitor.clone();
+    let say = Box::new(move |text: &str| monitor.finding(text));
+    let gate = Gate::new(Arc::new(pace), context.stop.clone(), context.config.retry, say);
+    target.archive.pass(Some(Arc::new(gate)));
+    let several = Several::new(target.archive.as_ref(), target.associations);
+    let asking = Asking { context, target, several };
     let mut still_there = StillThere::default();
     let mut group = Group::default();
     let mut after = PlanPosition::default();

@@ -40,7 +40,7 @@ impl Finder for Pacs {
 
     fn find(&self, keys: &[Key<'_>], status: bool, stop: &dyn Fn() -> bool) -> Result<Found, Error> {
         let keys = with_return_keys(keys, status);
-        self.query(&mut |association| {
+        self.query(&|| true, &mut |association| {
             let mut studies = Vec::new();
             let end = association.find(Level::Study, &keys, &mut |row| {
                 studies.push(study_row(&row));

@@ -1,6 +1,7 @@
 //! Lists the instances of a study by hierarchical C-FIND at SERIES and IMAGE level (PS3.4 annex C): relational queries are
 //! optional, and some PACS refuse them. The counts that a PACS claims are kept and not believed.
 
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::ops::ControlFlow;
 
@@ -106,14 +107,11 @@ impl Pacs {
         let mut keys = narrowing.to_vec();
         let unset = |tag: &&Tag| !narrowing.iter().any(|(set, _)| set == *tag);
         keys.extend(asked.iter().filter(unset).map(|tag| (*tag, "")));
-        let mut begun = false;
-        self.query(&mut |association| {
-            // Rows that were handed on cannot be taken back, so only a query without any is asked again.
-            if begun {
-                return Err(dimse::Error::Closed);
-            }
+        // Rows that were handed on cannot be taken back, so only a query without any is asked again.
+        let begun = Cell::new(false);
+        self.query(&|| !begun.get(), &mut |association| {
             let found = association.find(level, &keys, &mut |row| {
-                begun = true;
+                begun.set(true);
                 on_row(row)
             });
             match found {

@@ -11,12 +11,13 @@ mod receive;
 mod retrieve;
 mod store;
 
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 
 use dimse::{AeTitle, Association, Node, Options, Proposal, StorageScp};
 use job::config::Retrieve as Configured;
 
 use crate::error::Error;
+use crate::gate::Gate;
 use crate::source::Service;
 
 pub use doorkeeper::Doorkeeper;
@@ -41,6 +42,8 @@ pub struct Pacs {
     receiver: Option<Arc<Receiving>>,
     /// Kept after a query for the next one: as many as there were queries at the same time.
     query: Mutex<Vec<Association>>,
+    /// What each query must pass.
+    gate: RwLock<Option<Arc<Gate>>>,
     /// What a preflight found, where it is left open by which service objects are asked for.
     preferred: OnceLock<Service>,
 }
@@ -48,7 +51,8 @@ pub struct Pacs {
 impl Pacs {
     /// A PACS to list, fetch with C-GET, and store to.
     pub fn new(settings: PacsSettings) -> Self {
-        Self { settings, receiver: None, query: Mutex::default(), preferred: OnceLock::new() }
+        let (receiver, query, gate, preferred) = Default::default();
+        Self { settings, receiver, query, gate, preferred }
     }
 
     /// The same, with a storage listener so that C-MOVE is possible.
@@ -95,15 +99,36 @@ impl Pacs {
         Association::open(node, aet, proposals, options).map_err(Error::dimse(node))
     }
 
-    /// Runs a query on an association that is kept between queries: a PACS may drop an idle one at any time, so a
-    /// query that fails on a kept association is asked once more on a new one.
-    fn query<T>(&self, ask: &mut dyn FnMut(&mut Association) -> Result<T, dimse::Error>) -> Result<T, Error> {
+    /// Runs a query as soon as that may be, and perhaps again as long as `restarts` says that nothing of its answer was used.
+    fn query<T>(
+        &self,
+        restarts: &dyn Fn() -> bool,
+        ask: &mut dyn FnMut(&mut Association) -> Result<T, dimse::Error>,
+    ) -> Result<T, Error> {
+        let gate = self.gate.read().unwrap_or_else(PoisonError::into_inner).clone();
+        match gate {
+            Some(gate) => gate.pass(restarts, || self.query_now(restarts, ask)),
+            None => self.query_now(restarts, ask),
+        }
+    }
+
+    /// On an association that is kept between queries: a PACS may drop an idle one at any time, so a query that fails on a
+    /// kept association is asked once more on a new one.
+    fn query_now<T>(
+        &self,
+        restarts: &dyn Fn() -> bool,
+        ask: &mut dyn FnMut(&mut Association) -> Result<T, dimse::Error>,
+    ) -> Result<T, Error> {
         let kept = self.kept().pop();
-        if let Some(mut association) = kept.filter(Association::is_open)
-            && let Ok(answer) = ask(&mut association)
-        {
-            self.keep(association);
-            return Ok(answer);
+        if let Some(mut association) = kept.filter(Association::is_open) {
+            match ask(&mut association) {
+                Ok(answer) => {
+                    self.keep(association);
+                    return Ok(answer);
+                }
+                Err(error) if !restarts() => return Err(Error::dimse(&self.settings.node)(error)),
+                Err(_) => {}
+            }
         }
         let mut association = self.associate(&[Proposal::find()])?;
         let answer = ask(&mut association).map_err(Error::dimse(&self.settings.node))?;

@@ -1,6 +1,7 @@
 //! Delivers to a PACS by C-STORE.
 
 use std::io::Read;
+use std::sync::{Arc, PoisonError};
 
 use dimse::{Association, Node, Proposal, Remedy, StoreRequest};
 
@@ -8,9 +9,10 @@ use super::Pacs;
 use super::canary::PacsCanary;
 use crate::destination::{Delivery, Destination, Session, StoreAnswer};
 use crate::error::Error;
+use crate::gate::Gate;
 use crate::list::list_studies;
 use crate::several::Together;
-use crate::source::{Canary, Listing, Retrieve, RetrieveEnd, Service, Source, StudyListing};
+use crate::source::{Canary, Intake, Listing, Retrieve, RetrieveEnd, Service, Source, StudyListing};
 
 impl Source for Pacs {
     fn describe(&self) -> String {
@@ -29,6 +31,10 @@ impl Source for Pacs {
         Some(self)
     }
 
+    fn pass(&self, gate: Option<Arc<Gate>>) {
+        *self.gate.write().unwrap_or_else(PoisonError::into_inner) = gate;
+    }
+
     fn services(&self) -> &'static [Service] {
         self.choices()
     }
@@ -45,7 +51,7 @@ impl Source for Pacs {
         &self,
         service: Service,
         request: Retrieve<'_>,
-        intake: &std::sync::Arc<dyn crate::source::Intake>,
+        intake: &Arc<dyn Intake>,
         stop: &dyn Fn() -> bool,
     ) -> Result<RetrieveEnd, Error> {
         self.fetch_by(service, request, intake, stop)
@@ -71,7 +77,7 @@ impl Source for Pacs {
     fn retrieve(
         &self,
         request: Retrieve<'_>,
-        intake: &std::sync::Arc<dyn crate::source::Intake>,
+        intake: &Arc<dyn Intake>,
         stop: &dyn Fn() -> bool,
     ) -> Result<RetrieveEnd, Error> {
         self.fetch(request, intake, stop)
@@ -85,6 +91,10 @@ impl Destination for Pacs {
 
     fn answers(&self) -> bool {
         Source::answers(self)
+    }
+
+    fn pass(&self, gate: Option<Arc<Gate>>) {
+        Source::pass(self, gate);
     }
 
     fn list_study(&self, study_uid: &str) -> Result<StudyListing, Error> {

@@ -38,7 +38,8 @@ impl WebCanary {
         self.client.make_ready()?;
         let query = keys(&[(STUDY_INSTANCE_UID, study_uid)], &[]);
         let stop = || self.client.settings.stop.requested();
-        let search = Search { client: &self.client, resource: "/studies", query: &query, stop: &stop };
+        let (client, resource) = (&self.client, "/studies");
+        let search = Search { client, resource, query: &query, stop: &stop, gate: None };
         let asked = Instant::now();
         search.probe()?;
         Ok(asked.elapsed())

@@ -102,6 +102,9 @@ pub enum Error {
         /// How that was noticed, and what to do.
         why: String,
     },
+    /// The calendar allows no query.
+    #[error("no window opens within two weeks: see [[pace.window]] in the configuration; rerun to continue")]
+    NoWindow,
     /// Asked to stop.
     #[error("stopped as asked; rerun to continue")]
     Stopped,
@@ -143,6 +146,7 @@ impl Error {
             | Self::SpeaksTls
             | Self::NoEntry { .. }
             | Self::NoService { .. }
+            | Self::NoWindow
             | Self::Redirected { .. }
             | Self::MediaType { .. } => Outlook::NeedsOperator,
             Self::Malformed { .. } | Self::Status { .. } | Self::NotWhole { .. } => Outlook::Permanent,

@@ -16,7 +16,7 @@ use super::Web;
 use super::address;
 use super::error::Error as WebError;
 use super::exchange::Stop;
-use super::pages::{End, LIMIT, Search};
+use super::pages::{End, LIMIT};
 use super::row::Row;
 use crate::error::Error;
 use crate::list::{
@@ -65,7 +65,7 @@ impl Web {
         stop: Stop<'_>,
     ) -> Result<Found, WebError> {
         let query = address::keys(keys, &wanted(status));
-        let search = Search { client: &self.client, resource: "/studies", query: &query, stop };
+        let search = self.search("/studies", &query, stop);
         let (mut studies, mut seen) = (Vec::new(), HashSet::new());
         let mut broken_off = false;
         let searched = search.each(&mut |row| {

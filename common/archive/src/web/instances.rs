@@ -12,7 +12,7 @@ use super::address::{keys, segment};
 use super::error::Error as WebError;
 use super::exchange::Stop;
 use super::find::query_row;
-use super::pages::{End, Search, offset_ignored};
+use super::pages::{End, offset_ignored};
 use super::row::Row;
 use crate::error::Error;
 use crate::source::StudyListing;
@@ -53,7 +53,7 @@ impl Web {
         let resource = format!("/studies/{}/instances", segment(study_uid));
         let mut found = Instances::default();
         let keys = keys(&[], &[SERIES_INSTANCE_UID, MODALITY, SOP_CLASS_UID]);
-        let search = Search { client: &self.client, resource: &resource, query: &keys, stop };
+        let search = self.search(&resource, &keys, stop);
         let (rows, end) = search.each(&mut |row| {
             let series_uid = row.text(SERIES_INSTANCE_UID).unwrap_or_default();
             found.add(&row, &series_uid, row.text(MODALITY))
@@ -74,7 +74,7 @@ impl Web {
         for Series { uid, modality } in series {
             let resource = format!("/studies/{}/series/{}/instances", segment(study_uid), segment(&uid));
             let keys = keys(&[], &[SOP_CLASS_UID]);
-            let search = Search { client: &self.client, resource: &resource, query: &keys, stop };
+            let search = self.search(&resource, &keys, stop);
             let (rows, end) = search.each(&mut |row| found.add(&row, &uid, modality.clone()))?;
             whole &= end == End::Whole;
             queries.push(query_row("IMAGE", &[study, (SERIES_INSTANCE_UID, &uid)], rows, Status::SUCCESS));
@@ -89,7 +89,7 @@ impl Web {
     fn series(&self, study_uid: &str, stop: Stop<'_>) -> Result<(Vec<Series>, u64, End), WebError> {
         let resource = format!("/studies/{}/series", segment(study_uid));
         let keys = keys(&[], &[MODALITY]);
-        let search = Search { client: &self.client, resource: &resource, query: &keys, stop };
+        let search = self.search(&resource, &keys, stop);
         let mut series: Vec<Series> = Vec::new();
         let mut seen = HashSet::new();
         let (rows, end) = search.each(&mut |row| {

@@ -14,15 +14,17 @@ mod pages;
 mod retrieve;
 mod row;
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use job::JobError;
 use job::config::SelectionConfig;
 
 use self::canary::WebCanary;
 use self::client::Client;
+use self::exchange::Stop;
 use self::pages::Search;
 use crate::error::Error;
+use crate::gate::Gate;
 use crate::list::list_studies;
 use crate::source::{Canary, Intake, Listing, Retrieve, RetrieveEnd, Service, Source, StudyListing};
 
@@ -32,20 +34,27 @@ pub use self::error::Error as WebError;
 /// A DICOMweb server.
 pub struct Web {
     client: Client,
+    gate: RwLock<Option<Arc<Gate>>>,
 }
 
 impl Web {
     /// A server to list and fetch from.
     pub fn new(settings: WebSettings) -> Result<Self, JobError> {
-        Ok(Self { client: Client::new(settings)? })
+        Ok(Self { client: Client::new(settings)?, gate: RwLock::default() })
     }
 
     fn failed(&self) -> impl Fn(WebError) -> Error + use<> {
         let node = self.describe();
         move |source| match source {
             WebError::Stopped => Error::Stopped,
+            WebError::NoWindow => Error::NoWindow,
             source => Error::Web { node: node.clone(), source },
         }
+    }
+
+    fn search<'a>(&'a self, resource: &'a str, query: &'a str, stop: Stop<'a>) -> Search<'a> {
+        let gate = self.gate.read().unwrap_or_else(PoisonError::into_inner).clone();
+        Search { client: &self.client, resource, query, stop, gate }
     }
 
     fn stop(&self) -> impl Fn() -> bool + '_ {
@@ -60,8 +69,7 @@ impl Source for Web {
 
     fn answers(&self) -> bool {
         let stop = self.stop();
-        let search = Search { client: &self.client, resource: "/studies", query: "", stop: &stop };
-        search.probe().is_ok()
+        self.search("/studies", "", &stop).probe().is_ok()
     }
 
     fn canary(&self) -> Option<Box<dyn Canary>> {
@@ -76,6 +84,10 @@ impl Source for Web {
 
     fn services(&self) -> &'static [Service] {
         &[Service::WadoRs]
+    }
+
+    fn pass(&self, gate: Option<Arc<Gate>>) {
+        *self.gate.write().unwrap_or_else(PoisonError::into_inner) = gate;
     }
 
     fn list(

@@ -1,13 +1,18 @@
 //! A search in pages (PS3.18 section 8.3.4.4), until one has nothing more: a server may give fewer rows than it was asked for and
 //! say nothing of the rest, so that only an empty page is an end.
 
+use std::cell::Cell;
 use std::collections::HashSet;
+use std::sync::Arc;
+
+use pace::Loss;
 
 use super::client::{Ask, Client};
 use super::error::Error;
 use super::exchange::{Answer, Stop};
 use super::media_type::MediaType;
 use super::row::{Row, rows};
+use crate::gate::Gate;
 
 /// Rows asked for at once.
 pub const LIMIT: usize = 500;
@@ -27,6 +32,8 @@ pub struct Search<'a> {
     /// Matching and return keys, encoded.
     pub query: &'a str,
     pub stop: Stop<'a>,
+    /// What each page must pass.
+    pub gate: Option<Arc<Gate>>,
 }
 
 /// How a search ended.
@@ -66,17 +73,29 @@ impl Search<'_> {
         on_row: &mut dyn FnMut(Row) -> Result<(), Error>,
     ) -> Result<(), Error> {
         let ask = self.ask(limit, offset);
+        let Some(gate) = &self.gate else { return self.get(&ask, on_row) };
+        let begun = Cell::new(false);
+        gate.pass(&|| !begun.get(), || {
+            self.get(&ask, &mut |row| {
+                begun.set(true);
+                on_row(row)
+            })
+        })
+    }
+
+    fn get(&self, ask: &Ask, on_row: &mut dyn FnMut(Row) -> Result<(), Error>) -> Result<(), Error> {
         let mut asked = 1;
         let answer = loop {
-            match self.client.get(&ask, self.stop) {
+            match self.client.get(ask, self.stop) {
                 Err(error @ Error::Busy { .. }) if asked < PATIENCE => {
                     tracing::info!(%error, "the source is left alone");
+                    self.gate.iter().for_each(|gate| gate.lost(Loss::TooBusy));
                     asked += 1;
                 }
                 other => break other,
             }
         };
-        self.take(answer, &ask, on_row)
+        self.take(answer, ask, on_row)
     }
 
     /// Asks for one row, at once.
@@ -129,7 +148,8 @@ impl Search<'_> {
         if self.client.has_answered_search() {
             return Ok(());
         }
-        let any = Search { resource: "/studies", query: "", ..*self };
+        let (client, stop) = (self.client, self.stop);
+        let any = Search { client, resource: "/studies", query: "", stop, gate: None };
         let ask_any = any.ask(1, 0);
         match self.client.get(&ask_any, self.stop) {
             Err(Error::Status { status: 404, .. }) => {

@@ -33,7 +33,7 @@ impl Comparing<'_> {
             touched,
             found: Vec::new(),
         };
-        let listed = self.source.list(selection, &mut relisting, &|| self.stop.requested());
+        let listed = self.source.list(selection, &mut relisting, self.must_stop);
         relisting.flush().map_err(archive::Error::Taker)?;
         listed?;
         self.catalogue.finish_listing()?;

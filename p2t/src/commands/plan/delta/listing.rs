@@ -5,7 +5,7 @@ use catalogue::listing::ListingProof;
 use catalogue::plan::{InstanceRow, QueryRow};
 use catalogue::{Catalogue, OddityState, StudyRow};
 use job::config::SelectionConfig;
-use job::{Counter, Monitor, Stop};
+use job::{Counter, Monitor};
 
 use crate::error::Result;
 
@@ -15,13 +15,13 @@ const GROUP: usize = 500;
 /// Lists the studies that the selection takes. Says what is in the way of taking the list for whole.
 pub fn list(
     monitor: &dyn Monitor,
-    stop: &Stop,
+    must_stop: &dyn Fn() -> bool,
     source: &dyn Source,
     selection: &SelectionConfig,
     catalogue: &mut Catalogue,
 ) -> Result<Option<String>> {
     let mut relisting = Relisting { monitor, catalogue, studies: Vec::new(), counted: 0, open: None };
-    let listed = source.list(selection, &mut relisting, &|| stop.requested());
+    let listed = source.list(selection, &mut relisting, must_stop);
     relisting.flush().map_err(archive::Error::Taker)?;
     match listed {
         Err(error) if error.is_of_list() => Ok(Some(error.to_string())),

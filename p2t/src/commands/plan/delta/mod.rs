@@ -19,10 +19,11 @@ use catalogue::delta::relist::KnownStudy;
 use catalogue::{Catalogue, PlanPosition, StudyId, StudyListing, StudyRow};
 use jiff::{Timestamp, ToSpan};
 use job::config::SelectionConfig;
-use job::{Counter, Monitor, NodeOrPath, Outcome, Stop};
+use job::{Counter, Monitor, NodeOrPath, Outcome};
 use serde_json::Value;
 
 use super::{enumerate, note};
+use crate::asking::Asking;
 use crate::compare::{self, Compared, Look};
 use crate::context::Context;
 use crate::error::{Error, Result};
@@ -41,7 +42,7 @@ struct Outlined {
 
 pub fn run(
     context: &Context,
-    source: &dyn Source,
+    asking: &Asking,
     selection: &SelectionConfig,
     rules: &Rules,
     catalogue: &mut Catalogue,
@@ -51,9 +52,10 @@ pub fn run(
         return Err(Error::NoPlan);
     }
     let delta = catalogue.begin_delta()?;
-    let (monitor, stop) = (context.monitor.as_ref(), &context.stop);
+    let (monitor, must_stop) = (context.monitor.as_ref(), &|| asking.must_stop());
     let look = look(context, deep);
-    let comparing = Comparing { monitor, stop, source, catalogue, delta: &delta, look, rules };
+    let source = asking.source.as_ref();
+    let comparing = Comparing { monitor, must_stop, source, catalogue, delta: &delta, look, rules };
     let of_files = matches!(context.config.source.node, Some(NodeOrPath::Path(_)));
     let mut outlined = if of_files { comparing.files(selection)? } else { comparing.studies(selection)? };
     if of_files {
@@ -80,7 +82,7 @@ fn look(context: &Context, deep: bool) -> Look {
 
 struct Comparing<'a> {
     monitor: &'a dyn Monitor,
-    stop: &'a Stop,
+    must_stop: &'a dyn Fn() -> bool,
     source: &'a dyn Source,
     catalogue: &'a mut Catalogue,
     delta: &'a Delta,
@@ -93,7 +95,7 @@ impl Comparing<'_> {
     fn studies(mut self, selection: &SelectionConfig) -> Result<Outlined> {
         let mut outlined = Outlined::default();
         self.monitor.phase("list");
-        let doubt = listing::list(self.monitor, self.stop, self.source, selection, self.catalogue)?;
+        let doubt = listing::list(self.monitor, self.must_stop, self.source, selection, self.catalogue)?;
         self.catalogue.delta_listed(self.delta.id)?;
         while self.catalogue.plan_new_studies(self.delta.id, PAGE)? > 0 {
             self.stop_here()?;
@@ -115,7 +117,7 @@ impl Comparing<'_> {
     }
 
     fn stop_here(&self) -> Result<()> {
-        if self.stop.requested() { Err(archive::Error::Stopped.into()) } else { Ok(()) }
+        if (self.must_stop)() { Err(archive::Error::Stopped.into()) } else { Ok(()) }
     }
 
     /// Studies that the listing lacks: each is asked for once more, by its UID alone.

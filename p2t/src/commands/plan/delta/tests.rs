@@ -9,8 +9,8 @@ use catalogue::listing::{Answered, ListingProof};
 use catalogue::plan::{InstanceRow, QueryRow};
 use catalogue::{Catalogue, ChangeClass, InstanceState, PlanPosition, StudyRow};
 use jiff::civil::date;
+use job::Void;
 use job::config::{ExcludeConfig, SelectionConfig};
-use job::{Stop, Void};
 use proptest::prelude::*;
 use tempfile::TempDir;
 
@@ -168,11 +168,11 @@ impl Lab {
         selection: &SelectionConfig,
     ) -> (Outlined, BTreeMap<(ChangeClass, String), u64>) {
         let delta = self.catalogue.begin_delta().unwrap();
-        let (stop, monitor) = (Stop::new(), Void);
+        let monitor = Void;
         let rules = Rules::read(selection, &pace::Zone::default(), false).unwrap();
         let comparing = Comparing {
             monitor: &monitor,
-            stop: &stop,
+            must_stop: &|| false,
             source,
             catalogue: &mut self.catalogue,
             delta: &delta,
