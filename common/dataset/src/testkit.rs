@@ -86,9 +86,11 @@ pub(crate) fn nest(depth: usize, undefined: bool) -> Vec<u8> {
     inner
 }
 
-/// Runs `work` on a thread with a 64 KiB stack.
+/// Runs `work` on a thread with a 64 KiB stack. Without optimisation the state of the inflater passes over
+/// the stack on its way to the heap, and needs more than that by itself.
 pub(crate) fn on_small_stack(work: impl FnOnce() + Send + 'static) {
-    std::thread::Builder::new().stack_size(64 * 1024).spawn(work).unwrap().join().unwrap();
+    let kib = if cfg!(debug_assertions) { 128 } else { 64 };
+    std::thread::Builder::new().stack_size(kib * 1024).spawn(work).unwrap().join().unwrap();
 }
 
 /// A small generator of reproducible numbers (splitmix64).
