@@ -59,13 +59,15 @@ pub enum Error {
     },
     /// Not all instances of a series can be listed.
     #[error(
-        "{node} gave {answered} rows of a series at IMAGE level with status {status}, and {listed} when asked for one Instance \
+        "{node} gave {answered} rows of series {series} at IMAGE level with status {status}, and {listed} when asked for one Instance \
          Number after the other; it {}",
         match claimed { Some(claimed) => format!("says that there are {claimed}"), None => "does not say how many there are".to_owned() }
     )]
     ImagesHidden {
         /// The peer.
         node: String,
+        /// Series Instance UID.
+        series: String,
         /// Final status.
         status: dimse::Status,
         /// Rows that came at first.

@@ -371,5 +371,7 @@ fn instances_that_no_number_brings_are_missed() {
         ..Lies::default()
     };
     let error = list_images(lies).0.unwrap_err();
-    assert!(error.is_of_list() && error.to_string().contains("says that there are 250"), "{error}");
+    let told = error.to_string();
+    assert!(error.is_of_list() && told.contains("of series 1.2.3.4 "), "{told}");
+    assert!(told.contains("says that there are 250"), "{told}");
 }

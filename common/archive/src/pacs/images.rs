@@ -65,8 +65,9 @@ impl<'a> Images<'a> {
         // Instances without a number, or with one far off, would not have come.
         let listed = self.rows.len() as u64;
         if self.series.claimed.is_none_or(|claimed| listed < claimed) {
-            let (node, claimed) = (self.pacs.settings.node.to_string(), self.series.claimed);
-            return Err(Error::ImagesHidden { node, status, answered, listed, claimed });
+            let (node, series) = (self.pacs.settings.node.to_string(), self.series.uid.clone());
+            let claimed = self.series.claimed;
+            return Err(Error::ImagesHidden { node, series, status, answered, listed, claimed });
         }
         Ok((self.rows, queries))
     }
