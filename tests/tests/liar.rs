@@ -111,11 +111,31 @@ fn who_is_turned_away_or_broken_off_says_how() {
     let cases = [
         case(&[RejectTransient], Exit::Incomplete, "local limit exceeded"),
         case(&[RejectPermanent], Exit::Incomplete, "calling AE title not recognised"),
-        case(&[NoGet], Exit::Discrepancies, "No presentation context"),
+        case(&[NoGet], Exit::Incomplete, "takes no C-GET from P2T"),
         case(&[Abort(1)], Exit::Discrepancies, "aborted the association"),
     ];
     check_all(&cases, small);
     check_all(&[case(&[AbortInObject], Exit::Incomplete, "aborted the association")], large);
+}
+
+#[test]
+fn a_service_that_is_not_taken_ends_the_export_at_once_and_no_study_is_blamed() {
+    let folder = scratch();
+    let liar = small(folder.path());
+    // Whoever asked again would be here for hours.
+    liar.p2t.configure("retry", "attempts", 5);
+    liar.p2t.configure("retry", "delay_seconds", 3600);
+    liar.p2t.run(&["plan"]).expect(Exit::Clean);
+    liar.lie(&[NoGet]);
+    let ended = liar.p2t.run(&["export"]);
+    ended.expect(Exit::Incomplete).says("set `retrieve` under [source] to \"c-move\" or \"auto\"");
+    let said = liar.said(&ended);
+    assert!(!said.contains("attempt"), "{said}");
+    let balance = transfer::balance(&liar.p2t);
+    assert_eq!((balance.failed, balance.pending), (0, liar.instances()), "{balance:?}");
+    liar.lie(&[]);
+    liar.p2t.run(&["export"]).expect(Exit::Clean);
+    assert_eq!(transfer::balance(&liar.p2t), Balance::all_done(liar.instances()));
 }
 
 #[test]
@@ -177,7 +197,7 @@ fn what_is_moved_is_told_apart_and_waited_for() {
         case(&[NoOriginator], Exit::Clean, "done"),
         case(&[SendMore(2), NoOriginator], Exit::Clean, "the dataset is of another study"),
         case(&[Late(500)], Exit::Clean, "objects came after the end of their C-MOVE had been told"),
-        case(&[NoMove], Exit::Incomplete, "accepted none"),
+        case(&[NoMove], Exit::Incomplete, "takes no C-MOVE from P2T"),
     ];
     check_all(&cases, |folder| small(folder).moving(3));
     check_all(&[case(&[SendMore(2)], Exit::Clean, "the dataset is of another study")], small);

@@ -2,6 +2,7 @@
 #![allow(clippy::expect_used, reason = "helpers of tests fail as tests do")]
 
 use std::path::Path;
+use std::sync::{Arc, OnceLock};
 
 use e2e::disk::scratch;
 use e2e::orthanc::Orthanc;
@@ -9,7 +10,7 @@ use e2e::process::free_port;
 use e2e::program::{Exit, Program};
 use e2e::synthetic;
 use e2e::transfer::{self, Balance, report};
-use fakepacs::{Archive, FakePacs, Kind, Lie, Lies, Population};
+use fakepacs::{Archive, Asked, FakePacs, Kind, Lie, Lies, Population};
 use serde_json::Value;
 
 /// A job that looks at its source, with a listener for C-MOVE.
@@ -82,6 +83,31 @@ fn a_source_without_c_get_is_asked_by_c_move_and_never_again_by_c_get() {
     assert_eq!(asked(&pacs, "C-GET"), 0);
     let balance = transfer::balance(&p2t);
     assert_eq!(balance, Balance::all_done(balance.listed));
+}
+
+#[test]
+fn without_a_preflight_a_source_without_c_get_is_asked_by_it_once() {
+    let folder = scratch();
+    let archive = Archive::new(Population { studies: 12, days: 3, ..Population::default() }.make());
+    let lies = Lies { lies: vec![Lie::from(Kind::NoGet)], ..Lies::default() };
+    let pacs: Arc<OnceLock<FakePacs>> = Arc::default();
+    let told = pacs.clone();
+    // Once the first study was moved, the source could be asked by C-GET again.
+    let relent = move |asked: &Asked| {
+        if let Some(pacs) = told.get().filter(|_| asked.what.starts_with("C-MOVE")) {
+            pacs.set_lies(Lies::default());
+        }
+    };
+    let title = "FAKE".parse().expect("it is an AE title");
+    let started = FakePacs::start(([127, 0, 0, 1], 0).into(), title, archive, lies, relent)
+        .expect("loopback has a free port");
+    let pacs = pacs.get_or_init(|| started);
+    let (p2t, port) = job(folder.path(), &format!("FAKE@{}", pacs.address()));
+    p2t.configure("source", "preflight", false);
+    pacs.know(format!("P2T@127.0.0.1:{port}").parse().expect("it is a node"));
+    p2t.run(&["plan"]).expect(Exit::Clean);
+    p2t.run(&["export"]).expect(Exit::Clean);
+    assert_eq!((asked(pacs, "C-MOVE"), asked(pacs, "C-GET")), (12, 0));
 }
 
 #[test]

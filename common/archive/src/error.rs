@@ -4,6 +4,7 @@ use job::ExitCode;
 use pace::Loss;
 
 use crate::folder;
+use crate::source::Service;
 use crate::web::WebError;
 
 /// Any error of the program that called us, handed through.
@@ -88,6 +89,20 @@ pub enum Error {
         "C-MOVE needs our storage listener: set [receiver] in the configuration, and register it at the source"
     )]
     NoReceiver,
+    /// It takes no requests of a service from us, whatever they ask for.
+    #[error("{node} takes no {} from {aet}: {why}; {remedy}, and run the same command again", service.name())]
+    NotServed {
+        /// The peer.
+        node: String,
+        /// What it does not take.
+        service: Service,
+        /// Our AE title.
+        aet: String,
+        /// What it said to it.
+        why: String,
+        /// What helps.
+        remedy: &'static str,
+    },
     /// It has no resources for what it is asked for (A7xx).
     #[error("{archive} has too much to do: {said}")]
     OutOfResources {
@@ -163,6 +178,11 @@ impl Error {
         )
     }
 
+    /// Whether the next study would meet the same: nothing of it is any study's fault.
+    pub fn is_of_service(&self) -> bool {
+        matches!(self, Self::NotServed { .. } | Self::NoReceiver)
+    }
+
     /// Whether we were asked to stop.
     pub(crate) fn is_of_stop(&self) -> bool {
         matches!(
@@ -192,6 +212,7 @@ impl Error {
             | Self::NothingToTime(_)
             | Self::TakesNothing(_)
             | Self::NoWindow
+            | Self::NotServed { .. }
             | Self::NoReceiver => Outlook::NeedsOperator,
         }
     }
@@ -213,6 +234,7 @@ impl Error {
             | Self::Web { .. }
             | Self::Folder(folder::Error::RootUnusable { .. })
             | Self::NoAnswer(_)
+            | Self::NotServed { .. }
             | Self::OutOfResources { .. }
             | Self::CameShort { .. }
             | Self::NoWindow

@@ -347,6 +347,7 @@ impl Fetch {
                 let why = format!("{missing} of {} instances did not come; {}", wanted.len(), told(said));
                 if exhausted { Part::Refused(why) } else { Part::Short(why) }
             }
+            Err(error) if error.is_of_service() => return Err(error.into()),
             Err(error) => match error.outlook() {
                 Outlook::Permanent => Part::Short(told(vec![error.to_string()])),
                 // A source that delivers something in between is in trouble, but not down.

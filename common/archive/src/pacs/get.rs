@@ -11,7 +11,7 @@ use dimse::{Association, Watch};
 use super::contexts::{Group, USUAL_SYNTAXES, groups};
 use super::retrieve::{Fetch, release};
 use crate::error::Error;
-use crate::source::Retrieve;
+use crate::source::{Retrieve, Service};
 
 impl Fetch<'_> {
     pub(super) fn by_get(&mut self, request: Retrieve<'_>) -> Result<(), Error> {
@@ -40,7 +40,7 @@ impl Fetch<'_> {
             if self.must_end() {
                 break;
             }
-            let association = self.pacs.associate(&group.proposals)?;
+            let association = self.pacs.associate_for(Service::CGet, &group.proposals)?;
             let open = open_syntaxes(&association);
             if open.is_empty() {
                 self.failures = true;

@@ -13,7 +13,7 @@ mod store;
 
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 
-use dimse::{AeTitle, Association, Node, Options, Proposal, StorageScp};
+use dimse::{AeTitle, Association, ContextRefusal, Node, Options, Proposal, StorageScp};
 use job::config::Retrieve as Configured;
 
 use crate::error::Error;
@@ -97,6 +97,39 @@ impl Pacs {
     fn associate(&self, proposals: &[Proposal]) -> Result<Association, Error> {
         let PacsSettings { node, aet, options, .. } = &self.settings;
         Association::open(node, aet, proposals, options).map_err(Error::dimse(node))
+    }
+
+    /// An association for a service whose context is the first of `proposals`.
+    fn associate_for(&self, service: Service, proposals: &[Proposal]) -> Result<Association, Error> {
+        match self.associate(proposals) {
+            Ok(association) => {
+                let refusal = association.contexts().next().and_then(|context| context.refusal);
+                let Some(refusal) = refusal else { return Ok(association) };
+                retrieve::release(association);
+                Err(self.not_served(service, refusal))
+            }
+            Err(Error::Dimse { source: dimse::Error::NoneAccepted(_, refusal), .. }) => {
+                Err(self.not_served(service, refusal))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn not_served(&self, service: Service, refusal: ContextRefusal) -> Error {
+        let PacsSettings { node, aet, service: configured, .. } = &self.settings;
+        let remedy = match (service, configured) {
+            (Service::CMove, Configured::CMove) => {
+                "have it allowed there, or set `retrieve` under [source] to \"c-get\" or \"auto\""
+            }
+            (Service::CGet, Configured::CGet) => {
+                "have it allowed there; or set `retrieve` under [source] to \"c-move\" or \"auto\", and have our AE title \
+                 registered there as a destination of C-MOVE, with this machine and the port under [receiver]"
+            }
+            (Service::CGet, _) => "have it allowed there, or set up [receiver] for C-MOVE",
+            _ => "have C-GET or C-MOVE allowed there",
+        };
+        let (node, aet, why) = (node.to_string(), aet.to_string(), refusal.to_string());
+        Error::NotServed { node, service, aet, why, remedy }
     }
 
     /// Runs a query as soon as that may be, and perhaps again as long as `restarts` says that nothing of its answer was used.

@@ -39,11 +39,9 @@ impl Pacs {
             (false, Some(receiver)) => fetch.by_move(receiver, request)?,
             (true, None) => fetch.by_get(request)?,
             (true, Some(receiver)) => match fetch.by_get(request) {
-                // A PACS without C-GET accepts no context for it, or none of its storage contexts.
-                Err(Error::Dimse {
-                    source: dimse::Error::NoneAccepted(..) | dimse::Error::NoContext { .. },
-                    ..
-                }) => {
+                Err(Error::NotServed { .. }) => {
+                    // Nor will it take the next; what a preflight has found stays.
+                    let _ = self.preferred.set(Service::CMove);
                     fetch.by_move(receiver, request)?;
                 }
                 got => {
@@ -113,12 +111,18 @@ impl Fetch<'_> {
         if missing.is_empty() || !self.failures || self.must_end() {
             return Ok(());
         }
-        self.by_move(receiver, Retrieve { wanted: &missing, whole: false, ..request })
+        match self.by_move(receiver, Retrieve { wanted: &missing, whole: false, ..request }) {
+            Err(error @ Error::NotServed { .. }) => {
+                self.note(error.to_string());
+                Ok(())
+            }
+            moved => moved,
+        }
     }
 
     fn by_move(&mut self, receiver: &Receiving, request: Retrieve<'_>) -> Result<(), Error> {
         let PacsSettings { node, .. } = &self.pacs.settings;
-        let mut association = self.pacs.associate(&[Proposal::c_move()])?;
+        let mut association = self.pacs.associate_for(Service::CMove, &[Proposal::c_move()])?;
         let wanted: Vec<&PendingInstance> = request.wanted.iter().collect();
         self.ask(&wanted, request.whole, &mut |fetch, level, keys, asked_for| {
             let route = receiver.scp.route(fetch.arrivals.clone());
