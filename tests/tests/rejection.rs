@@ -40,7 +40,7 @@ fn rejection_notes_wait_for_the_whole_transfer_and_other_key_objects_do_not() {
     let destination = Orthanc::start("SITE_B", &folder.join("b"));
     let t2p = transfer::new_ingest(&folder.join("ingest"), &destination.node());
     let first = t2p.run(&["ingest", &text(&volumes[0])]);
-    first.expect(Exit::Incomplete).says("2 rejection notes wait for the rest of the transfer");
+    first.expect(Exit::Incomplete).says("2 objects that are delivered last (rejection notes, and what is in doubt) wait for the rest of the transfer");
     let received = destination.received();
     assert!(
         received.contains(&document(3).uid()),

@@ -3,6 +3,7 @@
 use rusqlite::{Connection, params};
 
 use crate::connection::Catalogue;
+use crate::doubt::supersede;
 use crate::error::{Error, Result};
 use crate::ids::{DestinationId, InstanceId, SegmentId};
 use crate::rows::{change, first};
@@ -33,8 +34,8 @@ impl Catalogue {
         })
     }
 
-    /// Records what a destination answered, each an attempt; one quick transaction. Returns how many of them had
-    /// failed before.
+    /// Records what a destination answered, each an attempt, and leaves out what was in doubt of these instances; one quick
+    /// transaction. Returns how many of them had failed before.
     pub fn record_store_results(&mut self, destination: DestinationId, batch: &[StoreResult]) -> Result<u64> {
         self.quick(|tx| {
             let mut failed_before = 0;
@@ -47,6 +48,7 @@ impl Catalogue {
                 };
                 let before = deliver(tx, result.instance_id, destination, to, &answer)?;
                 failed_before += u64::from(before == Some(DeliveryState::Failed));
+                supersede(tx, result.instance_id)?;
             }
             Ok(failed_before)
         })

@@ -64,7 +64,7 @@ impl Catalogue {
 }
 
 impl Reader {
-    /// Calls `visit` for each object of a study and what is known of it at a destination, ordered by UID.
+    /// Calls `visit` for each object of a study that is not left out and what is known of it at a destination, ordered by UID.
     pub fn each_claimed<E: From<Error>>(
         &self,
         destination: DestinationId,
@@ -74,10 +74,10 @@ impl Reader {
         each(
             &self.conn,
             "SELECT i.id, i.sop_instance, i.state, d.state, ifnull(i.reason, d.comment),
-                EXISTS (SELECT 1 FROM instance o WHERE o.sop_instance = i.sop_instance AND o.id <> i.id)
-             FROM instance i LEFT JOIN delivery d ON d.instance_id = i.id AND d.destination_id = ?
-             WHERE i.study_id = ? ORDER BY i.sop_instance, i.id",
-            params![destination, study_id],
+                EXISTS (SELECT 1 FROM instance o WHERE o.sop_instance = i.sop_instance AND o.id <> i.id AND o.state <> ?3)
+             FROM instance i LEFT JOIN delivery d ON d.instance_id = i.id AND d.destination_id = ?1
+             WHERE i.study_id = ?2 AND i.state <> ?3 ORDER BY i.sop_instance, i.id",
+            params![destination, study_id, InstanceState::Excluded],
             |row| {
                 Ok(Claimed {
                     id: row.get(0)?,

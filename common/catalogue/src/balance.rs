@@ -223,6 +223,8 @@ impl Counted {
         let (Some(reached), Some(count)) = (row.state, row.instances) else { return };
         match row.delivery {
             None => self.instances.list(stage.side(reached), count),
+            // What is left out stays so, whatever a destination said of it before.
+            Some(_) if reached == InstanceState::Excluded => {}
             Some(delivery) => {
                 self.instances.shift(stage.side(reached), stage.delivered_side(delivery), count);
             }

@@ -28,6 +28,7 @@ pub mod copies;
 pub mod damage;
 pub mod deliver;
 pub mod delta;
+pub mod doubt;
 mod error;
 pub mod events;
 mod ids;

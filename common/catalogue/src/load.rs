@@ -45,7 +45,7 @@ impl Catalogue {
         self.quick(|tx| {
             advance(tx, id.0, SegmentState::Known, &[])?;
             let mut objects = 0;
-            for from in [InstanceState::Loaded, InstanceState::Failed] {
+            for from in [InstanceState::Loaded, InstanceState::Failed, InstanceState::Excluded] {
                 let step = (from, InstanceState::Pending);
                 let forget = ["reason = NULL", "spool_offset = NULL"];
                 objects += advance_all(tx, step, &forget, "segment_id = :segment", &[(":segment", &id)])?;

@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use crate::balance::Side;
 use crate::connection::Reader;
+use crate::doubt::{IN_DOUBT, TAKEN};
 use crate::error::{Error, Result};
 use crate::ids::DestinationId;
 use crate::rows::{all, each, first};
@@ -73,7 +74,8 @@ impl Reader {
             .collect()
     }
 
-    /// Calls `visit` for each SOP Instance UID that objects with different datasets claim, ordered by UID.
+    /// Calls `visit` for each SOP Instance UID that objects with different datasets claim, ordered by UID. An object in doubt
+    /// claims nothing before a destination has taken it.
     pub fn each_conflict<E: From<Error>>(
         &self,
         mut visit: impl FnMut(Conflict) -> Result<(), E>,
@@ -81,8 +83,10 @@ impl Reader {
         // The first query reads the index alone; few UIDs need their rows looked at.
         const SHARED: &str = "SELECT sop_instance FROM instance WHERE sop_instance <> ''
             GROUP BY sop_instance HAVING count(*) > 1";
-        const DATASETS: &str = "SELECT count(*), count(DISTINCT ifnull(dataset_blake3, blake3)) FROM instance
-            WHERE sop_instance = ? AND blake3 IS NOT NULL";
+        let datasets = format!(
+            "SELECT count(*), count(DISTINCT ifnull(dataset_blake3, blake3)) FROM instance o
+             WHERE sop_instance = ? AND blake3 IS NOT NULL AND state <> 8 AND (NOT {IN_DOUBT} OR {TAKEN})"
+        );
         each(
             &self.conn,
             SHARED,
@@ -90,7 +94,7 @@ impl Reader {
             |row| row.get::<_, String>(0),
             |sop_instance| {
                 let counts =
-                    first(&self.conn, DATASETS, [&sop_instance], |row| Ok((row.get(0)?, row.get(1)?)))?;
+                    first(&self.conn, &datasets, [&sop_instance], |row| Ok((row.get(0)?, row.get(1)?)))?;
                 match counts {
                     Some((objects, datasets)) if datasets > 1 => {
                         visit(Conflict { sop_instance, objects, datasets })

@@ -206,7 +206,9 @@ impl State for InstanceState {
             Self::Captured | Self::Loaded => &[Pending, Failed],
             Self::Packed => &[Captured],
             Self::Written => &[Packed],
-            Self::Excluded | Self::Failed => &[Pending],
+            // What is in doubt is left out when another object of its instance is loaded.
+            Self::Excluded => &[Pending, Loaded],
+            Self::Failed => &[Pending],
         }
     }
 }

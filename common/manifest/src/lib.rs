@@ -18,8 +18,8 @@ pub use digest::{Digest, Digester, DigestingWriter};
 pub use error::Error;
 pub use label::{Codec, Encryption, Label};
 pub use lines::{
-    EarlierVolume, Frame, IndexHead, Line, Object, Segment, SegmentHead, Series, Study, TransferState,
-    read_line, write_line,
+    EarlierVolume, Frame, IN_DOUBT, IndexHead, Line, Object, Segment, SegmentHead, Series, Study,
+    TransferState, read_line, write_line,
 };
 pub use names::{ENCRYPTED_SUFFIX, FileKind, INDEX, LABEL, Member, SIGNATURE, TRAILER, segment_name};
 pub use trailer::{IndexEntry, SegmentEntry, Trailer};

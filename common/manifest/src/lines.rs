@@ -45,6 +45,10 @@ pub enum Line {
     Other,
 }
 
+/// How the findings of an object begin that cannot be what it came as: it is not whole, or of another instance, SOP class, study or
+/// transfer syntax.
+pub const IN_DOUBT: &str = "in doubt: ";
+
 /// Whose manifest it is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SegmentHead {

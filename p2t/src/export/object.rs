@@ -10,7 +10,7 @@ use archive::{Intake, IntakeError, IntakeObject, ObjectIdentity};
 use catalogue::capture::{CaptureKey, Captured};
 use catalogue::{Dataset, StudyId};
 use job::Counter;
-use manifest::Digester;
+use manifest::{Digester, IN_DOUBT};
 use pace::{Admission, Prepaid, Respite};
 
 use super::capture::Capture;
@@ -225,7 +225,8 @@ impl IntakeObject for Object<'_> {
         let why = doubts.join("; ");
         self.study.doubt(&identity, &why);
         if expected.is_last_chance(&identity) {
-            identity.findings.extend(doubts);
+            // In front, where whoever reads the manifest looks for it.
+            identity.findings.insert(0, format!("{IN_DOUBT}{why}"));
             let key = doubtful(self.study.study_id, &identity);
             self.keep(key, identity)?;
         }

@@ -253,12 +253,12 @@ impl Running<'_> {
     }
 }
 
-/// Rejection notes that could not be sent yet.
+/// Rejection notes and objects in doubt that could not be sent yet.
 fn held(deliver: &Deliver<'_>) -> Option<String> {
-    let notes = deliver.held.load(Ordering::Relaxed);
-    (notes > 0).then(|| {
+    let held = deliver.held.load(Ordering::Relaxed);
+    (held > 0).then(|| {
         format!(
-            "{}: {notes} rejection notes wait for the rest of the transfer, because they are delivered last",
+            "{}: {held} objects that are delivered last (rejection notes, and what is in doubt) wait for the rest of the transfer",
             deliver.target.name
         )
     })

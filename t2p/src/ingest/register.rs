@@ -111,9 +111,11 @@ impl Register {
     }
 
     /// Keeps the newest word on how far the whole transfer is: that of the last volume, or else of the one that knows of
-    /// the most; the numbers of volumes mean nothing across copies.
+    /// the most, or on which more has come of it; the numbers of volumes mean nothing across copies.
     fn note_state(&self, sequence: u32, state: &TransferState) -> Result<()> {
-        let rank = |state: &TransferState| (state.last, state.listed - state.pending.min(state.listed));
+        let rank = |state: &TransferState| {
+            (state.last, state.listed - state.pending.min(state.listed), state.written)
+        };
         let mut catalogue = self.journal.lock();
         let known = catalogue.job("transfer_state")?;
         let known = known.and_then(|text| serde_json::from_str::<TransferState>(&text).ok());

@@ -13,6 +13,7 @@ mod copies;
 mod crash;
 mod deliver;
 mod delta;
+mod doubt;
 mod files;
 mod lab;
 mod plan;

@@ -66,6 +66,7 @@ impl Subject {
     pub fn verdict(self, instance: &InstanceStanding) -> (Verdict, &str) {
         match (self, instance.delivery) {
             (Self::Export, _) | (_, None) => on_its_way(self, instance),
+            _ if instance.state == InstanceState::Excluded => on_its_way(self, instance),
             (_, Some(DeliveryState::Failed)) => {
                 (Verdict::Failed, instance.comment.as_deref().unwrap_or("refused, no reason given"))
             }

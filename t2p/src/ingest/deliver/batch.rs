@@ -63,6 +63,11 @@ impl Deliver<'_> {
     }
 
     fn sendable(&self, packed: PackedObject) -> Result<Result<Sendable, String>> {
+        if self.ends_early(&packed)? {
+            return Ok(Err("in doubt: its dataset ends within an element, and a peer would wait for the rest of it; it is not sent by \
+                           C-STORE, and `t2p extract` gives it back"
+                .to_owned()));
+        }
         let PackedObject { object, segment_id, spool_offset, .. } = packed;
         let (offset, dataset_blake3) =
             object.dataset.map_or((0, object.blake3), |dataset| (dataset.offset, dataset.blake3));

@@ -3,6 +3,7 @@
 
 mod batch;
 mod dataset;
+mod doubt;
 mod notes;
 mod send;
 mod trouble;
@@ -44,11 +45,11 @@ pub struct Deliver<'a> {
     pub loaded: &'a AtomicBool,
     /// Set while a segment waits for room in the spool.
     pub waiting: &'a AtomicBool,
-    /// Whether rejection notes may be sent before the whole transfer has arrived.
+    /// Whether what is sent last may be sent before the whole transfer has arrived.
     pub gap_accepted: bool,
     pub instances: AtomicU64,
     pub bytes: AtomicU64,
-    /// Rejection notes that are held back.
+    /// Rejection notes and objects in doubt that are held back.
     pub held: AtomicU64,
     /// Whether there is nothing to offer at the moment.
     pub idle: AtomicBool,
@@ -136,25 +137,25 @@ impl<'a> Deliver<'a> {
 
     /// Hands out batches, round after round.
     fn produce(&self, batches: &Sender<Batch>) -> Result<()> {
-        // Rejection notes are held back until nothing else is left.
-        let mut notes = false;
+        // Rejection notes and objects in doubt are held back until nothing else is left.
+        let mut late = false;
         while !self.stop.requested() {
             // In this order: what was loaded before the end of loading is seen by the round behind it.
             let last = self.loaded.load(Ordering::Acquire);
-            let offered = self.round(batches, notes)?;
+            let offered = self.round(batches, late)?;
             self.wait_for_answers(batches);
             if offered > 0 {
                 self.idle.store(false, Ordering::Relaxed);
-                notes = false;
+                late = false;
                 continue;
             }
             let due = if last { self.has_everything()? } else { self.waiting.load(Ordering::Relaxed) };
-            if due && !notes {
-                notes = true;
+            if due && !late {
+                late = true;
                 continue;
             }
             self.idle.store(true, Ordering::Relaxed);
-            notes = false;
+            late = false;
             if last {
                 break;
             }
@@ -172,7 +173,7 @@ impl<'a> Deliver<'a> {
     }
 
     /// Goes once through everything that the destination still has to get; returns how many objects were offered.
-    fn round(&self, batches: &Sender<Batch>, notes: bool) -> Result<usize> {
+    fn round(&self, batches: &Sender<Batch>, late: bool) -> Result<usize> {
         self.held.store(0, Ordering::Relaxed);
         let mut offered = 0;
         let mut after = PlanPosition::default();
@@ -181,7 +182,7 @@ impl<'a> Deliver<'a> {
             let Some(last) = page.last() else { break };
             after = last.position;
             for study in page {
-                offered += self.study(&study, notes, batches)?;
+                offered += self.study(&study, late, batches)?;
             }
         }
         Ok(offered)
@@ -192,7 +193,7 @@ impl<'a> Deliver<'a> {
         Ok(self.gap_accepted || arrived_whole(&self.journal.lock())?)
     }
 
-    fn study(&self, study: &PlannedStudy, notes: bool, batches: &Sender<Batch>) -> Result<usize> {
+    fn study(&self, study: &PlannedStudy, late: bool, batches: &Sender<Batch>) -> Result<usize> {
         let mut offered = 0;
         let mut after = InstanceId::default();
         while !self.stop.requested() {
@@ -201,9 +202,11 @@ impl<'a> Deliver<'a> {
             after = last.object.id;
             let mut page = page;
             page.retain(|packed| !self.trouble.leaves(study.id, packed.object.id));
-            if !notes {
+            if late {
+                page = self.not_superseded(page)?;
+            } else {
                 let all = page.len();
-                page = self.without_notes(page)?;
+                page = self.without_late(page)?;
                 self.held.fetch_add((all - page.len()) as u64, Ordering::Relaxed);
             }
             offered += page.len();

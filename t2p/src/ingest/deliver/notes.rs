@@ -3,12 +3,13 @@
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
+use std::io::{Read, Seek, SeekFrom, Take};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use catalogue::{InstanceId, PackedObject};
 
 use super::Deliver;
+use super::doubt::is_in_doubt;
 use crate::error::Result;
 
 const KEY_OBJECT_SELECTION: &str = "1.2.840.10008.5.1.4.1.1.88.59";
@@ -27,11 +28,11 @@ impl Notes {
 }
 
 impl Deliver<'_> {
-    /// The objects that need not wait until everything else was sent.
-    pub(super) fn without_notes(&self, objects: Vec<PackedObject>) -> Result<Vec<PackedObject>> {
+    /// The objects that need not wait until everything else was sent: neither rejection notes nor in doubt.
+    pub(super) fn without_late(&self, objects: Vec<PackedObject>) -> Result<Vec<PackedObject>> {
         let mut others = Vec::with_capacity(objects.len());
         for packed in objects {
-            if !self.is_note(&packed)? {
+            if !is_in_doubt(&packed.object) && !self.is_note(&packed)? {
                 others.push(packed);
             }
         }
@@ -53,6 +54,12 @@ impl Deliver<'_> {
 
     /// Whatever is wrong with its file is found, and told, when the object is sent.
     fn title(&self, packed: &PackedObject) -> Result<Option<String>> {
+        let syntax = packed.object.transfer_syntax.as_deref().unwrap_or_default();
+        Ok(self.dataset(packed)?.and_then(|dataset| dataset::title_code(dataset, syntax)))
+    }
+
+    /// The dataset of an object in the spool, if its file can be read.
+    pub(super) fn dataset(&self, packed: &PackedObject) -> Result<Option<Take<File>>> {
         let PackedObject { object, segment_id, spool_offset, .. } = packed;
         let segment = self.journal.lock().segment_number(*segment_id)?;
         let Ok(mut file) = File::open(self.spool.path(segment)) else { return Ok(None) };
@@ -61,7 +68,6 @@ impl Deliver<'_> {
         if file.seek(SeekFrom::Start(begin)).is_err() {
             return Ok(None);
         }
-        let syntax = object.transfer_syntax.as_deref().unwrap_or_default();
-        Ok(dataset::title_code(file.take(object.bytes.saturating_sub(offset)), syntax))
+        Ok(Some(file.take(object.bytes.saturating_sub(offset))))
     }
 }
