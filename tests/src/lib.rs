@@ -20,6 +20,7 @@ pub mod process;
 pub mod program;
 pub mod proxy;
 pub mod random;
+pub mod readme;
 pub mod rest;
 pub mod storescp;
 pub mod synthetic;

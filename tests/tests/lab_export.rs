@@ -1,5 +1,7 @@
 //! p2t and t2p on the real st driver, in the tape laboratory.
+#![allow(clippy::expect_used, reason = "helpers of tests fail as tests do")]
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::Duration;
@@ -7,6 +9,7 @@ use std::time::Duration;
 use e2e::disk::scratch;
 use e2e::lab::{self, Lab, ctl};
 use e2e::program::Exit;
+use e2e::readme;
 use e2e::tape_job::{self, DRIVE, INSTANCES, Tape};
 use e2e::transfer::{self, Balance, text};
 use e2e::tree;
@@ -31,21 +34,55 @@ fn shell(folder: &Path, lines: &str) {
 }
 
 #[test]
-fn a_transfer_spans_cartridges_and_is_restored_by_t2p_and_by_standard_tools() {
+fn a_transfer_spans_cartridges_and_is_restored_by_t2p_and_by_their_readmes() {
     let lab = Lab { size: 20, ..Lab::default() };
-    lab::in_guest("a_transfer_spans_cartridges_and_is_restored_by_t2p_and_by_standard_tools", &lab, || {
+    lab::in_guest("a_transfer_spans_cartridges_and_is_restored_by_t2p_and_by_their_readmes", &lab, || {
         let folder = scratch();
-        let (p2t, source) = tape_job::new_export(folder.path(), SEGMENT);
+        let folder = folder.path();
+        let (p2t, source) = tape_job::new_export(folder, SEGMENT);
         // The first cartridge ends at early warning, in the middle of a segment.
         p2t.run(&["export"]).expect(Exit::Incomplete).says("the media are full");
         p2t.run(&["export", "--to", DRIVES[1]]).expect(Exit::Clean);
         assert_eq!(transfer::balance(&p2t), Balance::all_done(INSTANCES));
-        assert_eq!(tree::contents(&restored(folder.path())), tree::contents(&source));
-        let by_readme = "mt -f /dev/nst0 rewind; mt -f /dev/nst0 fsf 1
-            dd if=/dev/nst0 bs=262144 of=segment.tar.zst
-            mkdir segment; zstd -d < segment.tar.zst | tar xf - -C segment; cd segment; b3sum --check B3SUMS";
-        shell(folder.path(), by_readme);
+        assert_eq!(tree::contents(&restored(folder)), tree::contents(&source));
+        let by_readme = folder.join("by-readme");
+        std::fs::create_dir(&by_readme).expect("a folder can be made");
+        for cartridge in ["P2T001L8", "P2T002L8"] {
+            lab::put_in(cartridge);
+            let (said, code) = restored_by_readme(&by_readme);
+            assert!(code == Some(0) && said.ends_with("the volume is complete\n"), "{said}");
+            assert!(!said.contains("cannot be restored"), "{said}");
+        }
+        assert_eq!(objects(&by_readme), objects(&source));
+
+        // A segment of the first cartridge is harmed: it is named, and all others come.
+        lab::put_in("P2T001L8");
+        let harmed = folder.join("harmed");
+        std::fs::create_dir(&harmed).expect("a folder can be made");
+        ctl("drive 0 spoil 5");
+        let (said, code) = restored_by_readme(&harmed);
+        assert!(code != Some(0) && said.contains("file-1 cannot be restored whole"), "{said}");
+        assert!(said.ends_with("  file-1\n") && !said.contains("file-2 cannot"), "{said}");
+        let (all, came) = (objects(&by_readme), objects(&harmed));
+        let whole = came.intersection(&all).count();
+        // The one in which the damage is is cut off.
+        assert!(whole > 0 && whole + 1 >= came.len() && came.len() < all.len(), "{whole} of {}", came.len());
     });
+}
+
+/// Reads the README of the cartridge in the first drive and does what it says, in `folder`.
+fn restored_by_readme(folder: &Path) -> (String, Option<i32>) {
+    shell(folder, "mt -f /dev/nst0 rewind; tar -xf /dev/nst0");
+    let readme = std::fs::read_to_string(folder.join("README.txt")).expect("it is on the cartridge");
+    let commands = readme::commands(&readme, "From tape");
+    let (said, _, code) = lab::try_shell(&format!("cd {}\n{commands}", text(folder)));
+    (said, code)
+}
+
+/// What b3sum says of each object in these folders.
+fn objects(folder: &Path) -> BTreeSet<String> {
+    let line = format!("cd {}; find . -mindepth 2 -type f -exec b3sum --no-names {{}} +", text(folder));
+    lab::shell(&line).lines().map(str::to_owned).collect()
 }
 
 #[test]

@@ -7,10 +7,11 @@ use std::process::Command;
 
 use e2e::corpus;
 use e2e::disk::scratch;
+use e2e::readme;
 use e2e::transfer::{self, text};
 use e2e::tree;
 
-/// Restores every segment of the volume whose files lie in `$1`, into `$2`; the last lines of its README, in a loop.
+/// Restores every segment of the volume whose files lie in `$1` under their numbers, into `$2`.
 const RESTORE: &str = r#"
 set -eu
 mkdir -p "$2"
@@ -26,8 +27,8 @@ for file in "$1"/*; do
 done
 "#;
 
-/// Runs a script that can use these programs and no other.
-fn run_with_only(programs: &[&str], scratch: &Path, script: &str, arguments: &[&Path]) {
+/// Runs a script that can use these programs and no other, and gives what it printed.
+fn run_with_only(programs: &[&str], scratch: &Path, script: &str, arguments: &[&Path]) -> String {
     let bin = scratch.join("bin");
     std::fs::create_dir_all(&bin).expect("a folder can be made");
     for program in programs {
@@ -39,9 +40,12 @@ fn run_with_only(programs: &[&str], scratch: &Path, script: &str, arguments: &[&
     shell.args(["-c", script, "sh"]).args(arguments).env_clear().env("PATH", &bin);
     let output = shell.output().expect("sh is there");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
-const TOOLS: [&str; 7] = ["dd", "zstd", "tar", "b3sum", "mkdir", "mv", "rm"];
+const TOOLS: [&str; 9] = ["dd", "zstd", "tar", "b3sum", "mkdir", "mv", "rm", "tr", "sed"];
+/// What a README's section for disks takes to be the volume's folder.
+const FOLDER: &str = "DISK=/media/usb/volume";
 
 fn export(folder: &Path, medium: &Path) {
     let source = corpus::studies();
@@ -56,8 +60,20 @@ fn a_directory_volume_gives_the_same_files_with_standard_tools() {
     let medium = folder.path().join("disk-{seq}");
     export(folder.path(), &medium);
     let restored = folder.path().join("restored");
-    for (number, volume) in transfer::volumes(&medium).iter().enumerate() {
-        run_with_only(&TOOLS, folder.path(), RESTORE, &[volume, &restored.join(number.to_string())]);
+    std::fs::create_dir(&restored).expect("a folder can be made");
+    let run = |script: &str, volume: &Path| {
+        let script = format!("cd \"$1\"\n{script}");
+        run_with_only(&TOOLS, folder.path(), &script.replace(FOLDER, "DISK=$2"), &[&restored, volume])
+    };
+    for volume in transfer::volumes(&medium) {
+        run("tar -xf \"$2\"/VOLUME.tar", &volume);
+        let readme = std::fs::read_to_string(restored.join("README.txt")).expect("the volume has a README");
+        let restore = readme::commands(&readme, "From a disk");
+        assert!(restore.contains(FOLDER), "{restore}");
+        assert_eq!(run(&restore, &volume), "the volume is complete\n");
+    }
+    for own in ["README.txt", "volume.json", "LIST", "B3SUMS", "MANIFEST.jsonl"] {
+        std::fs::remove_file(restored.join(own)).expect("the volume had it");
     }
     assert_eq!(tree::contents(&restored), tree::contents(&corpus::studies()));
 }
