@@ -58,7 +58,7 @@ pub fn run(context: &Context) -> Result<Outcome<Value>> {
     lines.push(format!("pace       {pace}"));
     lines.extend(streaming.as_ref().map(|outlook| format!("drive      {}", outlook.text())));
     let silent = SilentDrive::known(&reader)?;
-    lines.extend(silent.as_ref().map(|silent| format!("WARNING    {}", silent.text())));
+    lines.extend(silent.iter().map(|silent| format!("WARNING    {}", silent.text())));
     let copies = copies(&reader)?;
     if copies.len() > 1 {
         lines.extend(copies.iter().map(|copy| {
@@ -100,7 +100,7 @@ pub fn run(context: &Context) -> Result<Outcome<Value>> {
         "instances_per_second": rate,
         "pace": pace_document,
         "streaming": streaming,
-        "silent_drive": silent,
+        "silent_drives": silent,
         "copies": copies,
         "segments_on_fewer_copies": fewer.segments,
         "damaged_volumes": damaged,

@@ -40,7 +40,7 @@ pub fn run(context: &Context) -> Result<Outcome<Value>> {
                                   "instances": instances, "proved": proved }));
     }
     let silent = SilentDrive::known(&reader)?;
-    lines.extend(silent.as_ref().map(|silent| format!("WARNING    {}", silent.text())));
+    lines.extend(silent.iter().map(|silent| format!("WARNING    {}", silent.text())));
     let told = Told::by(&reader)?;
     lines.extend(told.line());
     let volumes = reader.volumes()?;
@@ -61,7 +61,7 @@ pub fn run(context: &Context) -> Result<Outcome<Value>> {
         "loaded": loaded.instances,
         "destinations": destinations,
         "source_changes": told,
-        "silent_drive": silent,
+        "silent_drives": silent,
         "volumes": volumes.iter().map(|row| json!({
             "sequence": row.volume.sequence, "id": row.volume.uuid, "medium": row.volume.medium,
             "state": row.state, "bytes": row.bytes, "last": row.last,

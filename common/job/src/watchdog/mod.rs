@@ -111,7 +111,7 @@ impl Watchdog {
     /// its drives.
     pub fn guard(&self, lock: &JobLock, catalogue: &mut Catalogue) -> Result<(), catalogue::Error> {
         *self.shared.lock.lock().unwrap_or_else(PoisonError::into_inner) = lock.handle();
-        SilentDrive::forget(catalogue)
+        SilentDrive::forget_all(catalogue)
     }
 
     /// Lets the calling thread be left behind.
@@ -153,13 +153,16 @@ impl Shared {
                     text(age)
                 );
                 self.monitor.finding(&message);
-                self.record(Level::Warning, "drive-silent", &message, Some(SilentDrive::new(&call, age)));
+                let silent = SilentDrive::new(&call, age);
+                self.record(Level::Warning, "drive-silent", &message, |catalogue| silent.remember(catalogue));
             }
             News::Answered(call, age) => {
                 self.threads().stuck.retain(|stuck| stuck.number != call.number);
                 let message = format!("{} answers again, after {}", call.drive.display(), text(age));
                 self.monitor.note(&message);
-                self.record(Level::Info, "drive-answers", &message, None);
+                self.record(Level::Info, "drive-answers", &message, |catalogue| {
+                    SilentDrive::forget(catalogue, &call.drive)
+                });
             }
             News::Stuck(call, age) => {
                 let message = format!(
@@ -169,7 +172,8 @@ impl Shared {
                     text(age)
                 );
                 self.monitor.finding(&message);
-                self.record(Level::Error, "drive-stuck", &message, Some(SilentDrive::new(&call, age)));
+                let silent = SilentDrive::new(&call, age);
+                self.record(Level::Error, "drive-stuck", &message, |catalogue| silent.remember(catalogue));
                 let mut threads = self.threads();
                 threads.stuck.push(call.clone());
                 let waits_for_others = threads.expendable.contains(&call.thread);
@@ -182,7 +186,13 @@ impl Shared {
     }
 
     /// Through a connection of its own: who has the other one may be the one who is stuck.
-    fn record(&self, level: Level, kind: &str, message: &str, silent: Option<SilentDrive>) {
+    fn record(
+        &self,
+        level: Level,
+        kind: &str,
+        message: &str,
+        note: impl FnOnce(&mut Catalogue) -> Result<(), catalogue::Error>,
+    ) {
         tracing::warn!(kind, message);
         let Some(path) = self.catalogue.as_ref().filter(|path| path.exists()) else { return };
         let event = Event {
@@ -194,10 +204,7 @@ impl Shared {
         };
         let recorded = Catalogue::open(path).and_then(|mut catalogue| {
             catalogue.record_event(&event)?;
-            match silent {
-                Some(silent) => silent.remember(&mut catalogue),
-                None => SilentDrive::forget(&mut catalogue),
-            }
+            note(&mut catalogue)
         });
         if let Err(error) = recorded {
             tracing::error!(%error, "what the drive does could not be recorded");
