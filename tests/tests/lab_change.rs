@@ -2,6 +2,7 @@
 #![allow(clippy::expect_used, reason = "helpers of tests fail as tests do")]
 
 use std::path::Path;
+use std::process::Command;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -140,6 +141,27 @@ fn p2t_killed_between_two_cartridges_goes_on() {
 fn cut_short(p2t: &Program) {
     ctl("drive 0 fail write 3 0c 0 --nth 10");
     p2t.run(&["export"]).expect(Exit::Incomplete).says("could not write its tape");
+}
+
+#[test]
+fn a_worm_cartridge_is_not_written_while_another_program_looks_at_the_drive_either() {
+    let name = "a_worm_cartridge_is_not_written_while_another_program_looks_at_the_drive_either";
+    let lab = Lab { drives: 1, loaded: 1, barcodes: vec!["P2T001LY"], ..Lab::default() };
+    lab::in_guest(name, &lab, || {
+        let folder = scratch();
+        let (p2t, _) = tape_job::new_export(folder.path(), "4 MiB");
+        let busy = "while :; do { exec 3</dev/nst0 && sleep 0.1; exec 3<&-; } 2>/dev/null; sleep 0.02; done";
+        let mut looking = Command::new("/bin/bash").args(["-c", busy]).spawn().expect("bash is installed");
+        let runs = (0..5).map(|_| p2t.run(&["export"])).collect::<Vec<_>>();
+        looking.kill().and_then(|()| looking.wait()).expect("it runs");
+        for run in &runs {
+            run.expect(Exit::Incomplete).says("can be written only once (WORM)");
+        }
+        assert!(
+            runs.iter().any(|run| run.stderr.contains("another program uses /dev/nst0: it is waited for"))
+        );
+        assert!(ctl("drive 0 status").contains("at object 0 of 0,"));
+    });
 }
 
 #[test]

@@ -4,7 +4,8 @@ use catalogue::volumes::{NewVolume, VolumeRow};
 use catalogue::{Catalogue, Level, VolumeState};
 use job::Outcome;
 use manifest::LABEL;
-use medium::{Address, scsi};
+use medium::Address;
+use medium::scsi::{CartridgeHealth, Health};
 use serde_json::{Value, json};
 use uuid::Uuid;
 use volume::{Found, VolumeWriter};
@@ -44,13 +45,34 @@ pub fn run(context: &Context, arguments: &Label) -> Result<Outcome<Value>> {
     if !arguments.force && !found.is_worthless() {
         return Err(Error::NotOverwritten { medium: medium.to_string(), found });
     }
-    let barcode = barcode(context, arguments, &medium)?;
+    let cartridge = cartridge(context, &medium)?;
+    if cartridge.as_ref().and_then(CartridgeHealth::worm) == Some(true) {
+        return Err(Error::Worm(medium.to_string()));
+    }
+    let by_chip = cartridge.as_ref().and_then(CartridgeHealth::barcode);
+    let barcode = barcode(context, arguments, &medium, by_chip)?;
     let row = label(context, &mut catalogue, &medium, copy, barcode, &found)?;
     Ok(outcome(&row, &medium, "is labelled"))
 }
 
+/// What the cartridge in a drive tells of itself; none of other media, and if nothing can be asked. What it complains of is told only
+/// once, and so passed on.
+fn cartridge(context: &Context, medium: &Address) -> Result<Option<CartridgeHealth>> {
+    let Address::Tape(drive) = medium else { return Ok(None) };
+    let health = Health::of_free(drive)?;
+    for finding in health.findings() {
+        context.monitor.finding(&format!("{}: {}", drive.display(), finding.text));
+    }
+    Ok(health.cartridge)
+}
+
 /// The cartridge's barcode: as the operator says, else as the library reads it, else as its chip tells.
-fn barcode(context: &Context, arguments: &Label, medium: &Address) -> Result<Option<String>> {
+fn barcode(
+    context: &Context,
+    arguments: &Label,
+    medium: &Address,
+    by_chip: Option<&str>,
+) -> Result<Option<String>> {
     let Address::Tape(drive) = medium else { return Ok(arguments.barcode.clone()) };
     let in_library = match Library::open(&context.config.changer)? {
         Some(library) => match library.number_of(drive, &context.stop)? {
@@ -59,7 +81,7 @@ fn barcode(context: &Context, arguments: &Label, medium: &Address) -> Result<Opt
         },
         None => None,
     };
-    let told = in_library.or_else(|| scsi::loaded_barcode(drive));
+    let told = in_library.or_else(|| by_chip.map(str::to_owned));
     match (&arguments.barcode, told) {
         (Some(given), Some(told)) if !arguments.force && !agree(given, &told) => {
             Err(Error::BarcodeDiffers { medium: medium.to_string(), given: given.clone(), told })

@@ -7,6 +7,7 @@ pub mod library;
 mod patient;
 
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::sync::Arc;
 
 use job::JobDir;
@@ -101,6 +102,18 @@ impl Media {
         Ok(match &self.patience {
             Some(patience) => Box::new(Patient { medium, patience: patience.clone() }),
             None => medium,
+        })
+    }
+
+    /// Asks a drive for something that it tells only while no other program has it open, which is waited for.
+    pub fn when_free<T>(
+        &self,
+        drive: &Path,
+        mut ask: impl FnMut(&Path) -> Result<T, medium::Error>,
+    ) -> Result<T> {
+        Ok(match &self.patience {
+            Some(patience) => patience.when_free(&drive.display(), || ask(drive))?,
+            None => ask(drive)?,
         })
     }
 

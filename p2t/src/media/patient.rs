@@ -28,24 +28,21 @@ impl Patience {
     pub fn new(monitor: Arc<dyn Monitor>, stop: Stop) -> Self {
         Self { monitor, stop, limit: LIMIT }
     }
-}
 
-/// A medium that is waited for while another program has it open.
-pub struct Patient {
-    pub medium: Box<dyn Medium>,
-    pub patience: Patience,
-}
-
-impl Patient {
-    fn when_free<T>(&self, mut call: impl FnMut(&dyn Medium) -> Result<T, Error>) -> Result<T, Error> {
-        let Patience { monitor, stop, limit } = &self.patience;
+    /// Calls again and again while another program has the medium open.
+    pub fn when_free<T>(
+        &self,
+        medium: &dyn fmt::Display,
+        mut call: impl FnMut() -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let Self { monitor, stop, limit } = self;
         let begun = Instant::now();
         let mut pause = FIRST_PAUSE;
         loop {
-            match call(self.medium.as_ref()) {
+            match call() {
                 Err(Error::InUse { .. }) if begun.elapsed() < *limit && !stop.requested() => {
                     if pause == FIRST_PAUSE {
-                        let (medium, seconds) = (&self.medium, limit.as_secs());
+                        let seconds = limit.as_secs();
                         monitor.note(&format!(
                             "another program uses {medium}: it is waited for, {seconds} seconds at most"
                         ));
@@ -56,6 +53,18 @@ impl Patient {
                 other => return other,
             }
         }
+    }
+}
+
+/// A medium that is waited for while another program has it open.
+pub struct Patient {
+    pub medium: Box<dyn Medium>,
+    pub patience: Patience,
+}
+
+impl Patient {
+    fn when_free<T>(&self, mut call: impl FnMut(&dyn Medium) -> Result<T, Error>) -> Result<T, Error> {
+        self.patience.when_free(&self.medium, || call(self.medium.as_ref()))
     }
 }
 

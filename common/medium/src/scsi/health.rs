@@ -16,7 +16,7 @@ use super::log::{ErrorCounters, TapeCapacity, VolumeStatistics};
 use super::memory::CartridgeMemory;
 use super::mode::Medium;
 use super::sense::{Sense, SenseKey};
-use crate::st;
+use crate::{Error, st};
 
 pub use findings::HealthFinding;
 
@@ -150,22 +150,29 @@ pub struct Health {
     pub cartridge: Option<CartridgeHealth>,
 }
 
-/// The barcode of the cartridge in a drive that no program has open, as the library told the drive, or as its chip has it. Nothing
-/// is asked for that is told only once.
-pub fn loaded_barcode(path: &Path) -> Option<String> {
-    let claim = st::claim(path).ok()?;
-    let mut device = Device::of_claimed(path, &claim).ok()?;
-    let by_library = device.volume_statistics().ok().and_then(|told| told.barcode);
-    by_library.or_else(|| device.cartridge_memory().ok()?.barcode)
+/// Whether the cartridge in a drive can be written only once; none if nobody tells. Nothing is asked for that is told only once.
+///
+/// # Errors
+/// If another program has the drive open.
+pub fn loaded_worm(path: &Path) -> Result<Option<bool>, Error> {
+    let told = of_claimed(path, |device| match device.medium() {
+        Ok(Medium { worm: Some(worm), .. }) => Ok(Some(worm)),
+        _ => Ok(device.volume_statistics()?.worm),
+    });
+    Ok(told?.known().copied().flatten())
 }
 
-/// Whether the cartridge in a drive that no program has open can be written only once; none if nobody tells. Nothing is asked for that
-/// is told only once.
-pub fn loaded_worm(path: &Path) -> Option<bool> {
-    let claim = st::claim(path).ok()?;
-    let mut device = Device::of_claimed(path, &claim).ok()?;
-    let by_mode = device.medium().ok().and_then(|told| told.worm);
-    by_mode.or_else(|| device.volume_statistics().ok()?.worm)
+/// Asks a drive for something while its tape node is held open: so st is the one that learns of a reset or of another cartridge, and
+/// no other program can be writing. An error only if one has it open.
+fn of_claimed<T>(
+    path: &Path,
+    ask: impl FnOnce(&mut Device) -> Result<T, Failure>,
+) -> Result<Reading<T>, Error> {
+    match st::claim(path) {
+        Ok(claim) => Ok(Device::of_claimed(path, &claim).and_then(|mut device| ask(&mut device)).into()),
+        Err(error @ Error::InUse { .. }) => Err(error),
+        Err(error) => Ok(Reading::missing(&error)),
+    }
 }
 
 /// Why a commit does not ask for everything.
@@ -176,13 +183,24 @@ impl Health {
     /// another cartridge, and no other program can be writing. If one is, only who the drive is is asked, because an answer to
     /// anything else may hide a reset from that program.
     pub fn of_idle(path: &Path) -> Self {
+        Self::of_free(path).unwrap_or_else(|in_use| Self::unclaimed(path, &in_use))
+    }
+
+    /// The same.
+    ///
+    /// # Errors
+    /// If another program has the drive open.
+    pub fn of_free(path: &Path) -> Result<Self, Error> {
         match st::claim(path) {
-            Ok(claim) => Self::everything(path, Device::of_claimed(path, &claim)),
-            Err(reason) => {
-                let identity = Device::open(path).and_then(|mut device| device.identity()).into();
-                Self::unknown(path, identity, &reason)
-            }
+            Ok(claim) => Ok(Self::everything(path, Device::of_claimed(path, &claim))),
+            Err(error @ Error::InUse { .. }) => Err(error),
+            Err(error) => Ok(Self::unclaimed(path, &error)),
         }
+    }
+
+    fn unclaimed(path: &Path, reason: &Error) -> Self {
+        let identity = Device::open(path).and_then(|mut device| device.identity()).into();
+        Self::unknown(path, identity, reason)
     }
 
     /// Everything, of a drive that this program has open with a cartridge just loaded; before anything is written.

@@ -26,9 +26,7 @@ pub use command::{Command, Direction};
 pub use density::{FORMATS, Format};
 pub use device::{Device, Transport};
 pub use failure::Failure;
-pub use health::{
-    CartridgeHealth, DriveHealth, Health, HealthFinding, Readiness, Reading, loaded_barcode, loaded_worm,
-};
+pub use health::{CartridgeHealth, DriveHealth, Health, HealthFinding, Readiness, Reading, loaded_worm};
 pub(crate) use held::HeldNode;
 pub use inquiry::{Designator, DeviceType, Identity};
 pub use log::{ErrorCounters, TapeCapacity, VolumeStatistics};

@@ -30,7 +30,7 @@ impl Write {
         if !medium.is_drive() {
             return Ok(None);
         }
-        let health = Health::of_idle(Path::new(&medium.to_string()));
+        let health = self.media.when_free(Path::new(&medium.to_string()), Health::of_free)?;
         self.tell_health(volume, &health)?;
         Ok(Some(health))
     }

@@ -69,10 +69,12 @@ impl<'a> Drive<'a> {
         let unreadable = || Found::Other("is not blank, and cannot be read".to_owned());
         match self.medium.is_blank() {
             Ok(true) if self.medium.is_write_protected()? => return Ok(Found::WriteProtected),
-            Ok(true) if scsi::loaded_worm(self.node()) == Some(true) => {
-                return Ok(Found::Other("can be written only once (WORM)".to_owned()));
+            Ok(true) => {
+                return Ok(match self.stage.media.when_free(self.node(), scsi::loaded_worm)? {
+                    Some(true) => Found::Other("can be written only once (WORM)".to_owned()),
+                    _ => Found::Blank,
+                });
             }
-            Ok(true) => return Ok(Found::Blank),
             Ok(false) => {}
             Err(NoCartridge { .. }) => return Ok(Found::Empty),
             Err(NotReady { .. } | InUse { .. }) => return Ok(Found::NotReady),
