@@ -6,6 +6,7 @@
 
 mod ahead;
 mod asking;
+mod chip;
 mod cli;
 mod commands;
 mod compare;

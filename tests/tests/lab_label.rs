@@ -89,3 +89,46 @@ fn a_cartridge_that_tells_another_barcode_than_its_label_s_is_refused_without_a_
         tape_job::completed(&p2t, &source, folder.path());
     });
 }
+
+#[test]
+fn the_cartridge_s_chip_tells_which_volume_is_on_it_where_the_drive_writes_it() {
+    let name = "the_cartridge_s_chip_tells_which_volume_is_on_it_where_the_drive_writes_it";
+    lab::in_guest(name, &Lab::default(), || {
+        let folder = scratch();
+        let (p2t, _) = tape_job::new_export(folder.path(), "4 MiB");
+        let on_chip = |volume: &serde_json::Value| {
+            let status = p2t.run(&["drive", "status", DRIVE]).json();
+            let chip = &status["drives"][0]["health"]["cartridge"]["memory"];
+            let label = format!("p2t volume 1 copy 1 {}", volume["id"].as_str().unwrap_or_default());
+            assert_eq!(
+                (&chip["label"], &chip["application"]),
+                (&label.as_str().into(), &"p2t".into()),
+                "{status}"
+            );
+            assert_eq!(chip["barcode"], "P2T001L8");
+            p2t.run_for_people(&["drive", "status", DRIVE]).says(&label);
+        };
+        let labelled = p2t.run(&["label", DRIVE]);
+        labelled.expect(Exit::Clean);
+        on_chip(&labelled.json());
+        assert!(shell("sg_read_attr /dev/tape0-sg").contains("p2t volume 1 copy 1"));
+        p2t.run(&["export"]).expect(Exit::Clean);
+        on_chip(&p2t.run(&["status"]).json()["volumes"][0]);
+
+        // By an export alone; and on a drive that refuses WRITE ATTRIBUTE.
+        for refuses in [false, true] {
+            let folder = scratch();
+            let (p2t, _) = tape_job::new_export(folder.path(), "4 MiB");
+            ctl(if refuses { "drive 0 swap P2T004L8" } else { "drive 0 swap P2T003L8" });
+            if refuses {
+                ctl("drive 0 fail 8d 5 20 0 --times 2");
+            }
+            let export = p2t.run(&["export"]);
+            export.expect(Exit::Clean);
+            let told = export.stderr.contains("/dev/nst0 does not write the cartridge's chip");
+            assert_eq!(told, refuses, "{export:?}");
+            let chip = shell("sg_read_attr /dev/tape0-sg");
+            assert_eq!(chip.contains("p2t volume 1 copy 1"), !refuses, "{chip}");
+        }
+    });
+}

@@ -1,5 +1,7 @@
 //! `p2t label`: labels a medium as the next volume of a copy, before the export needs it.
 
+use std::path::Path;
+
 use catalogue::volumes::{NewVolume, VolumeRow};
 use catalogue::{Catalogue, Level, VolumeState};
 use job::Outcome;
@@ -13,6 +15,7 @@ use volume::{Found, VolumeWriter};
 use super::export::settle_copies;
 use super::status::volume_name;
 use crate::ahead;
+use crate::chip;
 use crate::cli::Label;
 use crate::context::{Context, Ids};
 use crate::error::{Error, Result};
@@ -51,7 +54,7 @@ pub fn run(context: &Context, arguments: &Label) -> Result<Outcome<Value>> {
     }
     let by_chip = cartridge.as_ref().and_then(CartridgeHealth::barcode);
     let barcode = barcode(context, arguments, &medium, by_chip)?;
-    let row = label(context, &mut catalogue, &medium, copy, barcode, &found)?;
+    let row = label(context, &mut catalogue, &medium, copy, barcode, &found, cartridge.as_ref())?;
     Ok(outcome(&row, &medium, "is labelled"))
 }
 
@@ -106,11 +109,17 @@ fn label(
     copy: u32,
     barcode: Option<String>,
     found: &Found,
+    cartridge: Option<&CartridgeHealth>,
 ) -> Result<VolumeRow> {
     let ids = Ids::of(catalogue)?;
     let of_copy = catalogue.volumes()?.into_iter().filter(|row| row.volume.copy == copy);
     let sequence = of_copy.map(|row| row.volume.sequence).max().unwrap_or(0) + 1;
     let volume = NewVolume { uuid: Uuid::now_v7(), sequence, copy, medium: medium.to_string(), barcode };
+    if let Some(told) = cartridge
+        && let Some(why) = chip::write(Path::new(&volume.medium), &volume, told)?
+    {
+        context.monitor.note(&why);
+    }
     let id = catalogue.begin_volume(&volume)?;
     ahead::note(catalogue, volume.uuid)?;
     let created_at = catalogue.volume(volume.uuid)?.ok_or(Error::NoPlan)?.created_at;

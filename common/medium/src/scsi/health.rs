@@ -13,7 +13,7 @@ use super::device::Device;
 use super::failure::Failure;
 use super::inquiry::Identity;
 use super::log::{ErrorCounters, TapeCapacity, VolumeStatistics};
-use super::memory::CartridgeMemory;
+use super::memory::{CartridgeMemory, HostText};
 use super::mode::Medium;
 use super::sense::{Sense, SenseKey};
 use crate::{Error, st};
@@ -160,6 +160,22 @@ pub fn loaded_worm(path: &Path) -> Result<Option<bool>, Error> {
         _ => Ok(device.volume_statistics()?.worm),
     });
     Ok(told?.known().copied().flatten())
+}
+
+/// Writes a host's attributes onto the chip of the cartridge in a drive, and reads them back: why that is not so, if it is not.
+///
+/// # Errors
+/// If another program has the drive open.
+pub fn write_host_text(path: &Path, text: &HostText) -> Result<Reading<()>, Error> {
+    let written = of_claimed(path, |device| {
+        device.write_host_text(text)?;
+        Ok(text.is_in(&device.cartridge_memory()?))
+    })?;
+    Ok(match written {
+        Reading::Known(true) => Reading::Known(()),
+        Reading::Known(false) => Reading::missing("the chip does not give back what was written to it"),
+        Reading::NotAvailable { not_available } => Reading::NotAvailable { not_available },
+    })
 }
 
 /// Asks a drive for something while its tape node is held open: so st is the one that learns of a reset or of another cartridge, and

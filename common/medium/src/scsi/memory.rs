@@ -149,6 +149,15 @@ pub struct HostText {
     pub written: String,
 }
 
+impl HostText {
+    /// Whether a chip has it: its label, and the barcode if one was to be written.
+    pub(super) fn is_in(&self, memory: &CartridgeMemory) -> bool {
+        let written = CartridgeMemory::of(&attributes(&parameter_list(self)));
+        let barcode_is_there = written.barcode.is_none() || written.barcode == memory.barcode;
+        written.label == memory.label && written.application == memory.application && barcode_is_there
+    }
+}
+
 /// Formats of attributes.
 const BINARY: u8 = 0;
 const ASCII: u8 = 1;

@@ -26,7 +26,9 @@ pub use command::{Command, Direction};
 pub use density::{FORMATS, Format};
 pub use device::{Device, Transport};
 pub use failure::Failure;
-pub use health::{CartridgeHealth, DriveHealth, Health, HealthFinding, Readiness, Reading, loaded_worm};
+pub use health::{
+    CartridgeHealth, DriveHealth, Health, HealthFinding, Readiness, Reading, loaded_worm, write_host_text,
+};
 pub(crate) use held::HeldNode;
 pub use inquiry::{Designator, DeviceType, Identity};
 pub use log::{ErrorCounters, TapeCapacity, VolumeStatistics};

@@ -68,6 +68,7 @@ fn cartridge_line(cartridge: &CartridgeHealth) -> String {
     }
     parts.extend(cartridge.serial().map(|serial| format!("serial number {serial}")));
     parts.extend(cartridge.remaining_bytes().map(|bytes| format!("{} free", DecimalBytes(bytes))));
+    parts.extend(cartridge.memory.known().and_then(|chip| chip.label.clone()));
     let loads = cartridge.statistics.known().and_then(|told| told.loads);
     parts.extend(loads.map(|loads| format!("loaded {loads} times")));
     parts.join(", ")

@@ -7,10 +7,11 @@ use std::sync::{Mutex, PoisonError};
 
 use catalogue::volumes::{Cartridge, Held, NewVolume};
 use catalogue::{Level, VolumeId};
-use medium::scsi::{Health, Reading, Severity};
+use medium::scsi::{CartridgeHealth, Health, Reading, Severity};
 use medium::{EarlyWarning, Medium};
 
 use super::Write;
+use crate::chip;
 use crate::error::{Error, Result};
 use crate::media::barcode::agree;
 
@@ -49,6 +50,17 @@ impl Write {
             self.tell_finding(format!("{drive}, {volume}: {}", finding.text), finding.severity)?;
         }
         Ok(())
+    }
+
+    /// Writes onto the cartridge's chip which volume is begun on it, where the drive allows; tells once for each drive that it does
+    /// not.
+    pub fn write_chip(&self, volume: &NewVolume, told: Option<&CartridgeHealth>) -> Result<()> {
+        let Some(told) = told else { return Ok(()) };
+        let write = |drive: &Path| chip::write(drive, volume, told);
+        match self.media.when_free(Path::new(&volume.medium), write)? {
+            Some(why) => self.tell_finding(why, Severity::Information),
+            None => Ok(()),
+        }
     }
 
     /// Records how much a cartridge held, and tells if that is suspiciously little.

@@ -45,10 +45,12 @@ pub fn take_up(stage: &Write, row: &VolumeRow) -> Result<Option<Current>> {
 fn go_on(stage: &Write, row: &VolumeRow) -> Result<Option<Current>> {
     let medium = stage.media.find(&row.volume.medium)?;
     let health = stage.health_at_load(&stage.name_of(&row.volume), medium.as_ref())?;
-    let barcode = health.and_then(|health| health.cartridge?.barcode().map(str::to_owned));
+    let cartridge = health.and_then(|health| health.cartridge);
+    let barcode = cartridge.as_ref().and_then(|told| told.barcode()).map(str::to_owned);
     let label = label(stage, &row.volume, row.created_at);
     if row.state == VolumeState::Labelling {
         stage.require_barcode(&row.volume, barcode.as_deref())?;
+        stage.write_chip(&row.volume, cartridge.as_ref())?;
         return match VolumeWriter::recreate(medium.as_ref(), &stage.settings, label) {
             Ok(writer) => labelled(stage, row.id, medium, writer).map(Some),
             Err(volume::Error::Medium(error)) if error.concerns_drive() => Err(error.into()),

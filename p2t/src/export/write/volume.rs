@@ -232,7 +232,8 @@ fn begin_for(stage: &Write, copy: u32, first: &SegmentFile) -> Result<Option<Cur
     if health.as_ref().and_then(|health| health.cartridge.as_ref()?.worm()) == Some(true) {
         return Err(Error::Worm(medium.to_string()));
     }
-    let by_chip = health.and_then(|health| health.cartridge?.barcode().map(str::to_owned));
+    let cartridge = health.and_then(|health| health.cartridge);
+    let by_chip = cartridge.as_ref().and_then(|told| told.barcode()).map(str::to_owned);
     stage.compare_barcodes(medium.as_ref(), barcode.as_deref(), by_chip.as_deref())?;
     let barcode = barcode.or(by_chip);
     let volume = NewVolume { uuid: Uuid::now_v7(), sequence, copy, medium: medium.to_string(), barcode };
@@ -240,6 +241,7 @@ fn begin_for(stage: &Write, copy: u32, first: &SegmentFile) -> Result<Option<Cur
     let created_at = stage.shared.lock().volume(volume.uuid)?.map(|row| row.created_at).unwrap_or_default();
     stage.monitor.note(&format!("{} is written to {medium}", stage.name_of(&volume)));
     let label = label(stage, &volume, created_at);
+    stage.write_chip(&volume, cartridge.as_ref())?;
     match VolumeWriter::create(medium.as_ref(), &stage.settings, label) {
         Err(volume::Error::Medium(medium::Error::Full { .. }))
             if !was_last_given_up(stage, copy, sequence)? =>
