@@ -86,6 +86,12 @@ pub enum Error {
     )]
     CartridgeWanted { volume: String, drive: PathBuf, reason: String },
     #[error(
+        "{volume} has records that are too long for the way to {drive}: go on with it in a drive that gets them, behind the host \
+         adapter on which it was begun; or put a blank cartridge in, for what is on {volume} counts, and the next one gets shorter \
+         records. Then run the same command again"
+    )]
+    RecordsRefused { volume: String, drive: String },
+    #[error(
         "the cartridge in {drive} says that its barcode is {barcode}, and {volume} was begun on the one with {label}: nothing was \
          written. Put that one in; or, if it is this one with another sticker, run `p2t export --any-barcode`"
     )]
@@ -168,6 +174,7 @@ impl Error {
             Self::PlanUnfinished { .. }
             | Self::MediaFull { .. }
             | Self::CartridgeWanted { .. }
+            | Self::RecordsRefused { .. }
             | Self::OtherBarcode { .. }
             | Self::Worm(_)
             | Self::SpoolFull { .. }
@@ -199,6 +206,7 @@ impl Error {
             Self::Medium(_)
             | Self::MediaFull { .. }
             | Self::CartridgeWanted { .. }
+            | Self::RecordsRefused { .. }
             | Self::OtherBarcode { .. }
             | Self::Worm(_)
             | Self::Library(_) => true,

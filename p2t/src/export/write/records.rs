@@ -1,6 +1,8 @@
 //! How long a volume's records are. A label is short enough for any drive, and only the first full record shows whether the host
 //! adapter moves what the label promises.
 
+use std::fmt::Display;
+
 use catalogue::{Level, VolumeId};
 use manifest::Label;
 use medium::{DEFAULT_RECORD_BYTES, Medium, Settings};
@@ -8,12 +10,17 @@ use volume::VolumeWriter;
 
 use super::Write;
 use super::volume::{Current, labelled};
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// The next smaller record size, down to that which everything takes; none if there is no such.
 pub fn smaller(record_bytes: usize) -> Option<usize> {
     let half = (record_bytes / 2).max(DEFAULT_RECORD_BYTES);
     (half < record_bytes).then_some(half)
+}
+
+/// The end of a volume that has segments, whose records the way to its drive does not take any more.
+pub fn refused(volume: String, drive: &dyn Display) -> Error {
+    Error::RecordsRefused { volume, drive: drive.to_string() }
 }
 
 /// Labels a volume anew, on which nothing but its label is, because its records were refused.

@@ -11,7 +11,7 @@ use volume::VolumeWriter;
 use super::super::lost::Lost;
 use super::Write;
 use super::change;
-use super::records::label_again;
+use super::records::{label_again, refused};
 use super::volume::{Current, give_up, label, labelled, segment_file};
 use crate::ahead;
 use crate::error::{Error, Result};
@@ -33,11 +33,18 @@ pub fn take_up(stage: &Write, row: &VolumeRow) -> Result<Option<Current>> {
         return Ok(None);
     }
     go_on(stage, row).map_err(|error| {
-        let drive = matches!(&error, Error::Medium(error) | Error::Volume(volume::Error::Medium(error)) if error.concerns_drive());
-        if drive || !error.is_of_medium() {
+        let of_medium = match &error {
+            Error::Medium(error) | Error::Volume(volume::Error::Medium(error)) => Some(error),
+            _ => None,
+        };
+        if let Some(medium::Error::RecordTooLarge { .. }) = of_medium {
+            return refused(stage.name_of(&row.volume), &row.volume.medium);
+        }
+        if of_medium.is_some_and(medium::Error::concerns_drive) || !error.is_of_medium() {
             return error;
         }
-        let (volume, which) = (stage.name_of(&row.volume), format!("{}:{}", row.volume.sequence, row.volume.copy));
+        let (volume, which) =
+            (stage.name_of(&row.volume), format!("{}:{}", row.volume.sequence, row.volume.copy));
         Error::VolumeInWork { volume, which, source: Box::new(error) }
     })
 }

@@ -95,9 +95,13 @@ impl Current {
                 return Ok(Fit::FileFull(error));
             }
             Err(volume::Error::SegmentChanged { .. }) => return Ok(Fit::Changed),
-            Err(volume::Error::Medium(error @ medium::Error::RecordTooLarge { .. })) => {
-                let smaller = records::smaller(self.writer.record_bytes()).filter(|_| self.empty);
+            Err(volume::Error::Medium(error @ medium::Error::RecordTooLarge { .. })) if self.empty => {
+                let smaller = records::smaller(self.writer.record_bytes());
                 return smaller.map(Fit::RecordsRefused).ok_or_else(|| error.into());
+            }
+            Err(volume::Error::Medium(medium::Error::RecordTooLarge { .. })) => {
+                let Label { copy, sequence, .. } = *self.writer.label();
+                return Err(records::refused(stage.name(copy, sequence), &self.medium));
             }
             appended => appended?,
         };
@@ -237,11 +241,11 @@ fn begin_for(stage: &Write, copy: u32, first: &SegmentFile) -> Result<Option<Cur
     stage.compare_barcodes(medium.as_ref(), barcode.as_deref(), by_chip.as_deref())?;
     let barcode = barcode.or(by_chip);
     let volume = NewVolume { uuid: Uuid::now_v7(), sequence, copy, medium: medium.to_string(), barcode };
+    stage.write_chip(&volume, cartridge.as_ref())?;
     let id = stage.shared.lock().begin_volume(&volume)?;
     let created_at = stage.shared.lock().volume(volume.uuid)?.map(|row| row.created_at).unwrap_or_default();
     stage.monitor.note(&format!("{} is written to {medium}", stage.name_of(&volume)));
     let label = label(stage, &volume, created_at);
-    stage.write_chip(&volume, cartridge.as_ref())?;
     match VolumeWriter::create(medium.as_ref(), &stage.settings, label) {
         Err(volume::Error::Medium(medium::Error::Full { .. }))
             if !was_last_given_up(stage, copy, sequence)? =>

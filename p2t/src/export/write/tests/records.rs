@@ -1,11 +1,13 @@
 //! Records that a drive does not take, and settings that change between two runs.
 
+use std::fs;
 use std::sync::Arc;
 
 use catalogue::VolumeState;
+use job::ExitCode;
 use medium::{Address, FileId, Medium, Record};
 
-use super::lab::{Faults, Lab, run, segments_on};
+use super::lab::{DRIVE, Faults, Lab, run, segments_on};
 use super::{faults_on, no_faults, open_volume};
 
 /// What the label on a tape says.
@@ -96,4 +98,30 @@ fn a_label_that_was_cut_off_while_it_was_written_anew_is_made_good() {
         (segments_on(&lab.tape("v.tap")), record_bytes_on(&lab.tape("v.tap"))),
         (vec![1, 2, 3], 512 << 10)
     );
+}
+
+#[test]
+fn a_volume_whose_records_are_not_taken_any_more_waits_for_its_drive_or_for_a_blank_cartridge() {
+    let lab = Lab::new(2, 1);
+    let specs = [lab.tape(DRIVE)];
+    fs::write(&specs[0], "").unwrap();
+    open_volume(&lab, &[&specs]);
+    lab.seal(2..3);
+    let faults = Arc::new(Faults { longest_record: 2048, ..Faults::default() });
+    let mut stage = lab.stage(&[&specs], &faults);
+    let failure = run(&stage).unwrap().failure.unwrap();
+    assert!(
+        failure.to_string().contains("volume 1 has records that are too long for the way to"),
+        "{failure}"
+    );
+    assert_eq!((failure.exit_code(), lab.spooled()), (ExitCode::Incomplete, 1));
+
+    // A blank one is put in: what was on the other counts.
+    fs::rename(&specs[0], lab.path("first.tap")).unwrap();
+    fs::write(&specs[0], "").unwrap();
+    stage = lab.stage(&[&specs], &faults);
+    stage.settings.record_bytes = 2048;
+    assert!(run(&stage).unwrap().failure.is_none());
+    assert_eq!((lab.instances().done, segments_on(&specs[0])), (3, vec![3]));
+    assert_eq!(lab.shared.lock().volumes().unwrap()[0].state, VolumeState::Abandoned);
 }
