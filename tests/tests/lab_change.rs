@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use e2e::disk::scratch;
 use e2e::lab::{self, Lab, ctl, loaded, put_in, shell};
 use e2e::program::{Exit, Program, Running};
-use e2e::tape_job::{self, DRIVE, INSTANCES};
+use e2e::tape_job::{self, DRIVE, INSTANCES, Tape};
 use e2e::transfer::{self, Balance, text};
 use e2e::tree;
 
@@ -36,11 +36,17 @@ fn barcodes(p2t: &Program) -> Vec<String> {
 
 /// Every volume is on a cartridge of its own, is right, and together they hold the source.
 fn all_is_on(p2t: &Program, source: &Path, folder: &Path, cartridges: &[String]) {
+    all_is_on_but(p2t, source, folder, cartridges, None);
+}
+
+/// The same, but the volume on one cartridge was given up, and so has no index and trailer.
+fn all_is_on_but(p2t: &Program, source: &Path, folder: &Path, cartridges: &[String], given_up: Option<&str>) {
     assert_eq!(transfer::balance(p2t), Balance::all_done(INSTANCES));
     let (t2p, out) = (transfer::without_job(folder), folder.join("restored"));
     for barcode in cartridges {
         put_in(barcode);
-        t2p.run(&["extract", DRIVE, "--out", &text(&out)]).expect(Exit::Clean);
+        let end = if given_up == Some(barcode) { Exit::Discrepancies } else { Exit::Clean };
+        t2p.run(&["extract", DRIVE, "--out", &text(&out)]).expect(end);
     }
     assert_eq!(tree::contents(&out), tree::contents(source));
 }
@@ -137,10 +143,56 @@ fn p2t_killed_between_two_cartridges_goes_on() {
     });
 }
 
-/// A run that ends in the middle of the first cartridge.
+/// A run that is killed in the middle of the first cartridge.
 fn cut_short(p2t: &Program) {
-    ctl("drive 0 fail write 3 0c 0 --nth 10");
-    p2t.run(&["export"]).expect(Exit::Incomplete).says("could not write its tape");
+    ctl("drive 0 stall 0.5 write --nth 10");
+    assert!(killed_when(p2t.spawn(&["export"]), || Tape::now().faults == 0));
+}
+
+#[test]
+fn a_cartridge_that_cannot_be_written_any_more_is_followed_by_the_next_and_kept_with_what_is_on_it() {
+    let name =
+        "a_cartridge_that_cannot_be_written_any_more_is_followed_by_the_next_and_kept_with_what_is_on_it";
+    let lab = small(&["P2T001L8", "P2T002L8", "P2T003L8", "P2T004L8", "P2T005L8", "P2T006L8"], 1, 1);
+    lab::in_guest(name, &lab, || {
+        let folder = scratch();
+        let (p2t, source) = with_robot(folder.path());
+        // Once in the first cartridge, which goes on; and twice in the second one.
+        ctl("drive 0 fail write 3 0c 0 --nth 20");
+        ctl("drive 0 fail write 3 0c 0 --nth 75 --times 2");
+        let export = p2t.run(&["export"]);
+        export
+            .expect(Exit::Clean)
+            .says("volume 1 is opened anew, and goes on behind its last commit")
+            .says("volume 2 is opened anew, and goes on behind its last commit")
+            .says("volume 2 on /dev/nst0 is given up, with");
+        let status = p2t.run(&["status"]).json();
+        let volumes = status["volumes"].as_array().expect("status lists volumes");
+        let states: Vec<_> =
+            volumes.iter().map(|volume| volume["state"].as_str().unwrap_or_default()).collect();
+        assert_eq!(states.iter().filter(|state| **state != "sealed").count(), 1, "{status}");
+        assert!(volumes[1]["verified_at"].is_string(), "{status}");
+        all_is_on_but(&p2t, &source, folder.path(), &barcodes(&p2t), Some("P2T002L8"));
+    });
+}
+
+#[test]
+fn a_drive_that_fails_with_two_cartridges_in_a_row_ends_the_export_and_leaves_the_others_alone() {
+    let name = "a_drive_that_fails_with_two_cartridges_in_a_row_ends_the_export_and_leaves_the_others_alone";
+    let lab = small(&["P2T001L8", "P2T002L8", "P2T003L8", "P2T004L8", "P2T005L8", "P2T006L8"], 1, 1);
+    lab::in_guest(name, &lab, || {
+        let folder = scratch();
+        let (p2t, source) = with_robot(folder.path());
+        ctl("drive 0 fail write 3 0c 0 --nth 20 --times 1000");
+        p2t.run(&["export"]).expect(Exit::Incomplete).says("could not write its tape");
+        assert_eq!(
+            (barcodes(&p2t), loaded().as_deref()),
+            (vec!["P2T001L8".into(), "P2T002L8".into()], Some("P2T002L8"))
+        );
+        ctl("drive 0 clear");
+        p2t.run(&["export"]).expect(Exit::Clean);
+        all_is_on_but(&p2t, &source, folder.path(), &barcodes(&p2t), Some("P2T001L8"));
+    });
 }
 
 #[test]

@@ -9,6 +9,7 @@ use catalogue::volumes::VolumeRow;
 use super::Write;
 use super::feed::{self, Feed};
 use super::handout::Why;
+use super::mishap::Mishaps;
 use super::records::relabel;
 use super::resume::resume;
 use super::volume::{Current, Fit, begin, begin_without_segments, is_complete, untold_changes};
@@ -17,9 +18,9 @@ use crate::error::{Error, Result};
 
 /// Writes one copy of the volume set.
 pub struct Leg<'a> {
-    stage: &'a Write,
+    pub(super) stage: &'a Write,
     pub copy: u32,
-    volume: Option<Current>,
+    pub(super) volume: Option<Current>,
     /// Whether the volume that the last run left open was looked for.
     resumed: bool,
     /// Whether segments are written as they come, until none waits.
@@ -27,6 +28,7 @@ pub struct Leg<'a> {
     pub over: bool,
     /// Volumes sealed in this run.
     pub sealed: Vec<VolumeRow>,
+    pub(super) mishaps: Mishaps,
 }
 
 /// What a step came to.
@@ -54,7 +56,16 @@ enum Streamed {
 
 impl<'a> Leg<'a> {
     pub fn new(stage: &'a Write, copy: u32) -> Self {
-        Self { stage, copy, volume: None, resumed: false, bursting: false, over: false, sealed: Vec::new() }
+        Self {
+            stage,
+            copy,
+            volume: None,
+            resumed: false,
+            bursting: false,
+            over: false,
+            sealed: Vec::new(),
+            mishaps: Mishaps::default(),
+        }
     }
 
     /// Whether a volume of this copy is open.
@@ -75,8 +86,13 @@ impl<'a> Leg<'a> {
         Ok(())
     }
 
-    /// Writes what there is to write, up to the end of a burst or of a volume.
+    /// Writes what there is to write, up to the end of a burst or of a volume. Where a cartridge can be changed, one that the drive
+    /// cannot write any more does not end the leg.
     pub fn step(&mut self) -> Result<Step> {
+        self.advance().or_else(|error| self.recover(error))
+    }
+
+    fn advance(&mut self) -> Result<Step> {
         let stage = self.stage;
         if stage.stop.requested() {
             return Ok(self.end());
@@ -107,8 +123,11 @@ impl<'a> Leg<'a> {
         if !self.list_again()? {
             return Ok(self.end());
         }
-        if let Some(volume) = self.volume.take() {
-            self.sealed.extend(volume.seal(self.stage, last)?);
+        if let Some(volume) = self.volume.take()
+            && let Some(row) = volume.seal(self.stage, last)?
+        {
+            self.mishaps.forget();
+            self.sealed.push(row);
         }
         Ok(Step::VolumeEnded)
     }

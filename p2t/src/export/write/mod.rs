@@ -13,6 +13,7 @@ mod feed;
 mod handout;
 mod health;
 mod leg;
+mod mishap;
 mod records;
 mod resume;
 #[cfg(test)]

@@ -31,6 +31,8 @@ pub enum Found {
     /// The drive still loads it, or another program looks at it.
     NotReady,
     WriteProtected,
+    /// The drive cannot read what is on it.
+    Unreadable,
     /// A volume of this job.
     Ours(Box<VolumeRow>),
     /// Anything else, in words.
@@ -66,7 +68,6 @@ impl<'a> Drive<'a> {
     /// Looks at what is in the drive. Nothing is written, but the tape moves.
     pub fn look(&self) -> Result<Found> {
         use medium::Error::{Drive, InUse, NoCartridge, NotReady};
-        let unreadable = || Found::Other("is not blank, and cannot be read".to_owned());
         match self.medium.is_blank() {
             Ok(true) if self.medium.is_write_protected()? => return Ok(Found::WriteProtected),
             Ok(true) => {
@@ -78,12 +79,12 @@ impl<'a> Drive<'a> {
             Ok(false) => {}
             Err(NoCartridge { .. }) => return Ok(Found::Empty),
             Err(NotReady { .. } | InUse { .. }) => return Ok(Found::NotReady),
-            Err(Drive { .. }) => return Ok(unreadable()),
+            Err(Drive { .. }) => return Ok(Found::Unreadable),
             Err(error) => return Err(error.into()),
         }
         let label = match volume::label_on(self.medium.as_ref()) {
             Ok(label) => label,
-            Err(volume::Error::Medium(Drive { .. })) => return Ok(unreadable()),
+            Err(volume::Error::Medium(Drive { .. })) => return Ok(Found::Unreadable),
             Err(error) => return Err(error.into()),
         };
         let Some(label) = label else {
@@ -123,8 +124,16 @@ impl<'a> Drive<'a> {
         stage.monitor.note(&format!("{name} is read back before its cartridge leaves {node}"));
         let reader = stage.shared.lock().reader()?;
         let go_on = &mut |_: &_| !stage.stop.requested();
-        let Some(read) = read_back(&reader, self.medium.as_ref(), extent, stage.spool.dir(), go_on)? else {
-            return Ok(false);
+        let read = match read_back(&reader, self.medium.as_ref(), extent, stage.spool.dir(), go_on) {
+            Ok(Some(read)) => read,
+            Ok(None) => return Ok(false),
+            // It was given up because of its drive or its tape: what it holds is still to be seen, and the next cartridge is due.
+            Err(error) if row.state == VolumeState::Abandoned && error.is_of_medium() => {
+                let message = format!("{name} could not be read back in {node}: {error}");
+                self.finding(Level::Warning, "volume-not-read-back", message)?;
+                return Ok(true);
+            }
+            Err(error) => return Err(error),
         };
         read.record(&mut stage.shared.lock())?;
         if !read.is_as_recorded() {

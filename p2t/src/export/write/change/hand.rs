@@ -48,9 +48,10 @@ fn give_out(drive: &Drive<'_>, found: &Found) -> Result<Option<bool>> {
         Found::Ours(row) if !drive.read_back(row)? => return Ok(None),
         Found::Ours(row) => format!("holds {} of this job", drive.stage.name_of(&row.volume)),
         Found::WriteProtected => "is write-protected".to_owned(),
+        Found::Unreadable => "cannot be read in this drive".to_owned(),
         Found::Other(what) => what.clone(),
     };
-    let message = format!("the cartridge in {node} {what}; it is ejected, and nothing was written to it");
+    let message = format!("the cartridge in {node} {what}; it is ejected, and nothing is written to it");
     if let Found::Ours(_) = found {
         drive.note("cartridge-ejected", message)?;
     } else {

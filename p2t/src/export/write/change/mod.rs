@@ -51,10 +51,11 @@ pub fn next_medium(stage: &Write, copy: u32, sequence: u32, segment: &SegmentFil
 
 /// Whether another cartridge would help.
 fn is_of_cartridge(error: &Error) -> bool {
-    use medium::Error::{NoCartridge, NotBlank, NotReady};
+    use medium::Error::{Drive, NoCartridge, NotBlank, NotReady};
     matches!(
         error,
-        Error::MediaFull { .. } | Error::Medium(NoCartridge { .. } | NotReady { .. } | NotBlank { .. })
+        Error::MediaFull { .. }
+            | Error::Medium(Drive { .. } | NoCartridge { .. } | NotReady { .. } | NotBlank { .. })
     )
 }
 

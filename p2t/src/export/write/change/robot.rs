@@ -17,6 +17,8 @@ use crate::media::library::{Library, name_of};
 const LOADING: Duration = Duration::from_secs(15 * 60);
 const FIRST_LOADING: Duration = Duration::from_secs(150 * 60);
 const SLOW_FORMAT: &str = "LTO-9";
+/// So many cartridges in a row that a drive cannot read are the drive's fault.
+const MOST_UNREADABLE: u32 = 2;
 /// How often the library is looked at for a cartridge that an operator puts in.
 const LOOK_EVERY: Duration = Duration::from_secs(20);
 
@@ -58,12 +60,20 @@ pub fn next(drive: Drive<'_>, library: &Library, number: usize) -> Result<Option
 
 fn serve(drive: &Drive<'_>, library: &Library, number: usize) -> Result<Served> {
     let (stop, change) = (&drive.stage.stop, &drive.stage.media.change);
-    let mut is_new = false;
+    let (mut is_new, mut unreadable) = (false, 0);
     while !stop.requested() {
         if let Some(cartridge) = library.cartridge_in(number, stop)? {
             let Some(found) = look(drive, &cartridge, is_new)? else { return Ok(Served::Stopped) };
-            if let Found::Blank = found {
-                return Ok(Served::Blank(cartridge.barcode));
+            match found {
+                Found::Blank => return Ok(Served::Blank(cartridge.barcode)),
+                Found::Unreadable => unreadable += 1,
+                _ => unreadable = 0,
+            }
+            if unreadable == MOST_UNREADABLE {
+                let why = format!(
+                    "it cannot read {MOST_UNREADABLE} cartridges in a row, and needs to be cleaned or repaired"
+                );
+                return Err(wanted(drive, why));
             }
             if !may_leave(drive, &cartridge, &found)? {
                 return Ok(Served::Stopped);
@@ -112,9 +122,10 @@ fn may_leave(drive: &Drive<'_>, cartridge: &Cartridge, found: &Found) -> Result<
         Found::Blank | Found::Empty => return Ok(true),
         Found::NotReady => "does not become ready in this drive",
         Found::WriteProtected => "is write-protected",
+        Found::Unreadable => "cannot be read in this drive",
         Found::Other(what) => what,
     };
-    let message = format!("{name} {what}: it is set aside, and nothing was written to it");
+    let message = format!("{name} {what}: it is set aside, and nothing is written to it");
     drive.finding(Level::Warning, "cartridge-set-aside", message)?;
     Ok(true)
 }

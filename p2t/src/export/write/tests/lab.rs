@@ -216,6 +216,8 @@ pub struct Faults {
     pub on: String,
     /// The record, counted from 1 over all such media, at which the drive fails; 0: none.
     pub fail_record: AtomicU32,
+    /// How many cartridges of a drive take nothing more from then on, the one in it first.
+    pub bad_cartridges: AtomicU32,
     /// As well for commits.
     pub fail_commit: AtomicU32,
     pub commits: AtomicU32,
@@ -227,13 +229,26 @@ pub struct Faults {
     pub shelf: Mutex<Vec<PathBuf>>,
     /// Cartridges that were given out.
     pub ejected: AtomicU32,
+    /// Whether the drive has failed.
+    pub failed: AtomicBool,
 }
 
 impl Faults {
+    /// Whether the drive fails at this record: once, or at each on a cartridge that is bad.
+    fn fails_at_record(&self, medium: &Address) -> bool {
+        let is_hit = self.is_hit(medium, &self.fail_record);
+        let failed = self.failed.fetch_or(is_hit, Ordering::Relaxed);
+        let is_bad = || self.bad_cartridges.load(Ordering::Relaxed) > 0 && self.is_on(medium);
+        is_hit || failed && is_bad()
+    }
+
+    fn is_on(&self, medium: &Address) -> bool {
+        medium.to_string().contains(&self.on)
+    }
+
     fn is_hit(&self, medium: &Address, countdown: &AtomicU32) -> bool {
         let counted = |left: u32| (left > 0).then(|| left - 1);
-        medium.to_string().contains(&self.on)
-            && countdown.fetch_update(Ordering::Relaxed, Ordering::Relaxed, counted) == Ok(1)
+        self.is_on(medium) && countdown.fetch_update(Ordering::Relaxed, Ordering::Relaxed, counted) == Ok(1)
     }
 }
 
@@ -274,6 +289,10 @@ impl Medium for Watched {
 
     fn eject(&self) -> Result<(), medium::Error> {
         let number = self.faults.ejected.fetch_add(1, Ordering::Relaxed);
+        let one_less = |bad: u32| bad.checked_sub(1);
+        if self.faults.failed.load(Ordering::Relaxed) {
+            let _ = self.faults.bad_cartridges.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less);
+        }
         exchange(self.address.path(), &self.address.path().with_file_name(format!("out-{number}.tap")), None);
         let mut shelf = self.faults.shelf.lock().unwrap();
         if let Some(next) = shelf.pop() {
@@ -371,7 +390,7 @@ impl MediumWriter for WatchedWriter {
     }
 
     fn write_record(&mut self, record: &[u8]) -> Result<(), medium::Error> {
-        self.fail_if(self.faults.is_hit(&self.address, &self.faults.fail_record), "write")?;
+        self.fail_if(self.faults.fails_at_record(&self.address), "write")?;
         if self.faults.longest_record > 0 && record.len() > self.faults.longest_record {
             return Err(medium::Error::RecordTooLarge { path: self.address.path().into() });
         }

@@ -2,6 +2,7 @@
 
 mod change;
 mod lab;
+mod mishap;
 mod place;
 mod records;
 mod robot;
