@@ -81,6 +81,44 @@ fn a_drive_that_never_answers_keeps_neither_the_other_copy_nor_the_job() {
 }
 
 #[test]
+fn a_drive_that_does_not_answer_from_the_start_does_not_keep_the_other_copy() {
+    let name = "a_drive_that_does_not_answer_from_the_start_does_not_keep_the_other_copy";
+    lab::in_guest(name, &Lab { memory: 1024, ..Lab::default() }, || {
+        let folder = scratch();
+        let (p2t, source) = tape_job::new_export(folder.path(), "1 MiB");
+        patience(&p2t, 1, 3);
+        p2t.configure("media", "verify", "none");
+        let copies = ["export", "--copies", "2", "--to", DRIVE, "--to", "/dev/nst1"];
+        // Both copies have a volume that the next run goes on with.
+        ctl("drive 0 stall 0.5 write --nth 30");
+        let first = p2t.spawn(&copies);
+        while Tape::now().faults > 0 {
+            sleep(TICK);
+        }
+        assert!(first.kill());
+        let done = transfer::balance(&p2t).done;
+        assert!(done < INSTANCES, "it was killed too late");
+        ctl("drive 0 stall 25 rewind");
+        let export = p2t.spawn(&copies);
+        while Tape::now().faults > 0 {
+            sleep(TICK);
+        }
+        // The job is free when the other copy has everything, whatever the kernel does with the process.
+        while !p2t.run(&["plan"]).is(Exit::Clean) {
+            sleep(TICK);
+        }
+        let status = p2t.run(&["status"]).json();
+        let [first, second] = [0, 1].map(|copy| status["copies"][copy]["segments"].as_u64());
+        assert!(second > first && status["copies"][1]["waiting_segments"] == 0, "{status}");
+        let volumes = status["volumes"].as_array().expect("status lists volumes");
+        let last = volumes.iter().find(|volume| volume["copy"] == 2).expect("copy 2 has a volume");
+        assert_eq!((&last["state"], &last["last"]), (&"sealed".into(), &true.into()), "{status}");
+        export.finish().expect(Exit::Incomplete).says("/dev/nst0 was asked to");
+        tape_job::completed_on(&p2t, &source, folder.path(), &copies);
+    });
+}
+
+#[test]
 fn one_drive_that_never_answers_ends_the_run_and_what_was_committed_stays() {
     let name = "one_drive_that_never_answers_ends_the_run_and_what_was_committed_stays";
     lab::in_guest(name, &Lab::default(), || {

@@ -233,7 +233,6 @@ struct Running<'a> {
 impl Running<'_> {
     /// Runs every stage on threads of its own. The first error stops the others and is returned.
     fn all(&self, workers: u16, shared: &Journal, watchman: Option<Watchman<'_>>) -> Result<Written> {
-        let legs = self.write.legs()?;
         let watch = Watch::new(shared, self.fetch, self.write)?;
         // Before any worker asks for anything.
         let paused = self.pause.look(None)?;
@@ -246,7 +245,7 @@ impl Running<'_> {
             let ended = Over(&over);
             let writing = scope.spawn(move || {
                 let _guard = self.stop.on_panic();
-                self.guard(self.write.work(legs))
+                self.guard(self.write.work())
             });
             let packing = scope.spawn(|| {
                 let _guard = self.stop.on_panic();
@@ -256,6 +255,7 @@ impl Running<'_> {
             let fetching = scope.spawn(|| {
                 let _guard = self.stop.on_panic();
                 let _over = Over(&self.pack.fetched);
+                self.write.wait_until_open();
                 self.guard(self.fetch_all(workers))
             });
             let pausing = scope.spawn(move || {

@@ -78,8 +78,13 @@ impl<'a> Leg<'a> {
         Ok(in_work.map(|row| ahead::waits(&catalogue, &row)).transpose()? == Some(false))
     }
 
-    /// Goes on with the volume that the last run left open, unless that was done.
-    pub fn resume(&mut self) -> Result<()> {
+    /// Goes on with the volume that the last run left open.
+    pub fn open(&mut self) -> Result<()> {
+        self.resume().or_else(|error| self.recover(error).map(drop))
+    }
+
+    /// The same, unless that was done.
+    fn resume(&mut self) -> Result<()> {
         if !std::mem::replace(&mut self.resumed, true) {
             self.volume = resume(self.stage, self.copy)?;
         }

@@ -26,7 +26,7 @@ use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use catalogue::volumes::VolumeRow;
 use catalogue::{InstanceState, Level};
@@ -49,6 +49,8 @@ use crate::error::{Error, Result};
 use crate::media::Media;
 
 const TICK: Duration = Duration::from_millis(20);
+/// In this time a drive winds its tape to any place.
+const OPENING: Duration = Duration::from_secs(10 * 60);
 
 /// The writing stage.
 pub struct Write {
@@ -130,32 +132,9 @@ impl Write {
         relist.before_sealing(volume.id, &self.name(copy, sequence))
     }
 
-    /// Opens the volumes that the last run left open, before anything is fetched: what they lost is fetched in this run.
-    pub fn legs(&self) -> Result<Vec<Leg<'_>>> {
+    /// Opens the volumes that the last run left open, and writes until no more segments come, or a stop is requested.
+    pub fn work(&self) -> Result<Written> {
         let mut legs: Vec<Leg<'_>> = (1..=self.media.copies()).map(|copy| Leg::new(self, copy)).collect();
-        if self.media.share_a_drive() {
-            let sharing = match self.turn(&legs)?.and_then(|at| legs.get_mut(at)) {
-                Some(leg) => self.try_on(leg, Leg::resume)?,
-                None => None,
-            };
-            if sharing.is_none() {
-                for leg in &mut legs {
-                    leg.over = true;
-                }
-            }
-            return Ok(legs);
-        }
-        for leg in &mut legs {
-            self.try_on(leg, Leg::resume)?;
-        }
-        if legs.iter().all(|leg| leg.over) {
-            self.stop.request();
-        }
-        Ok(legs)
-    }
-
-    /// Writes until no more segments come, or a stop is requested.
-    pub fn work(&self, mut legs: Vec<Leg<'_>>) -> Result<Written> {
         if self.media.share_a_drive() {
             self.by_turns(&mut legs)?;
         } else {
@@ -175,6 +154,19 @@ impl Write {
             }
         }
         Ok(written)
+    }
+
+    /// Waits until the volumes that the last run left open are opened or given up: what they lost is then to be fetched, too. A drive
+    /// that takes longer than that should keeps nobody waiting.
+    pub fn wait_until_open(&self) {
+        let threads = if self.media.share_a_drive() { 1 } else { self.media.copies() as usize };
+        let begun = Instant::now();
+        while begun.elapsed() < OPENING
+            && !self.stop.requested()
+            && self.writers.are_opening(threads, &self.watchdog)
+        {
+            thread::sleep(TICK);
+        }
     }
 
     /// Whether legs ended before their time or wait for a drive that was given up, and no other leg has anything to write at present.
@@ -208,12 +200,14 @@ impl Write {
         thread::scope(|scope| {
             let running: Vec<_> = legs
                 .iter_mut()
-                .filter(|leg| !leg.over)
                 .map(|leg| {
                     scope.spawn(move || {
                         let _guard = self.stop.on_panic();
-                        let _writes = self.writers.begin(&[leg.copy], &self.watchdog);
-                        let ended = self.run(leg);
+                        let writes = self.writers.begin(&[leg.copy], &self.watchdog);
+                        let ended = self.try_on(leg, Leg::open).and_then(|_| {
+                            writes.opened();
+                            self.run(leg)
+                        });
                         if ended.is_err() {
                             self.stop.request();
                         }
@@ -239,7 +233,15 @@ impl Write {
     /// others lack.
     fn by_turns(&self, legs: &mut [Leg<'_>]) -> Result<()> {
         let copies: Vec<u32> = legs.iter().map(|leg| leg.copy).collect();
-        let _writes = self.writers.begin(&copies, &self.watchdog);
+        let writes = self.writers.begin(&copies, &self.watchdog);
+        if let Some(leg) = self.turn(legs)?.and_then(|at| legs.get_mut(at)) {
+            self.try_on(leg, Leg::open)?;
+            if leg.over {
+                // There is no other drive.
+                return Ok(());
+            }
+        }
+        writes.opened();
         while let Some(leg) = self.turn(legs)?.and_then(|at| legs.get_mut(at)) {
             match self.try_on(leg, Leg::step)? {
                 Some(Step::Idle) if self.must_make_way(leg.copy)? => {

@@ -1,5 +1,6 @@
 //! The threads that write, and which of them wait for a drive that was given up.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::{self, ThreadId};
 
@@ -7,11 +8,16 @@ use job::{Expendable, Watchdog};
 
 /// Threads that write at present.
 #[derive(Default)]
-pub struct Writers(Mutex<Vec<Writer>>);
+pub struct Writers {
+    all: Mutex<Vec<Writer>>,
+    /// How many have opened what they go on with, or have ended.
+    opened: AtomicUsize,
+}
 
 struct Writer {
     thread: ThreadId,
     copies: Vec<u32>,
+    opened: bool,
 }
 
 impl Writers {
@@ -19,7 +25,7 @@ impl Writers {
     /// to a drive.
     pub fn begin(&self, copies: &[u32], watchdog: &Watchdog) -> Writes<'_> {
         let thread = thread::current().id();
-        self.all().push(Writer { thread, copies: copies.to_vec() });
+        self.all().push(Writer { thread, copies: copies.to_vec(), opened: false });
         Writes { writers: self, thread, _expendable: watchdog.expendable() }
     }
 
@@ -30,14 +36,29 @@ impl Writers {
         stuck.flat_map(|writer| writer.copies.iter().copied()).collect()
     }
 
-    /// Whether there are such threads, and no others.
+    /// Whether any of so many threads is still about to open what it goes on with, and its drive was not given up.
+    pub fn are_opening(&self, threads: usize, watchdog: &Watchdog) -> bool {
+        let writers = self.all();
+        let stuck = writers.iter().filter(|writer| !writer.opened && watchdog.is_stuck(writer.thread));
+        self.opened.load(Ordering::Acquire) + stuck.count() < threads
+    }
+
+    /// Whether there are threads that wait for a drive that was given up, and no others.
     pub fn are_all_stuck(&self, watchdog: &Watchdog) -> bool {
         let writers = self.all();
         !writers.is_empty() && writers.iter().all(|writer| watchdog.is_stuck(writer.thread))
     }
 
     fn all(&self) -> MutexGuard<'_, Vec<Writer>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.all.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn opened(&self, thread: ThreadId) {
+        let mut writers = self.all();
+        if let Some(writer) = writers.iter_mut().find(|writer| writer.thread == thread && !writer.opened) {
+            writer.opened = true;
+            self.opened.fetch_add(1, Ordering::Release);
+        }
     }
 }
 
@@ -48,8 +69,16 @@ pub struct Writes<'a> {
     _expendable: Expendable,
 }
 
+impl Writes<'_> {
+    /// Notes that the thread has opened what it goes on with.
+    pub fn opened(&self) {
+        self.writers.opened(self.thread);
+    }
+}
+
 impl Drop for Writes<'_> {
     fn drop(&mut self) {
+        self.opened();
         self.writers.all().retain(|writer| writer.thread != self.thread);
     }
 }

@@ -164,7 +164,7 @@ impl Lab {
 
 /// Runs a stage on its own.
 pub fn run(stage: &Write) -> Result<Written> {
-    stage.work(stage.legs()?)
+    stage.work()
 }
 
 /// Numbers of the segments on a volume that reads back whole.
@@ -179,7 +179,9 @@ pub fn segments_on(medium: &str) -> Vec<u32> {
 
 /// The only leg of a stage, opened.
 pub fn leg(stage: &Write) -> Leg<'_> {
-    stage.legs().unwrap().remove(0)
+    let mut leg = Leg::new(stage, 1);
+    leg.open().unwrap();
+    leg
 }
 
 fn instance(number: u64) -> InstanceRow {

@@ -1,6 +1,6 @@
 //! A drive that keeps whoever asks it, or that others look at.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -13,6 +13,9 @@ use super::no_faults;
 use crate::export::sweep::library::{Handling, Library};
 use crate::export::write::Write;
 use crate::media::{Media, Patience};
+
+/// A watchdog looks at the calls of the whole process, and so at those of another test.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
 const TICK: Duration = Duration::from_millis(10);
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -59,6 +62,7 @@ fn wait_until(is_so: impl Fn() -> bool) {
 
 #[test]
 fn a_stalled_drive_is_given_up_while_the_other_copy_gets_everything_and_goes_on_if_it_answers_after_all() {
+    let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let lab = Lab::new(4, 0);
     let libraries = [1, 2].map(|copy| Library::new(Handling::TwoCopies, copy));
     let stalled = libraries[0].drive();
@@ -82,7 +86,35 @@ fn a_stalled_drive_is_given_up_while_the_other_copy_gets_everything_and_goes_on_
 }
 
 #[test]
+fn a_drive_that_stalls_when_its_volume_is_opened_keeps_neither_the_other_copy_nor_the_fetching() {
+    let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    let lab = Lab::new(2, 2);
+    let libraries = [1, 2].map(|copy| Library::new(Handling::TwoCopies, copy));
+    let written = run(&stage(&lab, &libraries)).unwrap();
+    assert!(written.failure.is_none() && written.sealed.is_empty(), "two instances are still to come");
+    lab.seal(2..4);
+    let stalled = libraries[0].drive();
+    let hold = Held(stalled.hold_stalls());
+    stalled.fail_at(FaultKind::Stall, stalled.operations(FaultKind::Stall));
+    let stage = stage(&lab, &libraries);
+    let waiting = |copy| lab.shared.lock().waiting_for_copy(copy).unwrap().0;
+    thread::scope(|scope| {
+        let hold = hold;
+        let running = scope.spawn(|| run(&stage));
+        let fetching = scope.spawn(|| stage.wait_until_open());
+        wait_until(|| hold.0.holds());
+        assert!(!fetching.is_finished(), "what the volume lost is fetched in this run");
+        wait_until(|| stage.is_left_alone() && fetching.is_finished());
+        assert_eq!((waiting(1), waiting(2)), (2, 0), "the other copy has all");
+        drop(hold);
+        assert!(running.join().unwrap().unwrap().failure.is_none());
+    });
+    assert_eq!((waiting(1), lab.instances().done, lab.spooled()), (0, 4, 0));
+}
+
+#[test]
 fn another_program_that_looks_at_a_drive_ends_nothing_whenever_it_does() {
+    let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let looked_at = |at: Option<u64>| {
         let lab = Lab::new(4, 0);
         let libraries = [1, 2].map(|copy| Library::new(Handling::TwoCopies, copy));
