@@ -71,6 +71,57 @@ pub enum Kind {
     Late(u64),
 }
 
+/// How a kind is made of its name.
+enum Made {
+    Plain(Kind),
+    WithNumber(fn(u64) -> Kind),
+    WithSyntax(fn(&'static str) -> Kind),
+}
+
+const KINDS: [(&str, Made); 31] = [
+    ("no-series", Made::Plain(Kind::NoSeries)),
+    ("no-get", Made::Plain(Kind::NoGet)),
+    ("no-move", Made::Plain(Kind::NoMove)),
+    ("reject-transient", Made::Plain(Kind::RejectTransient)),
+    ("reject-permanent", Made::Plain(Kind::RejectPermanent)),
+    ("hang-association", Made::Plain(Kind::HangAssociation)),
+    ("hang-request", Made::Plain(Kind::HangRequest)),
+    ("hang-in-object", Made::Plain(Kind::HangInObject)),
+    ("hang-at-end", Made::Plain(Kind::HangAtEnd)),
+    ("send-nothing", Made::Plain(Kind::SendNothing)),
+    ("send-fewer", Made::WithNumber(Kind::SendFewer)),
+    ("false-counts", Made::WithNumber(Kind::FalseCounts)),
+    ("out-of-resources", Made::WithNumber(Kind::OutOfResources)),
+    ("fail", Made::Plain(Kind::Fail)),
+    ("abort", Made::WithNumber(Kind::Abort)),
+    ("abort-in-object", Made::Plain(Kind::AbortInObject)),
+    ("wrong-instance", Made::Plain(Kind::WrongInstance)),
+    ("renamed", Made::Plain(Kind::Renamed)),
+    ("wrong-class", Made::Plain(Kind::WrongClass)),
+    ("wrong-study", Made::Plain(Kind::WrongStudy)),
+    ("wrong-syntax", Made::WithSyntax(Kind::WrongSyntax)),
+    ("twice", Made::Plain(Kind::Twice)),
+    ("twice-different", Made::Plain(Kind::TwiceDifferent)),
+    ("truncated", Made::Plain(Kind::Truncated)),
+    ("random-pixels", Made::Plain(Kind::RandomPixels)),
+    ("grow", Made::WithNumber(Kind::Grow)),
+    ("shrink", Made::WithNumber(Kind::Shrink)),
+    ("reidentified", Made::Plain(Kind::Reidentified)),
+    ("no-originator", Made::Plain(Kind::NoOriginator)),
+    ("send-more", Made::WithNumber(Kind::SendMore)),
+    ("late", Made::WithNumber(Kind::Late)),
+];
+
+/// The names of all kinds, with what else is to be given.
+pub(crate) fn kinds() -> String {
+    let named = KINDS.iter().map(|(name, made)| match made {
+        Made::Plain(_) => (*name).to_owned(),
+        Made::WithNumber(_) => format!("{name}=NUMBER"),
+        Made::WithSyntax(_) => format!("{name}=UID"),
+    });
+    named.collect::<Vec<_>>().join(", ")
+}
+
 /// A lie, and what it is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lie {
@@ -113,39 +164,13 @@ impl FromStr for Lie {
             let parsed = if value.is_empty() { Ok(1) } else { value.parse() };
             parsed.map_err(|error| format!("{text}: {error}"))
         };
-        let kind = match name {
-            "no-series" => Kind::NoSeries,
-            "no-get" => Kind::NoGet,
-            "no-move" => Kind::NoMove,
-            "reject-transient" => Kind::RejectTransient,
-            "reject-permanent" => Kind::RejectPermanent,
-            "hang-association" => Kind::HangAssociation,
-            "hang-request" => Kind::HangRequest,
-            "hang-in-object" => Kind::HangInObject,
-            "hang-at-end" => Kind::HangAtEnd,
-            "send-nothing" => Kind::SendNothing,
-            "send-fewer" => Kind::SendFewer(number()?),
-            "false-counts" => Kind::FalseCounts(number()?),
-            "out-of-resources" => Kind::OutOfResources(number()?),
-            "fail" => Kind::Fail,
-            "abort" => Kind::Abort(number()?),
-            "abort-in-object" => Kind::AbortInObject,
-            "wrong-instance" => Kind::WrongInstance,
-            "renamed" => Kind::Renamed,
-            "wrong-class" => Kind::WrongClass,
-            "wrong-study" => Kind::WrongStudy,
-            "wrong-syntax" => Kind::WrongSyntax(syntax(value)?),
-            "twice" => Kind::Twice,
-            "twice-different" => Kind::TwiceDifferent,
-            "truncated" => Kind::Truncated,
-            "random-pixels" => Kind::RandomPixels,
-            "grow" => Kind::Grow(number()?),
-            "shrink" => Kind::Shrink(number()?),
-            "reidentified" => Kind::Reidentified,
-            "no-originator" => Kind::NoOriginator,
-            "send-more" => Kind::SendMore(number()?),
-            "late" => Kind::Late(number()?),
-            _ => return Err(format!("{name} is no lie that is known here")),
+        let Some((_, kind)) = KINDS.iter().find(|(known, _)| *known == name) else {
+            return Err(format!("{name} is no lie that is known here; known are {}", kinds()));
+        };
+        let kind = match kind {
+            Made::Plain(kind) => *kind,
+            Made::WithNumber(kind) => kind(number()?),
+            Made::WithSyntax(kind) => kind(syntax(value)?),
         };
         Ok(Self { kind, only })
     }

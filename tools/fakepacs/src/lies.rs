@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 use dataset::{Tag, tags};
 use dimse::Status;
 
-use crate::lie::{Kind, Lie};
+use crate::lie::{Kind, Lie, kinds};
 use crate::object::Instance;
 
 /// What it does wrong; nothing by default.
@@ -37,8 +37,8 @@ pub struct Lies {
     /// In which order rows come
     #[arg(long, value_enum, default_value_t)]
     pub order: Order,
-    /// Lie about a retrieval: KIND, KIND=NUMBER, either with @UID of a study, series or instance; may be repeated
-    #[arg(long = "lie", value_name = "LIE")]
+    /// Lies about retrievals.
+    #[arg(long = "lie", value_name = "LIE", help = help())]
     pub lies: Vec<Lie>,
     /// Milliseconds that each answer and each object takes
     #[arg(long, value_name = "MS", default_value_t = 0)]
@@ -113,6 +113,14 @@ impl Lies {
     }
 }
 
+fn help() -> String {
+    format!(
+        "Lie about a retrieval: KIND or KIND=NUMBER (1 if left out), either with @UID of a study, series or instance; may be \
+         repeated. Kinds: {}",
+        kinds()
+    )
+}
+
 fn status(text: &str) -> Result<Status, String> {
     u16::from_str_radix(text, 16).map(Status).map_err(|error| format!("{text}: {error}"))
 }
@@ -141,5 +149,7 @@ mod tests {
         for no in ["truth", "abort=x", "wrong-syntax=1.2", "late=-1"] {
             assert!(no.parse::<Lie>().is_err(), "{no}");
         }
+        let told = "truth".parse::<Lie>().unwrap_err();
+        assert!(told.contains("no-series, no-get") && told.contains("wrong-syntax=UID, twice"), "{told}");
     }
 }
