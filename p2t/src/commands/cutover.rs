@@ -16,8 +16,8 @@ use crate::error::{Error, Result};
 pub fn run(context: &Context, arguments: &Cutover) -> Result<Outcome<Value>> {
     let reader = context.reader()?;
     let of_source = |delta: &Delta| delta.scope == DeltaScope::Source && delta.ended_at.is_some();
-    let deltas: Vec<Delta> = reader.deltas()?.into_iter().filter(of_source).collect();
-    let change = Change::measured(&reader, &deltas)?;
+    let (deltas, partial): (Vec<Delta>, Vec<Delta>) = reader.deltas()?.into_iter().partition(of_source);
+    let change = Change::measured(&reader, &deltas, &partial)?;
     let export = export_rate(&reader)?.ok_or(Error::NothingMeasured("`p2t export` has not run yet"))?;
     let last =
         deltas.last().ok_or(Error::NothingMeasured("no delta has run to its end: `p2t plan --delta`"))?;
@@ -61,12 +61,15 @@ struct Change {
 }
 
 impl Change {
-    fn measured(reader: &Reader, deltas: &[Delta]) -> Result<Self> {
-        let timed =
-            deltas.iter().filter_map(|delta| Some((delta.id, delta.begun_at.duration_since(delta.since?))));
-        let (mut seconds, mut studies, mut instances) = (0.0, 0, 0);
-        for (id, time) in timed {
-            seconds += time.as_secs_f64();
+    /// What was found between two deltas, before a volume was sealed for example, the second of them does not find any more.
+    fn measured(reader: &Reader, deltas: &[Delta], partial: &[Delta]) -> Result<Self> {
+        let timed = || deltas.iter().filter_map(|delta| Some((delta, delta.since?)));
+        let is_between = |at: Timestamp| timed().any(|(delta, since)| since <= at && at < delta.begun_at);
+        let between = partial.iter().filter(|partial| is_between(partial.begun_at)).map(|partial| partial.id);
+        let seconds: f64 =
+            timed().map(|(delta, since)| delta.begun_at.duration_since(since).as_secs_f64()).sum();
+        let (mut studies, mut instances) = (0, 0);
+        for id in timed().map(|(delta, _)| delta.id).chain(between) {
             for ClassCount { class, studies: of_class, instances: with_them } in
                 reader.change_counts(Some(id))?
             {
@@ -180,5 +183,44 @@ fn minutes(seconds: f64) -> String {
         seconds if seconds < 120.0 => format!("{seconds:.0} s"),
         seconds if seconds < 7200.0 => format!("{:.0} min", seconds / 60.0),
         seconds => format!("{:.1} h", seconds / 3600.0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread::sleep;
+    use std::time::Duration;
+
+    use catalogue::{Catalogue, PlanPosition, StudyRow};
+
+    use super::*;
+
+    #[test]
+    fn what_was_found_before_a_volume_was_sealed_has_changed_too() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut catalogue = Catalogue::open(&dir.path().join("catalogue")).unwrap();
+        catalogue.planning_begins().unwrap();
+        let row = |uid: &str| StudyRow { uid: uid.to_owned(), ..StudyRow::default() };
+        catalogue.upsert_studies(["1.1", "1.2", "1.3"].map(row)).unwrap();
+        let studies = catalogue.studies(PlanPosition::default(), 3).unwrap();
+        let partial = |catalogue: &mut Catalogue, at: usize| {
+            sleep(Duration::from_millis(20));
+            let id = catalogue.begin_partial_delta(DeltaScope::Volume, None).unwrap();
+            catalogue.study_deleted(id, studies[at].id).unwrap();
+            catalogue.end_partial_delta(id, 0, 0).unwrap();
+            sleep(Duration::from_millis(20));
+        };
+        partial(&mut catalogue, 0);
+        let delta = catalogue.begin_delta().unwrap();
+        catalogue.study_deleted(delta.id, studies[1].id).unwrap();
+        catalogue.end_delta(delta.id, 1).unwrap();
+        // In no time that is reckoned with.
+        partial(&mut catalogue, 2);
+        let of_source = |delta: &Delta| delta.scope == DeltaScope::Source;
+        let (deltas, others): (Vec<Delta>, Vec<Delta>) =
+            catalogue.deltas().unwrap().into_iter().partition(of_source);
+        let change = Change::measured(&catalogue, &deltas, &others).unwrap();
+        let studies = change.studies_per_hour * change.hours;
+        assert!((studies - 2.0).abs() < 1e-6, "{change:?}");
     }
 }
