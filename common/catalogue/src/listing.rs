@@ -177,6 +177,12 @@ impl Catalogue {
 }
 
 impl Reader {
+    /// Whether a listing by this selection is to be gone on with.
+    pub fn is_listing_open(&self, selection: &str) -> Result<bool> {
+        const SQL: &str = "SELECT 1 FROM listing WHERE finished_at IS NULL AND selection = ? LIMIT 1";
+        Ok(first(&self.conn, SQL, [selection], |_| Ok(()))?.is_some())
+    }
+
     /// The answer to this query of a listing, if there was one that the studies' rows still tell.
     pub fn recall(&self, listing: ListingId, part: &str) -> Result<Option<Recalled>> {
         const SQL: &str =

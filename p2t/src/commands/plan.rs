@@ -13,6 +13,7 @@ use catalogue::listing::{Answered, ListingProof, Recalled};
 use catalogue::plan::{InstanceRow, QueryRow};
 use catalogue::{Catalogue, Level, ListingId, OddityState, PlanPosition, PlannedStudy, StudyId, StudyRow};
 use jiff::Timestamp;
+use jiff::civil::Date;
 use job::config::SelectionConfig;
 use job::{Counter, ExitCode, Outcome};
 use medium::Address;
@@ -46,6 +47,8 @@ pub fn run(context: &Context, arguments: Plan) -> Result<Outcome<Value>> {
             delta::run(context, asking, &selection, &rules, catalogue, deep)
         });
     }
+    let today = context.config.pace.time_zone.day(Timestamp::now());
+    let selection = begun(&mut catalogue, &meant, today)?;
     catalogue.planning_begins()?;
     selection::note(&mut catalogue, &meant)?;
     context.monitor.phase("list");
@@ -139,6 +142,25 @@ fn list(
         catalogue.finish_listing()?;
     }
     Ok(())
+}
+
+/// The catalogue's key for the day from which the last days of a plan are counted.
+const DAY: &str = "plan_day";
+
+/// The selection of a plan. One that was interrupted while it listed goes on with the days that it began with.
+fn begun(catalogue: &mut Catalogue, meant: &SelectionConfig, today: Date) -> Result<SelectionConfig> {
+    let on = |day| meant.on(day).map_err(Error::Selection);
+    if meant.last_days.is_none() {
+        return on(today);
+    }
+    let day = catalogue.job(DAY)?.and_then(|day| day.parse::<Date>().ok());
+    if let Some(begun) = day.map(on).transpose()?
+        && catalogue.is_listing_open(&queries_of(&begun))?
+    {
+        return Ok(begun);
+    }
+    catalogue.set_job(DAY, &today.to_string())?;
+    on(today)
 }
 
 /// What of a selection decides which queries are asked.
@@ -428,4 +450,24 @@ fn summary(context: &Context, catalogue: &mut Catalogue, problem: Option<&str>) 
         ExitCode::Clean
     };
     Ok(Outcome::clean(document, lines.join("\n")).with_exit_code(code))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plan_of_the_last_days_that_goes_on_past_midnight_keeps_its_day() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut catalogue = Catalogue::open(&dir.path().join("catalogue")).unwrap();
+        let meant = SelectionConfig { last_days: Some(2), ..SelectionConfig::default() };
+        let day = |day| jiff::civil::date(2026, 12, day);
+        let from =
+            |catalogue: &mut Catalogue, today| begun(catalogue, &meant, day(today)).unwrap().study_date_from;
+        assert_eq!(from(&mut catalogue, 10), Some(day(8)));
+        let listing = catalogue.listing(&queries_of(&meant.on(day(10)).unwrap())).unwrap();
+        assert_eq!(from(&mut catalogue, 11), Some(day(8)));
+        catalogue.finish_listing_with(listing, &ListingProof::default()).unwrap();
+        assert_eq!(from(&mut catalogue, 11), Some(day(9)));
+    }
 }
