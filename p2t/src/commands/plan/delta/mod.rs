@@ -8,12 +8,13 @@
 //! source anew and finds in the plan what the last one has recorded.
 
 mod files;
+mod instances;
 mod listing;
 mod summary;
 #[cfg(test)]
 mod tests;
 
-use archive::{Blame, Source};
+use archive::{Blame, Several, Source};
 use catalogue::delta::Delta;
 use catalogue::delta::relist::KnownStudy;
 use catalogue::{Catalogue, PlanPosition, StudyId, StudyListing, StudyRow};
@@ -55,7 +56,9 @@ pub fn run(
     let (monitor, must_stop) = (context.monitor.as_ref(), &|| asking.must_stop());
     let look = look(context, deep);
     let source = asking.source.as_ref();
-    let comparing = Comparing { monitor, must_stop, source, catalogue, delta: &delta, look, rules };
+    let associations = context.config.pace.most_associations();
+    let comparing =
+        Comparing { monitor, must_stop, associations, source, catalogue, delta: &delta, look, rules };
     let of_files = matches!(context.config.source.node, Some(NodeOrPath::Path(_)));
     let mut outlined = if of_files { comparing.files(selection)? } else { comparing.studies(selection)? };
     if of_files {
@@ -82,7 +85,8 @@ fn look(context: &Context, deep: bool) -> Look {
 
 struct Comparing<'a> {
     monitor: &'a dyn Monitor,
-    must_stop: &'a dyn Fn() -> bool,
+    must_stop: &'a (dyn Fn() -> bool + Sync),
+    associations: u16,
     source: &'a dyn Source,
     catalogue: &'a mut Catalogue,
     delta: &'a Delta,
@@ -156,48 +160,39 @@ impl Comparing<'_> {
     }
 
     fn listed(&mut self, outlined: &mut Outlined) -> Result<()> {
+        let several = Several::new(self.source, self.associations);
         let (mut after, mut blame) = (StudyId::default(), Blame::default());
         loop {
             let page = self.catalogue.relisted_studies(after, PAGE)?;
             let Some((last, _)) = page.last() else { return Ok(()) };
             after = last.id;
-            for (known, told) in &page {
+            let mut doubtful = Vec::new();
+            for (known, told) in page {
                 self.stop_here()?;
                 // The rules decided by the keys that it had.
-                if let Some(reason) = self.rules.exclusion(told).filter(|_| !known.excluded) {
-                    self.catalogue.exclude_relisted(known.id, told, reason)?;
+                if let Some(reason) = self.rules.exclusion(&told).filter(|_| !known.excluded) {
+                    self.catalogue.exclude_relisted(known.id, &told, reason)?;
                     continue;
                 }
                 // Its instances are listed for the first time behind all this.
                 if known.listing == StudyListing::Listed {
-                    self.catalogue.upsert_studies([told.clone()])?;
+                    self.catalogue.upsert_studies([told])?;
                     continue;
                 }
                 if known.excluded {
                     continue;
                 }
-                match self.compare(known, told, &mut blame) {
-                    Ok(Compared::Unchanged) => outlined.unchanged += 1,
-                    Ok(Compared::Changed) => {}
-                    Ok(Compared::InDoubt(why)) => outlined.in_doubt(&told.uid, &why),
-                    Err(Error::Archive(error)) if blame.is_of_study(&error, &|| self.source.answers()) => {
-                        outlined.in_doubt(&told.uid, &error);
-                    }
-                    Err(error) => return Err(error),
+                if compare::needs_instances(&known, &told, self.look) {
+                    doubtful.push((known, told));
+                    continue;
                 }
+                let settle = self.rules.settle();
+                let compared = compare::record(self.catalogue, self.delta.id, &known, &told, None, settle)?;
+                outlined.count(&told.uid, compared);
                 self.monitor.count(Counter::Listed, 1);
             }
+            self.instances(&several, &doubtful, &mut blame, outlined)?;
         }
-    }
-
-    /// Compares one study and records what has changed.
-    fn compare(&mut self, known: &KnownStudy, told: &StudyRow, blame: &mut Blame) -> Result<Compared> {
-        let listed = compare::needs_instances(known, told, self.look);
-        let instances = listed.then(|| self.source.list_study(&told.uid)).transpose()?;
-        if listed {
-            blame.forget();
-        }
-        compare::record(self.catalogue, self.delta.id, known, told, instances.as_ref(), self.rules.settle())
     }
 }
 
@@ -213,6 +208,14 @@ fn is_selected(selection: &SelectionConfig, study: &StudyRow) -> bool {
 
 impl Outlined {
     const MOST: usize = 20;
+
+    fn count(&mut self, study_uid: &str, compared: Compared) {
+        match compared {
+            Compared::Unchanged => self.unchanged += 1,
+            Compared::Changed => {}
+            Compared::InDoubt(why) => self.in_doubt(study_uid, &why),
+        }
+    }
 
     fn in_doubt(&mut self, study_uid: &str, why: &dyn std::fmt::Display) {
         if self.problems.len() < Self::MOST {

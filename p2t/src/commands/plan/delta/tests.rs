@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
-use archive::{Error, Intake, Listing, Retrieve, RetrieveEnd, Source, StudyListing};
+use archive::{Error, Intake, Listing, Retrieve, RetrieveEnd, Source, StudyListing, Together};
 use catalogue::balance::Stage;
 use catalogue::listing::{Answered, ListingProof};
 use catalogue::plan::{InstanceRow, QueryRow};
@@ -39,6 +39,8 @@ struct MadeUp {
     most_images: usize,
     /// It breaks off over the images of these studies, and answers all the same.
     stumbles_over: BTreeSet<u8>,
+    /// It answers queries for several studies, and so many of them came.
+    together: Option<Mutex<u32>>,
 }
 
 impl MadeUp {
@@ -52,7 +54,19 @@ impl MadeUp {
             cannot_list_all: false,
             most_images,
             stumbles_over: BTreeSet::new(),
+            together: None,
         }
+    }
+
+    fn images(&self, study_uid: &str) -> Vec<InstanceRow> {
+        let held = self.holds.iter().find(|(study, _)| uid(**study) == study_uid);
+        let images = held.map(|(_, held)| held.images.clone()).unwrap_or_default();
+        let instance = |image: u8| InstanceRow {
+            series_uid: format!("{study_uid}.1"),
+            sop_instance: format!("{study_uid}.1.{image}"),
+            ..InstanceRow::default()
+        };
+        images.into_iter().take(self.most_images).map(instance).collect()
     }
 
     fn row(study: u8, held: &Held) -> StudyRow {
@@ -110,17 +124,20 @@ impl Source for MadeUp {
         if self.stumbles_over.iter().any(|study| uid(*study) == study_uid) {
             return Err(Error::OutOfResources { archive: "MADE UP".into(), said: "A700".into() });
         }
-        let held = self.holds.iter().find(|(study, _)| uid(**study) == study_uid);
-        let images = held.map(|(_, held)| held.images.clone()).unwrap_or_default();
-        let instance = |image: u8| InstanceRow {
-            series_uid: format!("{study_uid}.1"),
-            sop_instance: format!("{study_uid}.1.{image}"),
-            ..InstanceRow::default()
-        };
-        Ok(StudyListing {
-            instances: images.into_iter().take(self.most_images).map(instance).collect(),
-            queries: Vec::new(),
-        })
+        Ok(StudyListing { instances: self.images(study_uid), queries: Vec::new() })
+    }
+
+    fn list_together(&self, study_uids: &[&str]) -> Result<Option<Together>, Error> {
+        let Some(count) = &self.together else { return Ok(None) };
+        *count.lock().unwrap() += 1;
+        let mut listings = std::collections::HashMap::new();
+        for study in study_uids {
+            listings.insert((*study).to_owned(), self.images(study));
+        }
+        let rows = listings.values().map(Vec::len).sum::<usize>() as u64;
+        let (level, keys) = ("IMAGE".to_owned(), String::new());
+        let query = QueryRow { at: Timestamp::now(), level, keys, rows, status: 0 };
+        Ok(Some(Together { listings, query }))
     }
 
     fn retrieve(
@@ -173,6 +190,7 @@ impl Lab {
         let comparing = Comparing {
             monitor: &monitor,
             must_stop: &|| false,
+            associations: 1,
             source,
             catalogue: &mut self.catalogue,
             delta: &delta,
@@ -296,6 +314,24 @@ fn only_studies_in_doubt_are_asked_for_their_images() {
     let (_, found) = lab.delta(&MadeUp::new(&holds), Look::Since(date(2020, 1, 1)));
     let expected = [((ChangeClass::Grew, uid(6)), 1), ((ChangeClass::Shrank, uid(6)), 1)];
     assert_eq!(found, BTreeMap::from(expected));
+}
+
+#[test]
+fn what_is_as_planned_is_asked_for_many_studies_at_once_and_what_is_not_by_itself() {
+    let mut holds: Holds = (0..100).map(|study| (study, held(1, 0..3))).collect();
+    let mut lab = Lab::planned(&holds);
+    holds.insert(30, held(1, 0..4));
+    holds.insert(60, held(1, 0..2));
+    let source = MadeUp { together: Some(Mutex::default()), ..MadeUp::new(&holds) };
+    let (outlined, found) = lab.delta(&source, Look::Deep);
+    let expected = [((ChangeClass::Grew, uid(30)), 1), ((ChangeClass::Shrank, uid(60)), 1)];
+    assert_eq!((found, outlined.unchanged), (BTreeMap::from(expected), 98));
+    let count = *source.together.unwrap().lock().unwrap();
+    assert!(count <= 4, "{count} queries for several studies");
+    let mut asked = source.asked.into_inner().unwrap();
+    // What is listed for the first time is asked for by the tests themselves.
+    asked.sort();
+    assert_eq!(asked, [uid(30), uid(60)]);
 }
 
 #[test]
