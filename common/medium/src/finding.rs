@@ -61,6 +61,12 @@ pub enum Damage {
     /// A record could not be read, and so nothing behind it in its file was.
     #[error("a record cannot be read, after several attempts; the rest of this file was passed over")]
     UnreadableRecord,
+    /// The drive does not find where the data end.
+    #[error(
+        "the drive does not find the end of the data, which a power cut or a damaged cartridge may have cost; what it reaches by \
+         its filemarks was read, and whether anything follows is not known"
+    )]
+    EndNotFound,
     /// There were more findings than are kept between two calls.
     #[error("further damage follows that is not listed")]
     MoreNotListed,

@@ -147,6 +147,11 @@ impl Sense {
         Self::new(Key::BlankCheck, 0, 5).with_information(rest)
     }
 
+    /// END-OF-DATA NOT FOUND.
+    pub const fn no_end_of_data() -> Self {
+        Self::new(Key::Medium, 0x14, 3)
+    }
+
     /// BEGINNING-OF-PARTITION DETECTED with `rest` of the request left.
     pub const fn beginning(rest: i64) -> Self {
         let mut sense = Self::new(Key::NoSense, 0, 4).with_information(rest);

@@ -39,6 +39,8 @@ pub struct Cartridge {
     /// Blocks that cannot be read, and how often not.
     pub(super) unreadable: BTreeMap<usize, u32>,
     pub(super) keeps_lengths_only: bool,
+    /// Nothing tells where the data end, until something is written.
+    pub(crate) has_no_end: bool,
     pub(super) density: Option<u8>,
 }
 
@@ -76,6 +78,11 @@ impl Cartridge {
     /// So many reads of this block fail; [`u32::MAX`] is all.
     pub fn spoil(&mut self, block: usize, times: u32) {
         self.unreadable.insert(block, times);
+    }
+
+    /// Takes away what tells where the data end, until something is written.
+    pub fn lose_end(&mut self) {
+        self.has_no_end = true;
     }
 
     /// Whether nothing is on it.
@@ -141,6 +148,7 @@ impl Cartridge {
 
     /// Puts blocks at `at`, which ends what was there.
     pub(super) fn put(&mut self, at: usize, blocks: impl IntoIterator<Item = Block>) {
+        self.has_no_end = false;
         self.blocks.truncate(at);
         self.unreadable.split_off(&at);
         self.blocks.extend(blocks);

@@ -54,6 +54,9 @@ kinds! {
     /// The power of machine and drive goes: what the drive had in its buffer is gone, but for some of its beginning,
     /// and nothing answers until the power is back.
     PowerCut at COMMANDS;
+    /// The same, and the drive finds the end of the data no more until something is written: what it was about to write there
+    /// is what marks it.
+    EndLost at COMMANDS;
     /// The program is killed: st ends what it wrote with a filemark. Nothing answers it any more.
     Kill at COMMANDS;
     /// The drive's own power goes for a moment, and the buffer with it; the driver tells, and wants to be given a

@@ -135,10 +135,14 @@ impl State {
             left -= u32::from(blocks.get(at.min(next)) == Some(&Block::Filemark));
             at = next;
         }
-        let is_end = at == blocks.len();
+        let is_end = at == blocks.len() && !self.has_no_end();
         self.go(at);
         self.driver.at_end_of_data = left > 0 && is_end;
         if left > 0 { Err(Errno::EIO) } else { Ok(()) }
+    }
+
+    fn has_no_end(&self) -> bool {
+        self.cartridge.as_ref().is_some_and(|cartridge| cartridge.has_no_end)
     }
 
     fn read(&mut self, buffer: &mut [u8]) -> Result<usize, Errno> {
@@ -156,7 +160,7 @@ impl State {
         let Some(block) = block else {
             // As st does it: the first read behind a filemark gives nothing, any other an error.
             let first = std::mem::take(&mut self.driver.passed_filemark);
-            return if first { Ok(0) } else { Err(Errno::EIO) };
+            return if first && !self.has_no_end() { Ok(0) } else { Err(Errno::EIO) };
         };
         if fault == Some(FaultKind::ReadError) {
             return Err(Errno::EIO);
@@ -231,7 +235,10 @@ impl TapeDevice for Handle {
         // Without a filemark before it.
         state.driver.writing = false;
         state.flush();
-        state.locate(usize::MAX).or(Ok(())).inspect(|()| state.driver.at_end_of_data = true)
+        let _ = state.locate(usize::MAX);
+        // Whether it was found or not.
+        state.driver.at_end_of_data = true;
+        if state.has_no_end() { Err(Errno::EIO) } else { Ok(()) }
     }
 
     fn seek(&mut self, block: u64) -> Result<(), Errno> {

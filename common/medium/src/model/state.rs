@@ -129,6 +129,13 @@ impl State {
                 self.cut_power(number);
                 return self.power();
             }
+            FaultKind::EndLost => {
+                self.cut_power(number);
+                if let Some(cartridge) = &mut self.cartridge {
+                    cartridge.lose_end();
+                }
+                return self.power();
+            }
             FaultKind::Kill => {
                 let _ = self.end_writing();
                 self.end_machine(Trouble::Killed);

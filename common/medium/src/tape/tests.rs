@@ -20,10 +20,6 @@ fn file(number: usize, bytes: usize) -> Content {
     (name, (0..bytes).map(|at| (at * 7 + number) as u8).collect())
 }
 
-fn names(files: &[Content]) -> Vec<String> {
-    files.iter().map(|(name, _)| name.clone()).collect()
-}
-
 fn put(medium: &mut dyn MediumWriter, (name, content): &Content) -> Result<(), Error> {
     let mut file = FileWriter::begin(medium, name)?;
     file.write_all(content).map_err(|error| crate::medium_error(error).unwrap())?;
@@ -35,8 +31,9 @@ fn drive() -> ModelDrive {
     ModelDrive::with(Cartridge::blank())
 }
 
-fn append(drive: &ModelDrive, committed: &[String]) -> Result<Box<dyn MediumWriter>, Error> {
-    drive.reopen(&SETTINGS)?.append(committed)
+fn append(drive: &ModelDrive, files: &[Content]) -> Result<Box<dyn MediumWriter>, Error> {
+    let committed: Vec<String> = files.iter().map(|(name, _)| name.clone()).collect();
+    drive.reopen(&SETTINGS)?.append(&committed)
 }
 
 /// A drive on which nothing went wrong while the files were written.
@@ -67,7 +64,9 @@ fn assert_holds(drive: &ModelDrive, files: &[Content]) {
         assert_eq!(get(&mut *reader, number).as_ref(), Some(&files[number].1), "file {number}");
     }
     assert_eq!(get(&mut *reader, files.len()), None);
-    assert_eq!(reader.findings(), []);
+    let findings: Vec<_> = reader.findings().into_iter().map(|finding| finding.what).collect();
+    let has_no_end = drive.on_tape().unwrap().has_no_end;
+    assert_eq!(findings, vec![Damage::EndNotFound; usize::from(has_no_end)]);
 }
 
 /// Writes and commits file after file; the files of which the commit came back, and the error if one did not.
@@ -124,7 +123,7 @@ fn a_reset_before_a_file_is_abandoned_harms_nothing_that_was_committed() {
     drive.fail_at(FaultKind::Reset, drive.operations(FaultKind::Reset));
     assert!(matches!(writer.abandon_file(), Err(Error::Drive { .. })));
     drop(writer);
-    drop(append(&drive, &names(&files)).unwrap());
+    drop(append(&drive, &files).unwrap());
     let mut reader = drive.open().unwrap();
     for (number, (_, content)) in files.iter().enumerate() {
         assert_eq!(get(&mut *reader, number).as_ref(), Some(content));
@@ -186,12 +185,12 @@ fn a_volume_goes_on_behind_its_last_commit_after_a_kill_and_after_a_power_cut() 
             drive.restore();
         }
         drop(writer);
-        let mut writer = append(&drive, &names(&files[..2])).unwrap();
+        let mut writer = append(&drive, &files[..2]).unwrap();
         put(&mut *writer, &files[2]).unwrap();
         assert_eq!(writer.commit().unwrap(), 3);
         drop(writer);
         assert_holds(&drive, &files);
-        let four = names(&[file(0, 1), file(1, 1), file(2, 1), file(3, 1)]);
+        let four = [&files[..], &[file(3, 1)]].concat();
         let missing = append(&drive, &four);
         assert!(matches!(missing, Err(Error::FilesMissing { found: 3, committed: 4, .. })));
     }
@@ -336,7 +335,7 @@ fn no_fault_at_any_operation_loses_what_was_committed() {
                 Harm::Everything => assert!(error.is_some() || lost.count() == 0, "{what}"),
             }
             if harm(kind) == Harm::None && can_go_on(kind) {
-                let mut writer = append(&drive, &names(&files[..done])).expect(&what);
+                let mut writer = append(&drive, &files[..done]).expect(&what);
                 let error = write(&mut *writer, &files[done..]).1;
                 assert!(error.is_none(), "{what}, then {error:?}");
                 drop(writer);
@@ -386,6 +385,60 @@ fn a_file_without_its_filemark_is_read_and_reported() {
     assert_eq!(get(&mut *reader, 1).unwrap(), [1; 16]);
     let found = Finding { file_number: 1, byte_offset: 5, what: Damage::CutShort };
     assert_eq!(reader.findings(), [found]);
+}
+
+#[test]
+fn files_come_back_from_a_tape_of_which_the_end_is_lost() {
+    let files = [file(0, 40), file(1, 50), file(2, 33)];
+    for is_cut_off in [false, true] {
+        let drive = clean(&files);
+        if is_cut_off {
+            let mut device = drive.device(true).unwrap();
+            device.to_end_of_data().unwrap();
+            device.write_record(&[1; 16]).unwrap();
+            device.filemark(Filemark::FlushOnly).unwrap();
+        }
+        let mut cartridge = drive.eject().unwrap();
+        cartridge.lose_end();
+        drive.load(cartridge);
+        let mut reader = drive.open().unwrap();
+        let found = reader.files().unwrap().len();
+        assert_eq!(found, files.len() + usize::from(is_cut_off));
+        let end = Finding { file_number: found as u32, byte_offset: 13, what: Damage::EndNotFound };
+        assert_eq!(reader.findings(), [end]);
+        for number in (0..files.len()).chain((0..files.len()).rev()) {
+            assert_eq!(get(&mut *reader, number).as_ref(), Some(&files[number].1), "file {number}");
+        }
+        assert_eq!(reader.findings(), []);
+        if is_cut_off {
+            assert_eq!(get(&mut *reader, 3).unwrap(), [1; 16]);
+            let cut = Finding { file_number: 3, byte_offset: 14, what: Damage::UnreadableRecord };
+            assert_eq!(reader.findings(), [cut]);
+        }
+        assert_eq!(get(&mut *reader, files.len() + 1), None);
+        drop(reader);
+        // Whoever goes on with it gives it an end.
+        let mut writer = append(&drive, &files).unwrap();
+        put(&mut *writer, &file(3, 20)).unwrap();
+        writer.commit().unwrap();
+        drop(writer);
+        assert_holds(&drive, &[&files[..], &[file(3, 20)]].concat());
+    }
+}
+
+#[test]
+fn a_record_that_cannot_be_read_is_not_taken_for_an_end_that_is_lost() {
+    let files = [file(0, 40), file(1, 50), file(2, 33)];
+    let drive = clean(&files);
+    let mut cartridge = drive.eject().unwrap();
+    cartridge.spoil(6, u32::MAX);
+    cartridge.lose_end();
+    drive.load(cartridge);
+    let mut reader = drive.open().unwrap();
+    assert_eq!(get(&mut *reader, 1).unwrap(), files[1].1[..32]);
+    let findings: Vec<_> = reader.findings().into_iter().map(|finding| finding.what).collect();
+    assert_eq!(findings, [Damage::EndNotFound, Damage::UnreadableRecord]);
+    assert_eq!(get(&mut *reader, 2).unwrap(), files[2].1);
 }
 
 #[test]

@@ -82,6 +82,8 @@ pub struct Medium {
     /// Where the pending objects will go. What is there now is gone only when the first of them arrives.
     begin: usize,
     bad_spot: Option<(usize, Sense)>,
+    /// Nothing marks where the data ends, until something is written.
+    has_no_end: bool,
 }
 
 impl Medium {
@@ -97,6 +99,7 @@ impl Medium {
             bytes: VecDeque::new(),
             begin: 0,
             bad_spot: None,
+            has_no_end: false,
         };
         // Half a record at the end is what a machine leaves that was stopped in the middle of a write.
         medium.cut(medium.placed.len())?;
@@ -243,6 +246,7 @@ impl Medium {
         self.file.write_all(&front[..first]).map_err(|_| NotWritten::Disk)?;
         self.file.write_all(&back[..cost - first]).map_err(|_| NotWritten::Disk)?;
         self.placed.push(placed);
+        self.has_no_end = false;
         self.pending.pop_front();
         self.bytes.drain(..cost);
         self.begin += 1;
@@ -253,6 +257,16 @@ impl Medium {
     pub fn forget_pending(&mut self) {
         self.pending.clear();
         self.bytes.clear();
+    }
+
+    /// Takes away what marks where the data ends.
+    pub fn lose_end(&mut self) {
+        self.has_no_end = true;
+    }
+
+    /// What a host is told that meets the end of the data: this, if the drive finds it.
+    pub fn end_met(&self, end: Sense) -> Sense {
+        if self.has_no_end { Sense::no_end_of_data() } else { end }
     }
 
     /// Makes the data end here. Settle first.

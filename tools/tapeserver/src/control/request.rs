@@ -86,6 +86,8 @@ enum DriveAction {
     },
     /// Make a record unreadable: sense 3/11h/00h
     Spoil { object: usize },
+    /// Let the end of the data not be found any more, until the next write: sense 3/14h/03h
+    LoseEnd,
     /// Cut a record to its first bytes
     Shorten { object: usize, length: u32 },
     /// Put a filemark before an object
@@ -290,6 +292,7 @@ impl DriveAction {
             Self::WriteProtect { switch } => return done(drive.write_protect(switch == Switch::On)),
             Self::Rot { object, byte } => return done(drive.rot(object, byte)),
             Self::Spoil { object } => return done(drive.spoil(object)),
+            Self::LoseEnd => return done(drive.lose_end()),
             Self::Shorten { object, length } => return done(drive.shorten(object, length)),
             Self::AddMark { object } => return done(drive.add_mark(object)),
             Self::Drop { object } => return done(drive.drop_object(object)),

@@ -156,7 +156,7 @@ impl Drive {
         let position = self.position;
         let cartridge = Self::loaded(&mut self.seat)?;
         let Some(object) = cartridge.medium.object(position) else {
-            return Err(Sense::end_of_data(rest));
+            return Err(cartridge.medium.end_met(Sense::end_of_data(rest)));
         };
         self.position += 1;
         let size = match object {

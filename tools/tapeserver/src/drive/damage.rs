@@ -78,6 +78,14 @@ impl Drive {
         self.change(|cartridge| cartridge.medium.spoil(object))
     }
 
+    /// Takes away what marks where the data ends, until the next write.
+    pub fn lose_end(&mut self) -> io::Result<bool> {
+        self.change(|cartridge| {
+            cartridge.medium.lose_end();
+            Ok(true)
+        })
+    }
+
     /// Cuts a record to its first `length` bytes.
     pub fn shorten(&mut self, object: usize, length: u32) -> io::Result<bool> {
         self.change(|cartridge| shorten(&mut cartridge.medium, object, length))

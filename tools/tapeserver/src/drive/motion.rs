@@ -3,7 +3,7 @@
 use crate::cartridge::medium::Object;
 use crate::device::{Cdb, length, reply};
 use crate::drive::Drive;
-use crate::sense::{Outcome, Sense};
+use crate::sense::{Key, Outcome, Sense};
 
 /// READ POSITION, byte 0: at the beginning, and behind the early warning.
 const AT_BEGINNING: u8 = 0x80;
@@ -26,11 +26,17 @@ impl Drive {
                 let stop_at_mark = code == 0;
                 let (position, outcome) = step(self.position, count, stop_at_mark, |at| medium.object(at));
                 self.position = position;
-                outcome
+                match outcome {
+                    Err(end @ Sense { key: Key::BlankCheck, .. }) => Err(medium.end_met(end)),
+                    other => other,
+                }
             }
             3 => {
                 self.position = medium.end();
-                Ok(())
+                match medium.end_met(Sense::end_of_data(0)) {
+                    Sense { key: Key::BlankCheck, .. } => Ok(()),
+                    lost => Err(lost),
+                }
             }
             _ => Err(Sense::invalid_field()),
         }

@@ -67,3 +67,17 @@ fn space_moves_backwards_too() {
     assert_eq!(bench.position().0, 2);
     assert_eq!(bench.send(&[op::SPACE, 2, 0, 0, 1, 0], &[]), Err(Sense::invalid_field()));
 }
+
+#[test]
+fn an_end_that_is_lost_is_not_found_until_something_is_written() {
+    let mut bench = written();
+    bench.drive.lose_end().unwrap();
+    let lost = Err(Sense::no_end_of_data());
+    assert_eq!((bench.send(&[op::SPACE, 3, 0, 0, 0, 0], &[]), bench.position().0), (lost, 5));
+    bench.rewind();
+    assert_eq!(bench.send(&[op::SPACE, 1, 0, 0, 2, 0], &[]), Ok(()));
+    assert_eq!(bench.send(&[op::SPACE, 1, 0, 0, 1, 0], &[]), lost);
+    assert_eq!(bench.send(&[op::READ, 0, 0, 0, 9, 0], &[]), lost);
+    assert_eq!((bench.write(b"record"), bench.marks(0, false)), (Ok(()), Ok(())));
+    assert_eq!(bench.send(&[op::SPACE, 3, 0, 0, 0, 0], &[]), Ok(()));
+}
