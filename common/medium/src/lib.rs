@@ -80,6 +80,15 @@ pub struct FileId {
     pub name: String,
 }
 
+/// A file that is known to be durable on a volume.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CommittedFile {
+    /// Name in the volume.
+    pub name: String,
+    /// Content bytes, without framing.
+    pub bytes: u64,
+}
+
 /// A file that a reader found on the medium.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileEntry {
@@ -153,9 +162,10 @@ pub trait Reopened {
 
     /// Goes on behind the `committed` files, which are known durable, in this order.
     ///
-    /// Verifies that they are there and drops whatever follows them (partial files, ended files that no commit covers).
+    /// Verifies that they are there, on a tape by the very block at which they end, and drops whatever follows them (partial files,
+    /// ended files that no commit covers).
     /// The names say nothing about whose volume it is: the caller must have compared the label.
-    fn append(self: Box<Self>, committed: &[String]) -> Result<Box<dyn MediumWriter>, Error>;
+    fn append(self: Box<Self>, committed: &[CommittedFile]) -> Result<Box<dyn MediumWriter>, Error>;
 }
 
 /// Writes a volume, file after file. Nothing is durable before [`commit`](Self::commit) has returned.

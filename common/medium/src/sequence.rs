@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::{Error, names};
+use crate::{CommittedFile, Error, names};
 
 /// Most files on one volume, so that a reader's tables stay small whatever the medium says.
 pub(crate) const MOST_FILES: u32 = 1_000_000;
@@ -22,10 +22,10 @@ struct OpenFile {
 
 impl Sequence {
     /// Behind the `committed` files.
-    pub fn new(record_bytes: usize, committed: &[String]) -> Result<Self, Error> {
+    pub fn new(record_bytes: usize, committed: &[CommittedFile]) -> Result<Self, Error> {
         let mut sequence = Self { record_bytes, ended: 0, names: BTreeSet::new(), open: None };
-        for name in committed {
-            sequence.begin(name)?;
+        for file in committed {
+            sequence.begin(&file.name)?;
             sequence.end()?;
         }
         Ok(sequence)

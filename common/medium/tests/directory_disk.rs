@@ -63,7 +63,7 @@ fn other_people_s_files_stay_and_are_not_read() {
     fs::write(folder.path().join("notes.txt"), "mine").unwrap();
     fs::write(folder.path().join("segment-000001.tar.zst.part"), "torn").unwrap();
     assert!(matches!(address.create(&settings(16)), Err(Error::NotBlank { .. })));
-    let mut writer = append(&address, &settings(16), &names(&files[..1])).unwrap();
+    let mut writer = append(&address, &settings(16), &files[..1]).unwrap();
     put(&mut *writer, &files[1]).unwrap();
     assert_eq!(writer.commit().unwrap(), 2);
     assert_volume(&address, &files);
@@ -91,7 +91,7 @@ fn links_directories_and_pipes_are_not_read() {
             matches!(&findings[0].what, Damage::NotARegularFile { name: found } if *found == name(number))
         );
     }
-    assert!(matches!(append(&address, &settings(16), &[name(0), name(1)]), Err(Error::NotAMedium { .. })));
+    assert!(matches!(append(&address, &settings(16), &contents(&[1, 1])), Err(Error::NotAMedium { .. })));
 }
 
 #[test]

@@ -209,7 +209,7 @@ fn a_crash_at_any_byte_behind_the_commit_is_mended_by_append() {
             let mut torn = whole[..length].to_vec();
             torn.resize(length + zeros, 0);
             fs::write(address.path(), torn).unwrap();
-            let mut writer = append(&address, &settings(8), &names(&files[..2])).unwrap();
+            let mut writer = append(&address, &settings(8), &files[..2]).unwrap();
             assert_eq!(writer.used_bytes(), committed as u64);
             put(&mut *writer, &wanted[2]).unwrap();
             assert_eq!(writer.commit().unwrap(), 3);
@@ -229,7 +229,7 @@ fn nothing_is_appended_to_a_damaged_volume() {
         let mut damaged = sound.clone();
         damaged[position] ^= 0x11;
         fs::write(address.path(), &damaged).unwrap();
-        let refusal = append(&address, &settings(16), &names(&files)).err().unwrap();
+        let refusal = append(&address, &settings(16), &files).err().unwrap();
         assert!(matches!(refusal, Error::Damaged { .. }), "{position}: {refusal}");
         assert_eq!(fs::read(address.path()).unwrap(), damaged, "the image must stay as it is");
     }
@@ -336,7 +336,7 @@ fn survive(path: &Path, bytes: &[u8]) {
     }
     assert!(total <= bytes.len());
     assert_eq!(get(&mut *reader, listed.len()), None);
-    let _ = append(&address, &settings(16), &[name(0)]);
+    let _ = append(&address, &settings(16), &contents(&[1]));
 }
 
 #[test]

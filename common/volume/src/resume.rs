@@ -1,6 +1,6 @@
 //! Going on with a volume: whether what is on the medium is what was committed to it.
 
-use manifest::{Digest, Digester, LABEL, Label, SegmentEntry};
+use manifest::{Digester, LABEL, Label, SegmentEntry};
 use medium::{FileEntry, FileId, FileReader, Medium, MediumReader, Reopened};
 
 use crate::error::medium_or_io;
@@ -36,19 +36,20 @@ fn not_blank(medium: &dyn Medium, found: String) -> Error {
     medium::Error::NotBlank { path: medium.to_string().into(), found }.into()
 }
 
-/// The label that is on the medium, which must be that of the `expected` volume, and its digest. What else it says is
+/// The label that is on the medium, which must be that of the `expected` volume, and its file's content. What else it says is
 /// what counts: another version may have written it, or the same one with records of another size.
 pub(crate) fn check_label(
     medium: &dyn Medium,
     reader: &mut dyn MediumReader,
     expected: &Label,
-) -> Result<(Label, Digest), Error> {
+) -> Result<(Label, Vec<u8>), Error> {
     let identity = |label: &Label| {
         let Label { transfer, volume_set, volume, copy, sequence, .. } = *label;
         (transfer, volume_set, volume, copy, sequence)
     };
-    let found = match label::read(reader) {
-        Ok((found, blake3)) if identity(&found) == identity(expected) => return Ok((found, blake3)),
+    let read = label::read_bytes(reader).and_then(|tar| Ok((label::decode(&tar)?, tar)));
+    let found = match read {
+        Ok((found, tar)) if identity(&found) == identity(expected) => return Ok((found, tar)),
         Ok((found, _)) => {
             format!("volume {} (copy {}) of its set, {}", found.sequence, found.copy, found.volume)
         }

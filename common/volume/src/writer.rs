@@ -8,7 +8,7 @@ use manifest::{
     TRAILER, Trailer, TransferState, segment_name,
 };
 use medium::scsi::Health;
-use medium::{EarlyWarning, FileWriter, Medium, MediumWriter, Settings};
+use medium::{CommittedFile, EarlyWarning, FileWriter, Medium, MediumWriter, Settings};
 
 use crate::error::medium_or_io;
 use crate::index::IndexWriter;
@@ -118,17 +118,18 @@ impl VolumeWriter {
         segments: Vec<SegmentEntry>,
         objects: u64,
     ) -> Result<Self, Error> {
-        let committed: Vec<String> = std::iter::once(LABEL.to_owned())
-            .chain(segments.iter().map(|segment| segment.name.clone()))
-            .collect();
         let mut reopened = medium.reopen(settings)?;
-        let (label, label_blake3) = check_label(medium, reopened.reader(), label)?;
+        let (label, tar) = check_label(medium, reopened.reader(), label)?;
+        let committed_file = |name: &str, bytes| CommittedFile { name: name.to_owned(), bytes };
+        let committed: Vec<_> = std::iter::once(committed_file(LABEL, tar.len() as u64))
+            .chain(segments.iter().map(|segment| committed_file(&segment.name, segment.bytes)))
+            .collect();
         reopened.set_record_bytes(label.record_bytes as usize);
         if let Some(last) = segments.last() {
             require_segment(medium, reopened.reader(), last)?;
         }
         let medium = reopened.append(&committed)?;
-        Ok(Self { medium, label, label_blake3, segments, objects, reserved_bytes: 0 })
+        Ok(Self { medium, label, label_blake3: Digest::of(&tar), segments, objects, reserved_bytes: 0 })
     }
 
     /// The label.

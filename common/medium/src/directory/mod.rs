@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use crate::names::{self, UNFINISHED};
 use crate::sequence::MOST_FILES;
-use crate::{Error, MediumReader, MediumWriter, Reopened, Settings, system};
+use crate::{CommittedFile, Error, MediumReader, MediumWriter, Reopened, Settings, system};
 
 use reader::DirectoryReader;
 use writer::DirectoryWriter;
@@ -63,7 +63,7 @@ impl Reopened for ReopenedDirectory {
         self.settings.record_bytes = record_bytes;
     }
 
-    fn append(self: Box<Self>, committed: &[String]) -> Result<Box<dyn MediumWriter>, Error> {
+    fn append(self: Box<Self>, committed: &[CommittedFile]) -> Result<Box<dyn MediumWriter>, Error> {
         Ok(Box::new(DirectoryWriter::new(&self.path, self.lock, &self.settings, committed)?))
     }
 }

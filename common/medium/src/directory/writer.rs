@@ -8,7 +8,7 @@ use super::volume_names;
 use crate::names::UNFINISHED;
 use crate::room::Room;
 use crate::sequence::Sequence;
-use crate::{Error, MediumWriter, Settings, system};
+use crate::{CommittedFile, Error, MediumWriter, Settings, system};
 
 /// Ended files that may wait for their sync with an open descriptor each.
 const MOST_UNSYNCED: usize = 64;
@@ -47,12 +47,12 @@ impl DirectoryWriter {
         path: &Path,
         directory: File,
         settings: &Settings,
-        committed: &[String],
+        committed: &[CommittedFile],
     ) -> Result<Self, Error> {
         let sequence = Sequence::new(settings.record_bytes, committed)?;
         let mut used = 0_u64;
-        for name in committed {
-            used = used.saturating_add(committed_bytes(&path.join(name))?);
+        for file in committed {
+            used = used.saturating_add(committed_bytes(&path.join(&file.name))?);
         }
         drop_all_but(path, committed)?;
         Ok(Self {
@@ -211,8 +211,8 @@ fn committed_bytes(path: &Path) -> Result<u64, Error> {
 }
 
 /// Removes the files of the volume that are not committed. Other people's files stay.
-fn drop_all_but(path: &Path, committed: &[String]) -> Result<(), Error> {
-    let committed: std::collections::BTreeSet<&String> = committed.iter().collect();
+fn drop_all_but(path: &Path, committed: &[CommittedFile]) -> Result<(), Error> {
+    let committed: std::collections::BTreeSet<&String> = committed.iter().map(|file| &file.name).collect();
     for name in volume_names(path)? {
         if !committed.contains(&name) {
             let path = path.join(name);

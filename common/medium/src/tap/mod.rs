@@ -14,7 +14,7 @@ use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use crate::{Error, MediumReader, MediumWriter, Reopened, Settings, system};
+use crate::{CommittedFile, Error, MediumReader, MediumWriter, Reopened, Settings, system};
 
 use format::WORD_BYTES;
 use image::Image;
@@ -72,7 +72,7 @@ impl Reopened for ReopenedTap {
         self.settings.record_bytes = record_bytes;
     }
 
-    fn append(self: Box<Self>, committed: &[String]) -> Result<Box<dyn MediumWriter>, Error> {
+    fn append(self: Box<Self>, committed: &[CommittedFile]) -> Result<Box<dyn MediumWriter>, Error> {
         Ok(Box::new(TapWriter::new(&self.path, self.file, &self.settings, committed)?))
     }
 }

@@ -9,7 +9,7 @@ use super::image::Image;
 use super::scan::{FILEMARK_RUN, Object, Scanner};
 use crate::room::Room;
 use crate::sequence::Sequence;
-use crate::{Error, MediumWriter, Settings, system};
+use crate::{CommittedFile, Error, MediumWriter, Settings, system};
 
 /// Empty files in a row that are written; more would look like a stretch of zeros.
 const MOST_EMPTY: u32 = FILEMARK_RUN / 2;
@@ -29,7 +29,12 @@ pub(super) struct TapWriter {
 
 impl TapWriter {
     /// Behind the `committed` files of an image that is open for reading and writing; cuts off what follows them.
-    pub fn new(path: &Path, file: File, settings: &Settings, committed: &[String]) -> Result<Self, Error> {
+    pub fn new(
+        path: &Path,
+        file: File,
+        settings: &Settings,
+        committed: &[CommittedFile],
+    ) -> Result<Self, Error> {
         let sequence = Sequence::new(settings.record_bytes, committed)?;
         let position = end_of_file(path, &file, sequence.ended())?;
         file.set_len(position).map_err(|e| Error::io(path, "cut", e))?;

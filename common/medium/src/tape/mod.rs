@@ -14,7 +14,7 @@ use std::path::Path;
 
 use nix::errno::Errno;
 
-use crate::{Error, MediumReader, MediumWriter, Reopened, Settings};
+use crate::{CommittedFile, Error, MediumReader, MediumWriter, Reopened, Settings};
 
 pub(crate) use device::{DriveStatus, Filemark, TapeDevice};
 use reader::TapeReader;
@@ -90,7 +90,7 @@ impl Reopened for ReopenedTape {
     }
 
     /// What follows the files is overwritten.
-    fn append(self: Box<Self>, committed: &[String]) -> Result<Box<dyn MediumWriter>, Error> {
+    fn append(self: Box<Self>, committed: &[CommittedFile]) -> Result<Box<dyn MediumWriter>, Error> {
         let mut device = self.reader.into_device();
         step(device.as_mut(), "rewind", |device| device.rewind())?;
         let files = committed.len() as u32;

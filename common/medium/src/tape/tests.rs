@@ -7,8 +7,8 @@ use crate::model::{Cartridge, FaultKind, ModelDrive};
 use crate::scsi::testing::Model;
 use crate::scsi::{Command, Device, Failure, Health, Sense};
 use crate::{
-    Damage, EarlyWarning, Error, FileId, FileReader, FileWriter, Finding, Medium, MediumReader, MediumWriter,
-    Settings,
+    CommittedFile, Damage, EarlyWarning, Error, FileId, FileReader, FileWriter, Finding, Medium,
+    MediumReader, MediumWriter, Settings,
 };
 
 const SETTINGS: Settings = Settings { record_bytes: 16, capacity_bytes: None };
@@ -32,8 +32,9 @@ fn drive() -> ModelDrive {
 }
 
 fn append(drive: &ModelDrive, files: &[Content]) -> Result<Box<dyn MediumWriter>, Error> {
-    let committed: Vec<String> = files.iter().map(|(name, _)| name.clone()).collect();
-    drive.reopen(&SETTINGS)?.append(&committed)
+    let committed =
+        |(name, content): &Content| CommittedFile { name: name.clone(), bytes: content.len() as u64 };
+    drive.reopen(&SETTINGS)?.append(&files.iter().map(committed).collect::<Vec<_>>())
 }
 
 /// A drive on which nothing went wrong while the files were written.
@@ -439,6 +440,19 @@ fn a_record_that_cannot_be_read_is_not_taken_for_an_end_that_is_lost() {
     let findings: Vec<_> = reader.findings().into_iter().map(|finding| finding.what).collect();
     assert_eq!(findings, [Damage::EndNotFound, Damage::UnreadableRecord]);
     assert_eq!(get(&mut *reader, 2).unwrap(), files[2].1);
+}
+
+#[test]
+fn a_tape_with_other_blocks_than_were_committed_is_not_written() {
+    let files = [file(0, 40), file(1, 50)];
+    let drive = clean(&files);
+    let cartridge = drive.on_tape().unwrap();
+    for bytes in [33, 48, 49, 64] {
+        let other = [file(0, bytes), file(1, 50)];
+        let appended = append(&drive, &other).err();
+        assert_eq!(matches!(appended, Some(Error::PositionLost { .. })), bytes > 48, "{bytes}: {appended:?}");
+    }
+    assert_eq!(drive.on_tape().unwrap().files(), cartridge.files());
 }
 
 #[test]

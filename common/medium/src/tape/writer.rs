@@ -8,7 +8,7 @@ use super::device::{Filemark, TapeDevice};
 use super::{device_error, step};
 use crate::scsi::{Format, Health, Sense};
 use crate::sequence::Sequence;
-use crate::{EarlyWarning, Error, MediumWriter, Settings, names};
+use crate::{CommittedFile, EarlyWarning, Error, MediumWriter, Settings, names};
 
 /// Calls that ENOSPC may answer in a row before the tape is taken to have ended: st refuses every other write in the
 /// early-warning zone, and two in a row where the drive reports that nothing was written.
@@ -53,17 +53,20 @@ impl TapeWriter {
     pub fn new(
         mut device: Box<dyn TapeDevice>,
         settings: &Settings,
-        committed: &[String],
+        committed: &[CommittedFile],
     ) -> Result<Self, Error> {
         let sequence = Sequence::new(settings.record_bytes, committed)?;
         let block = step(device.as_mut(), "locate in", |device| device.block())?;
-        if block < committed.len() as u64 {
-            let found = format!("the drive is at block {block}, behind {} files", committed.len());
+        // Each file's records, and its filemark.
+        let blocks_of = |file: &CommittedFile| file.bytes.div_ceil(settings.record_bytes as u64) + 1;
+        let expected: u64 = committed.iter().map(blocks_of).sum();
+        if block != expected {
+            let files = committed.len();
+            let found = format!("the drive is at block {block} behind {files} files that end at {expected}");
             return Err(Error::PositionLost { path: device.path().to_owned(), found });
         }
         let density = step(device.as_mut(), "look at", |device| device.status())?.density;
-        // All records but a file's last are full, so this is not less than what was written.
-        let used = block.saturating_sub(committed.len() as u64) * settings.record_bytes as u64;
+        let used = committed.iter().map(|file| file.bytes).sum();
         Ok(Self {
             device,
             sequence,

@@ -11,7 +11,8 @@ use std::sync::Mutex;
 use medium::model::{Cartridge, ModelDrive};
 use medium::scsi::Format;
 use medium::{
-    Address, Error, FileId, FileReader, FileWriter, Finding, Medium, MediumReader, MediumWriter, Settings,
+    Address, CommittedFile, Error, FileId, FileReader, FileWriter, Finding, Medium, MediumReader,
+    MediumWriter, Settings,
 };
 
 /// A file's name and content.
@@ -118,10 +119,6 @@ pub fn contents(sizes: &[usize]) -> Vec<Content> {
     sizes.iter().enumerate().map(|(number, bytes)| (name(number), noise(*bytes, number as u64 + 7))).collect()
 }
 
-pub fn names(files: &[Content]) -> Vec<String> {
-    files.iter().map(|(name, _)| name.clone()).collect()
-}
-
 pub fn put(medium: &mut dyn MediumWriter, (name, content): &Content) -> Result<(), Error> {
     let mut file = FileWriter::begin(medium, name)?;
     file.write_all(content).map_err(|e| medium::medium_error(e).unwrap())?;
@@ -133,9 +130,11 @@ pub fn put(medium: &mut dyn MediumWriter, (name, content): &Content) -> Result<(
 pub fn append(
     medium: &dyn Medium,
     settings: &Settings,
-    committed: &[String],
+    files: &[Content],
 ) -> Result<Box<dyn MediumWriter>, Error> {
-    medium.reopen(settings)?.append(committed)
+    let committed =
+        |(name, content): &Content| CommittedFile { name: name.clone(), bytes: content.len() as u64 };
+    medium.reopen(settings)?.append(&files.iter().map(committed).collect::<Vec<_>>())
 }
 
 /// A committed and closed volume.

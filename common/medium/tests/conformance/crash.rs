@@ -19,7 +19,7 @@ on_media!([VirtualTape, Directory, ModelledTape], a_writer_that_failed_refuses_t
 
 /// Appends behind the committed files and checks the whole.
 fn resume(medium: &dyn Medium, committed: &[Content], more: &Content) {
-    let mut writer = append(medium, &settings(16), &names(committed)).unwrap();
+    let mut writer = append(medium, &settings(16), committed).unwrap();
     assert_eq!(writer.next_file() as usize, committed.len());
     put(&mut *writer, more).unwrap();
     assert_eq!(writer.commit().unwrap() as usize, committed.len() + 1);
@@ -98,7 +98,7 @@ fn a_missing_committed_file_is_noticed(kind: Kind) {
     let medium = kind.medium(folder.path());
     let files = contents(&[50, 40]);
     write_volume(&*medium, &settings(16), &files);
-    let refusal = append(&*medium, &settings(16), &[name(0), name(1), name(2)]).err().unwrap();
+    let refusal = append(&*medium, &settings(16), &contents(&[50, 40, 1])).err().unwrap();
     assert!(matches!(refusal, Error::Missing { .. } | Error::FilesMissing { found: 2, .. }), "{refusal}");
     assert_volume(&*medium, &files);
 }

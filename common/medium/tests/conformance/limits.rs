@@ -56,13 +56,13 @@ fn the_capacity_holds_after_append(kind: Kind) {
     let medium = kind.medium(folder.path());
     let files = contents(&[40]);
     write_volume(&*medium, &limited(100), &files);
-    let mut writer = append(&*medium, &limited(100), &names(&files)).unwrap();
+    let mut writer = append(&*medium, &limited(100), &files).unwrap();
     let used = writer.used_bytes();
     assert!(used >= 40);
     assert_eq!(writer.remaining_bytes(), Some(100 - used));
     assert!(matches!(put(&mut *writer, &(name(1), noise(100, 1))), Err(Error::Full { .. })));
     writer.close().unwrap();
-    let writer = append(&*medium, &limited(10), &names(&files)).unwrap();
+    let writer = append(&*medium, &limited(10), &files).unwrap();
     assert_eq!(writer.remaining_bytes(), Some(0));
 }
 

@@ -35,7 +35,7 @@ fn nobody_else_may_read_a_volume(kind: Kind) {
     let address = kind.address(folder.path());
     let files = contents(&[20, 30, 40]);
     write_volume(&address, &settings(16), &files[..2]);
-    let mut writer = append(&address, &settings(16), &names(&files[..2])).unwrap();
+    let mut writer = append(&address, &settings(16), &files[..2]).unwrap();
     put(&mut *writer, &files[2]).unwrap();
     writer.commit().unwrap();
     assert_eq!(assert_private(folder.path()), if kind == Kind::Directory { 3 } else { 1 });

@@ -44,7 +44,7 @@ fn a_missing_medium_is_not_opened(kind: Kind) {
         |error: Option<Error>| matches!(error, Some(Error::Missing { .. } | Error::NoCartridge { .. }));
     assert!(is_missing(absent.open().err()));
     assert!(is_missing(absent.create(&settings(64)).err()));
-    assert!(is_missing(append(&*absent, &settings(64), &[name(0)]).err()));
+    assert!(is_missing(append(&*absent, &settings(64), &contents(&[1])).err()));
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "nothing was made in its place");
 }
 
@@ -143,9 +143,9 @@ fn one_writer_at_a_time(kind: Kind) {
     let mut writer = medium.create(&settings(64)).unwrap();
     put(&mut *writer, &(name(0), vec![1])).unwrap();
     writer.commit().unwrap();
-    assert!(matches!(append(&*medium, &settings(64), &[name(0)]), Err(Error::InUse { .. })));
+    assert!(matches!(append(&*medium, &settings(64), &contents(&[1])), Err(Error::InUse { .. })));
     writer.close().unwrap();
-    append(&*medium, &settings(64), &[name(0)]).unwrap();
+    append(&*medium, &settings(64), &contents(&[1])).unwrap();
 }
 
 fn impossible_record_sizes_are_refused(kind: Kind) {
@@ -168,5 +168,5 @@ fn the_wrong_kind_is_refused(kind: Kind) {
     assert!(matches!(medium.is_blank(), Err(Error::NotAMedium { .. })));
     assert!(matches!(medium.create(&settings(64)), Err(Error::NotAMedium { .. })));
     assert!(matches!(medium.open(), Err(Error::NotAMedium { .. })));
-    assert!(append(&medium, &settings(64), &[name(0)]).is_err());
+    assert!(append(&medium, &settings(64), &contents(&[1])).is_err());
 }

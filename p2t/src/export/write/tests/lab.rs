@@ -12,7 +12,7 @@ use catalogue::plan::InstanceRow;
 use catalogue::{Catalogue, InstanceId, Level, PlanPosition, StudyRow};
 use job::config::{DriveConfig, Verify};
 use job::{Common, Journal, Stop, Void, Watchdog};
-use medium::{Address, Medium, MediumReader, MediumWriter, Reopened, Settings};
+use medium::{Address, CommittedFile, Medium, MediumReader, MediumWriter, Reopened, Settings};
 use pace::{Calendar, Limits, Pace, SystemClock};
 use tempfile::TempDir;
 use uuid::Uuid;
@@ -344,7 +344,7 @@ impl Reopened for WatchedReopened {
         self.inner.set_record_bytes(record_bytes);
     }
 
-    fn append(self: Box<Self>, committed: &[String]) -> Result<Box<dyn MediumWriter>, medium::Error> {
+    fn append(self: Box<Self>, committed: &[CommittedFile]) -> Result<Box<dyn MediumWriter>, medium::Error> {
         let Self { inner, medium } = *self;
         Ok(medium.writer(inner.append(committed)?))
     }
