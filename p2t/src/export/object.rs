@@ -18,7 +18,10 @@ use super::expected::Expected;
 use super::spool::IntakeFile;
 use crate::error::Error;
 
+/// Small pieces are gathered up to this many bytes, ...
 const BUFFER_BYTES: usize = 256 << 10;
+/// ... and those of at least this many are written from where they lie.
+const LARGE_BYTES: usize = 64 << 10;
 /// Rest is granted to the source in pieces of at least this, between the parts of an object: it keeps an association for us
 /// meanwhile, and perhaps one of few threads, so that what a small study earns comes when it is over, ...
 const LEAST_REST: Duration = Duration::from_secs(1);
@@ -153,7 +156,7 @@ impl Intake for StudyIntake {
             capture: &self.capture,
             start: intake.end,
             intake: Some(intake),
-            buffer: Vec::with_capacity(BUFFER_BYTES),
+            buffer: Vec::new(),
             dataset_offset,
             file: Digester::default(),
             dataset: Digester::default(),
@@ -174,16 +177,39 @@ struct Object<'a> {
 }
 
 impl Object<'_> {
+    /// Puts the next bytes into the intake, or with others that go there together.
+    fn put(&mut self, bytes: &[u8]) -> io::Result<()> {
+        if self.buffer.len() + bytes.len() > BUFFER_BYTES || bytes.len() >= LARGE_BYTES {
+            self.write_out()?;
+        }
+        if bytes.len() >= LARGE_BYTES {
+            return self.append(bytes);
+        }
+        if self.buffer.is_empty() {
+            self.buffer.reserve_exact(BUFFER_BYTES);
+        }
+        self.buffer.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    /// Writes what was gathered.
     fn write_out(&mut self) -> io::Result<()> {
+        let mut gathered = std::mem::take(&mut self.buffer);
+        self.append(&gathered)?;
+        gathered.clear();
+        self.buffer = gathered;
+        Ok(())
+    }
+
+    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
         let Some(intake) = &mut self.intake else { return Ok(()) };
-        let written = intake.file.write_all_at(&self.buffer, intake.end);
+        let written = intake.file.write_all_at(bytes, intake.end);
         if let Err(error) = written {
             let path = self.capture.spool.path("intake");
             self.capture.fail(Error::file("write", path)(io::Error::new(error.kind(), error.to_string())));
             return Err(error);
         }
-        intake.end += self.buffer.len() as u64;
-        self.buffer.clear();
+        intake.end += bytes.len() as u64;
         Ok(())
     }
 }
@@ -200,12 +226,7 @@ impl IntakeObject for Object<'_> {
         self.file.update(bytes);
         self.dataset.update(bytes.get(meta..).unwrap_or_default());
         capture.monitor.count(Counter::Bytes, bytes.len() as u64);
-        for part in bytes.chunks(BUFFER_BYTES) {
-            if self.buffer.len() + part.len() > BUFFER_BYTES {
-                self.write_out()?;
-            }
-            self.buffer.extend_from_slice(part);
-        }
+        self.put(bytes)?;
         self.study.resume();
         Ok(())
     }

@@ -201,6 +201,30 @@ fn pack_all(lab: &Lab) {
 }
 
 #[test]
+fn pieces_lie_in_the_intake_as_they_came_whatever_their_length() {
+    let lab = Lab::new(1);
+    let over = AtomicBool::new(false);
+    let lengths = [10, 70_000, 5, 65_535, 65_536, 1, 200_000, 60_000, 60_000, 60_000, 60_000, 60_000, 300_000];
+    let bytes: Vec<u8> = (0..lengths.iter().sum::<usize>()).map(|at| (at / 7 % 251) as u8).collect();
+    thread::scope(|scope| {
+        scope.spawn(|| lab.capture.keep_up(&over));
+        let intake = lab.intake();
+        let mut object = intake.begin(4).unwrap();
+        let mut rest = bytes.as_slice();
+        for length in lengths {
+            let (piece, behind) = rest.split_at(length);
+            object.write(piece).unwrap();
+            rest = behind;
+        }
+        let sop_instance = Some(uid(0));
+        object.finish(ObjectIdentity { sop_instance, ..ObjectIdentity::default() }).unwrap();
+        over.store(true, Ordering::Release);
+    });
+    let mut files = std::fs::read_dir(lab.capture.spool.dir()).unwrap().map(|entry| entry.unwrap().path());
+    assert!(files.any(|path| std::fs::read(path).unwrap() == bytes));
+}
+
+#[test]
 fn an_object_that_breaks_off_leaves_nothing_behind() {
     let lab = Lab::new(2);
     lab.capture.give_back(lab.capture.spool.open_intake(&mut lab.capture.shared.lock()).unwrap());

@@ -8,9 +8,11 @@ use dataset::{Encoding, Ending, Examined, Finding, Shape, examine};
 use crate::error::Cause;
 use crate::source::{Intake, IntakeError, IntakeObject, ObjectIdentity};
 
-/// The beginning of a file that is held until it is known where its dataset begins and who it is. UIDs stand in groups 0002, 0008
+/// Most of a file's beginning that is held until it is known where its dataset begins and who it is. UIDs stand in groups 0002, 0008
 /// and 0020, in front of any pixel data.
-const HEAD_BYTES: usize = 1 << 20;
+const MOST_HEAD: usize = 1 << 20;
+/// A beginning of this length is looked at, and then one that is twice as long as what did not tell.
+const FIRST_LOOK: usize = 16 << 10;
 
 /// Why an object has not arrived.
 #[derive(Debug, thiserror::Error)]
@@ -26,7 +28,9 @@ pub enum Refused {
 /// An object that arrives.
 pub struct Arrival<'a> {
     intake: &'a dyn Intake,
+    /// What came of it and did not yet tell who it is.
     head: Vec<u8>,
+    next_look: usize,
     taken: Option<Taken<'a>>,
 }
 
@@ -47,27 +51,41 @@ impl Taken<'_> {
 
 impl<'a> Arrival<'a> {
     pub fn new(intake: &'a dyn Intake) -> Self {
-        Self { intake, head: Vec::new(), taken: None }
+        Self { intake, head: Vec::new(), next_look: FIRST_LOOK, taken: None }
     }
 
     /// Its next bytes; says how many.
     pub fn write(&mut self, bytes: &[u8]) -> Result<usize, Refused> {
         if let Some(taken) = &mut self.taken {
             taken.put(bytes, bytes)?;
+        } else if self.head.is_empty() && bytes.len() >= FIRST_LOOK {
+            // Most first pieces tell, and need not be copied.
+            if !self.begin(bytes, false)? {
+                self.hold(bytes);
+            }
         } else {
             self.head.extend_from_slice(bytes);
-            if self.head.len() >= HEAD_BYTES {
-                self.begin(false)?;
+            if self.head.len() >= self.next_look {
+                let head = std::mem::take(&mut self.head);
+                if !self.begin(&head, false)? {
+                    self.hold(&head);
+                }
             }
         }
         Ok(bytes.len())
+    }
+
+    fn hold(&mut self, head: &[u8]) {
+        self.head = head.to_vec();
+        self.next_look = (2 * head.len()).min(MOST_HEAD);
     }
 
     /// All bytes are there. Says which SOP Instance it is, if it says so itself. `requested` is the instance that was asked
     /// for alone.
     pub fn finish(mut self, requested: Option<catalogue::InstanceId>) -> Result<Option<String>, Refused> {
         if self.taken.is_none() {
-            self.begin(true)?;
+            let head = std::mem::take(&mut self.head);
+            self.begin(&head, true)?;
         }
         let Some(Taken { object, shape, ending }) = self.taken else { return Ok(None) };
         let contradicted = |finding: &&Finding| matches!(finding, Finding::SyntaxContradicted { .. });
@@ -94,12 +112,13 @@ impl<'a> Arrival<'a> {
         Ok(sop_instance)
     }
 
-    /// Looks at the head, which is the whole object or not, and hands it on.
-    fn begin(&mut self, whole: bool) -> Result<(), Refused> {
+    /// Looks at the beginning of the object, or the whole of it, and hands it on. False if that does not tell enough yet.
+    fn begin(&mut self, head: &[u8], whole: bool) -> Result<bool, Refused> {
+        let may_wait = !whole && head.len() < MOST_HEAD;
         let no = |why: &dyn std::fmt::Display| Refused::NotAnObject(why.to_string());
-        let head = std::mem::take(&mut self.head);
-        let mut shape = match examine(Cursor::new(&head)).map_err(|error| no(&error))? {
+        let mut shape = match examine(Cursor::new(head)).map_err(|error| no(&error))? {
             Examined::Object(shape) => *shape,
+            _ if may_wait => return Ok(false),
             Examined::Directory { .. } => return Err(no(&"it is a DICOMDIR")),
             Examined::NotDicom(reason) => return Err(no(&reason)),
         };
@@ -109,6 +128,11 @@ impl<'a> Arrival<'a> {
             Finding::DeflateDamaged { .. } => !whole,
             _ => false,
         };
+        // A piece may end just between two elements.
+        let is_cut = |finding: &Finding| end_of_head(finding) || matches!(finding, Finding::MissingUid(_));
+        if may_wait && shape.findings.iter().any(is_cut) {
+            return Ok(false);
+        }
         let findings = shape.findings.iter().filter(|finding| !end_of_head(finding)).cloned().collect();
         shape.findings = findings;
         let object = self.intake.begin(shape.dataset_offset)?;
@@ -116,9 +140,9 @@ impl<'a> Arrival<'a> {
             Ending::new(shape.transfer_syntax.as_deref().unwrap_or(shape.encoding.transfer_syntax()));
         let of_dataset = usize::try_from(shape.dataset_offset).ok().and_then(|start| head.get(start..));
         let mut taken = Taken { object, shape, ending };
-        taken.put(&head, of_dataset.unwrap_or_default())?;
+        taken.put(head, of_dataset.unwrap_or_default())?;
         self.taken = Some(taken);
-        Ok(())
+        Ok(true)
     }
 }
 
@@ -160,24 +184,39 @@ mod tests {
         }
     }
 
-    /// A file with so many bytes of pixels.
-    fn file(pixels: usize) -> Vec<u8> {
-        let uid =
-            |number: u8, value: &[u8]| [&[8, 0, number, 0, b'U', b'I', value.len() as u8, 0], value].concat();
+    fn uid(group: u8, number: u8, value: &[u8]) -> Vec<u8> {
+        [&[group, 0, number, 0, b'U', b'I', value.len() as u8, 0], value].concat()
+    }
+
+    fn bytes(group: u16, number: u8, length: usize) -> Vec<u8> {
+        let [low, high] = group.to_le_bytes();
+        let head = [low, high, number, 0, b'O', b'B', 0, 0];
+        [&head[..], &(length as u32).to_le_bytes(), &vec![7; length]].concat()
+    }
+
+    /// File Meta, and who the object is.
+    fn beginning() -> Vec<u8> {
         [
             dataset::file_meta("1.2.840.10008.5.1.4.1.1.7", "1.2.3", EXPLICIT, "TEST"),
-            uid(0x16, b"1.2.840.10008.5.1.4.1.1.7\0"),
-            uid(0x18, b"1.2.3\0"),
-            [&[0xE0, 0x7F, 0x10, 0, b'O', b'B', 0, 0][..], &(pixels as u32).to_le_bytes()].concat(),
-            vec![7; pixels],
+            uid(8, 0x16, b"1.2.840.10008.5.1.4.1.1.7\0"),
+            uid(8, 0x18, b"1.2.3\0"),
         ]
         .concat()
     }
 
+    /// A file with so many bytes of pixels.
+    fn file(pixels: usize) -> Vec<u8> {
+        [beginning(), bytes(0x7FE0, 0x10, pixels)].concat()
+    }
+
     fn arrive(bytes: &[u8]) -> (ObjectIdentity, u64) {
+        arrive_in_pieces(bytes, 100_000)
+    }
+
+    fn arrive_in_pieces(bytes: &[u8], length: usize) -> (ObjectIdentity, u64) {
         let came = Came::default();
         let mut arrival = Arrival::new(&came);
-        for piece in bytes.chunks(100_000) {
+        for piece in bytes.chunks(length) {
             arrival.write(piece).unwrap();
         }
         arrival.finish(None).unwrap();
@@ -185,8 +224,22 @@ mod tests {
     }
 
     #[test]
+    fn who_it_is_is_known_wherever_its_first_pieces_end() {
+        let private = bytes(9, 1, 3 * FIRST_LOOK);
+        let head = [beginning(), private].concat();
+        let (between, later) = (head.len(), [uid(0x20, 0x0D, b"1.2\0"), uid(0x20, 0x0E, b"1.2.9\0")].concat());
+        let file = [head, later, bytes(0x7FE0, 0x10, 3 * MOST_HEAD)].concat();
+        for length in [1000, FIRST_LOOK, between - 1, between, between + 12, between + 26, 4 * MOST_HEAD] {
+            let (identity, bytes) = arrive_in_pieces(&file, length);
+            let uids = (identity.study_uid.as_deref(), identity.series_uid.as_deref());
+            assert_eq!((uids, bytes), ((Some("1.2"), Some("1.2.9")), file.len() as u64), "{length}");
+            assert!(identity.doubts.is_empty() && identity.findings.is_empty(), "{length}: {identity:?}");
+        }
+    }
+
+    #[test]
     fn a_dataset_that_ends_early_in_a_whole_part_is_in_doubt_whatever_its_length() {
-        for pixels in [600, 3 * HEAD_BYTES] {
+        for pixels in [600, 3 * MOST_HEAD] {
             let file = file(pixels);
             let (whole, bytes) = arrive(&file);
             assert_eq!((whole.doubts, bytes), (vec![], file.len() as u64));

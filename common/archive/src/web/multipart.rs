@@ -10,7 +10,8 @@ use memchr::memmem::Finder;
 
 use super::error::Error;
 
-const BUFFER: usize = 256 * 1024;
+/// More than a connection holds of what has come, so that all of that goes on in one piece.
+const BUFFER: usize = 512 * 1024;
 /// Most bytes in front of the first boundary, and of one part's headers.
 const MOST_PREAMBLE: usize = 64 * 1024;
 const MOST_HEADERS: usize = 16 * 1024;
