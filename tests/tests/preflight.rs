@@ -86,6 +86,18 @@ fn a_source_without_c_get_is_asked_by_c_move_and_never_again_by_c_get() {
 }
 
 #[test]
+fn a_source_that_does_not_know_where_to_send_is_one_clear_error() {
+    let folder = scratch();
+    let (_pacs, p2t) = fake(folder.path(), &[Kind::NoGet]);
+    p2t.configure("receiver", "aet", "ELSEWHERE");
+    p2t.run(&["plan"]).expect(Exit::Clean);
+    p2t.run(&["export"])
+        .expect(Exit::Failed)
+        .says("sends no objects by any service")
+        .says("status A801h: move destination unknown");
+}
+
+#[test]
 fn without_a_preflight_a_source_without_c_get_is_asked_by_it_once() {
     let folder = scratch();
     let archive = Archive::new(Population { studies: 12, days: 3, ..Population::default() }.make());

@@ -90,7 +90,7 @@ pub enum Error {
     )]
     NoReceiver,
     /// It takes no requests of a service from us, whatever they ask for.
-    #[error("{node} takes no {} from {aet}: {why}; {remedy}, and run the same command again", service.name())]
+    #[error("{node} takes no {} from {aet}: {why}; {remedy}", service.name())]
     NotServed {
         /// The peer.
         node: String,

@@ -122,6 +122,8 @@ pub struct RetrieveEnd {
     /// Whether it did not even try, for want of resources. Many say so of each object that they could not send, for whatever
     /// reason: such an object is asked for in other ways.
     pub exhausted: bool,
+    /// Whether it said that it does not do this for us, and would not do it of any other study: somebody must do something there.
+    pub for_good: bool,
     /// How many objects it said that it had sent in one answer, where it said that all is well.
     pub claimed: Option<u64>,
 }

@@ -340,7 +340,8 @@ impl Fetch {
             self.tell_of_whole(study, end, &doubts)?;
             return Ok(Part::Whole);
         }
-        let told = |said: Vec<String>| said.into_iter().chain(doubts.clone()).collect::<Vec<_>>().join("; ");
+        // What the source says of objects that were not taken only follows from that.
+        let told = |said: Vec<String>| doubts.iter().cloned().chain(said).collect::<Vec<_>>().join("; ");
         Ok(match end {
             Ok(end) => {
                 let said = if end.remarks.is_empty() { vec![end.all_is_well()] } else { end.remarks };

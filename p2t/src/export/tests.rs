@@ -204,7 +204,8 @@ fn pack_all(lab: &Lab) {
 fn pieces_lie_in_the_intake_as_they_came_whatever_their_length() {
     let lab = Lab::new(1);
     let over = AtomicBool::new(false);
-    let lengths = [10, 70_000, 5, 65_535, 65_536, 1, 200_000, 60_000, 60_000, 60_000, 60_000, 60_000, 300_000];
+    let lengths =
+        [10, 70_000, 5, 65_535, 65_536, 1, 200_000, 60_000, 60_000, 60_000, 60_000, 60_000, 300_000];
     let bytes: Vec<u8> = (0..lengths.iter().sum::<usize>()).map(|at| (at / 7 % 251) as u8).collect();
     thread::scope(|scope| {
         scope.spawn(|| lab.capture.keep_up(&over));
@@ -279,7 +280,8 @@ fn a_study_over_which_the_source_breaks_off_each_time_fails_in_the_end() {
 
 /// What a PACS without resources says.
 fn out_of_resources() -> RetrieveEnd {
-    RetrieveEnd { remarks: vec!["status A701".to_owned()], refused: true, exhausted: true, claimed: None }
+    let remarks = vec!["status A701".to_owned()];
+    RetrieveEnd { remarks, refused: true, exhausted: true, ..RetrieveEnd::default() }
 }
 
 fn attempts(lab: &Lab) -> Vec<u32> {

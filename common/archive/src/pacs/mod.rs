@@ -117,16 +117,18 @@ impl Pacs {
 
     fn not_served(&self, service: Service, refusal: ContextRefusal) -> Error {
         let PacsSettings { node, aet, service: configured, .. } = &self.settings;
-        let remedy = match (service, configured) {
-            (Service::CMove, Configured::CMove) => {
+        let remedy = match configured {
+            Configured::CMove => {
                 "have it allowed there, or set `retrieve` under [source] to \"c-get\" or \"auto\""
             }
-            (Service::CGet, Configured::CGet) => {
+            Configured::CGet => {
                 "have it allowed there; or set `retrieve` under [source] to \"c-move\" or \"auto\", and have our AE title \
                  registered there as a destination of C-MOVE, with this machine and the port under [receiver]"
             }
-            (Service::CGet, _) => "have it allowed there, or set up [receiver] for C-MOVE",
-            _ => "have C-GET or C-MOVE allowed there",
+            Configured::Auto if self.receiver.is_none() => {
+                "have it allowed there, or set up [receiver] for C-MOVE"
+            }
+            Configured::Auto => "have it allowed there",
         };
         let (node, aet, why) = (node.to_string(), aet.to_string(), refusal.to_string());
         Error::NotServed { node, service, aet, why, remedy }

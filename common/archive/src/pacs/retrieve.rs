@@ -233,14 +233,19 @@ impl Fetch<'_> {
         let refused = end.status.is_out_of_resources();
         self.end.refused |= refused;
         self.end.exhausted |= refused && failed == 0;
-        let count = |count: Option<u16>| count.map_or_else(|| "?".to_owned(), |count| count.to_string());
+        // The codes of C-GET mean the same as those of C-MOVE. Where single objects could not be sent, for whatever reason,
+        // many archives say that they are out of resources.
+        let service = dimse::Service::Move;
+        self.end.for_good |= end.status.remedy(service) == dimse::Remedy::NeedsOperator;
+        let counts = [("completed", end.completed), ("failed", end.failed), ("warning", end.warning)];
+        let told = |(name, count): (&str, Option<u16>)| count.map(|count| format!(", {name} {count}"));
+        let counts: String = counts.into_iter().filter_map(told).collect();
         let comment = end.comment.as_deref().map(|comment| format!(" ({comment})")).unwrap_or_default();
+        let meaning = (failed == 0).then(|| format!(": {}", end.status.meaning(service)));
         self.note(format!(
-            "asked for {what}: status {}{comment}, completed {}, failed {}, warning {}",
+            "asked for {what}: status {}{comment}{counts}{}",
             end.status,
-            count(end.completed),
-            count(end.failed),
-            count(end.warning),
+            meaning.unwrap_or_default()
         ));
     }
 

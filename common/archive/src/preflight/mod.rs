@@ -216,7 +216,10 @@ impl Trial<'_> {
         let objects =
             wanted.iter().filter(|instance| sums.contains_key(&instance.sop_instance)).count() as u64;
         let works = objects == wanted.len() as u64;
-        let for_good = matches!(&end, Err(error) if error.outlook() != Outlook::Transient);
+        let for_good = match &end {
+            Ok(end) => end.for_good,
+            Err(error) => error.outlook() != Outlook::Transient,
+        };
         let said = match end {
             Ok(end) => end.remarks.join("; "),
             Err(error) => error.to_string(),

@@ -227,7 +227,8 @@ mod tests {
     fn who_it_is_is_known_wherever_its_first_pieces_end() {
         let private = bytes(9, 1, 3 * FIRST_LOOK);
         let head = [beginning(), private].concat();
-        let (between, later) = (head.len(), [uid(0x20, 0x0D, b"1.2\0"), uid(0x20, 0x0E, b"1.2.9\0")].concat());
+        let (between, later) =
+            (head.len(), [uid(0x20, 0x0D, b"1.2\0"), uid(0x20, 0x0E, b"1.2.9\0")].concat());
         let file = [head, later, bytes(0x7FE0, 0x10, 3 * MOST_HEAD)].concat();
         for length in [1000, FIRST_LOOK, between - 1, between, between + 12, between + 26, 4 * MOST_HEAD] {
             let (identity, bytes) = arrive_in_pieces(&file, length);

@@ -142,7 +142,7 @@ fn plain_lines_tell_each_phase_and_the_first_findings() {
     assert_eq!(lines[0], "list: 2 listed = 2 done + 0 excluded + 0 failed + 0 pending");
     assert_eq!((lines[1], lines[20]), ("finding: number 1", "finding: number 20"));
     assert_eq!(lines[21], "further findings are in the log and the report");
-    assert_eq!(lines[22], "fetch: 0 listed = 0 done + 0 excluded + 0 failed + 0 pending, findings: 25");
+    assert_eq!(lines[22], "fetch: findings: 25");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use indicatif::{DecimalBytes, HumanCount};
 
 use super::tally::Snapshot;
 
-/// The balance, and as far as they are known bytes, rate, time left and findings.
+/// The balance where anything is counted, and as far as they are known bytes, rate, time left and findings.
 pub fn line(snapshot: &Snapshot) -> String {
     let balance = [
         (snapshot.done, "done"),
@@ -15,7 +15,10 @@ pub fn line(snapshot: &Snapshot) -> String {
         (snapshot.pending(), "pending"),
     ]
     .map(|(count, name)| format!("{} {name}", HumanCount(count)));
-    let mut parts = vec![format!("{} listed = {}", HumanCount(snapshot.listed), balance.join(" + "))];
+    let mut parts = Vec::new();
+    if snapshot.listed + snapshot.done + snapshot.excluded + snapshot.failed > 0 {
+        parts.push(format!("{} listed = {}", HumanCount(snapshot.listed), balance.join(" + ")));
+    }
     if snapshot.bytes > 0 {
         parts.push(DecimalBytes(snapshot.bytes).to_string());
     }
@@ -27,6 +30,9 @@ pub fn line(snapshot: &Snapshot) -> String {
     }
     if snapshot.findings > 0 {
         parts.push(format!("findings: {}", HumanCount(snapshot.findings)));
+    }
+    if parts.is_empty() {
+        return snapshot.phase.clone();
     }
     format!("{}: {}", snapshot.phase, parts.join(", "))
 }
