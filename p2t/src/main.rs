@@ -31,6 +31,9 @@ use mimalloc::MiMalloc;
 static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
+    if medium::flush_inherited() {
+        return ExitCode::SUCCESS;
+    }
     match job::parse_args::<cli::Cli>() {
         Ok(cli) => commands::run(cli).into(),
         Err(code) => code.into(),

@@ -69,3 +69,21 @@ fn no_error_or_lie_of_the_drive_costs_what_was_committed() {
         tape_job::completed(&p2t, &source, folder.path());
     });
 }
+
+#[test]
+fn a_drive_that_is_switched_off_and_on_while_it_keeps_p2t_waiting_keeps_its_cartridge() {
+    let name = "a_drive_that_is_switched_off_and_on_while_it_keeps_p2t_waiting_keeps_its_cartridge";
+    lab::in_guest(name, &Lab::default(), || {
+        let folder = scratch();
+        let (p2t, source) = tape_job::new_export(folder.path(), "1 MiB");
+        for kind in ["transfer", "motion"] {
+            p2t.configure("drive", &format!("{kind}_warn_seconds"), 1);
+            p2t.configure("drive", &format!("{kind}_limit_seconds"), 2);
+        }
+        for command in ["write --nth 15", "filemark --nth 6"] {
+            ctl(&format!("drive 0 stall 5 {command}"));
+            interrupted(&p2t, &format!("power-cut --at {command}"));
+        }
+        tape_job::completed(&p2t, &source, folder.path());
+    });
+}

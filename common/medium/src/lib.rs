@@ -29,6 +29,7 @@ pub use address::Address;
 pub use buffer::RecordBuffer;
 pub use error::{Error, Status};
 pub use finding::{Damage, Finding};
+pub use st::heir::{bequeath, flush_inherited};
 pub use stream::{FileReader, FileWriter, medium_error};
 
 /// Record size in bytes when nothing else is asked for: what `tar -b 512` writes.

@@ -220,6 +220,9 @@ impl Shared {
         let stuck =
             JobError::DriveStuck { drive: call.drive.clone(), doing: call.doing, pid: std::process::id() };
         let ended: Result<Outcome<serde_json::Value>, Failure> = Err(stuck.into());
+        if let Err(error) = medium::bequeath() {
+            tracing::error!(%error, "a drive is closed without being flushed first");
+        }
         std::process::exit(conclude(self.json, ended).code().into())
     }
 }

@@ -1,5 +1,6 @@
 //! A tape drive behind the Linux `st` driver (Documentation/scsi/st.rst).
 
+pub(crate) mod heir;
 pub(crate) mod ioctl;
 
 use std::ffi::{c_int, c_short};
@@ -7,6 +8,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use nix::errno::Errno;
@@ -55,7 +57,7 @@ mod gmt {
 /// An open drive.
 pub(crate) struct StDevice {
     path: PathBuf,
-    file: File,
+    file: Arc<File>,
     page_aligned: RecordBuffer,
     /// Where the tape is written.
     generic: Option<HeldNode>,
@@ -77,6 +79,10 @@ pub(crate) fn open(path: &Path, writing: bool) -> Result<Box<dyn TapeDevice>, Er
     }
     if found.general_status & gmt::ONLINE == 0 {
         return Err(Error::NotReady { path: path.to_owned() });
+    }
+    let file = Arc::new(file);
+    if writing {
+        heir::note(&file);
     }
     let device = StDevice {
         path: path.to_owned(),
@@ -193,18 +199,18 @@ impl TapeDevice for StDevice {
     fn write_record(&mut self, record: &[u8]) -> Result<usize, Errno> {
         self.asked = now();
         if is_page_aligned(record) {
-            return retried(|| (&self.file).write(record));
+            return retried(|| self.file.as_ref().write(record));
         }
         if self.page_aligned.len() < record.len() {
             self.page_aligned = RecordBuffer::new(record.len());
         }
         let copy = self.page_aligned.all_mut().get_mut(..record.len()).ok_or(Errno::ENOMEM)?;
         copy.copy_from_slice(record);
-        retried(|| (&self.file).write(copy))
+        retried(|| self.file.as_ref().write(copy))
     }
 
     fn read_record(&mut self, buffer: &mut [u8]) -> Result<usize, Errno> {
-        retried(|| (&self.file).read(buffer))
+        retried(|| self.file.as_ref().read(buffer))
     }
 
     fn filemark(&mut self, filemark: Filemark) -> Result<(), Errno> {
@@ -261,7 +267,8 @@ impl TapeDevice for StDevice {
     }
 
     fn close(self: Box<Self>) -> Result<(), Error> {
-        system::close(self.file, &self.path)
+        // Nobody else has it but for a process that is about to end.
+        Arc::into_inner(self.file).map_or(Ok(()), |file| system::close(file, &self.path))
     }
 }
 
