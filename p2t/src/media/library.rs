@@ -59,6 +59,11 @@ impl Library {
         Ok(known_as(&self.ask(stop, Changer::inventory)?, barcode))
     }
 
+    /// Why a cartridge is none for this export, as the end of a sentence; none if it may be written, as far as the library tells.
+    pub fn bars(&self, cartridge: &Cartridge) -> Option<&'static str> {
+        bars(&self.prefixes, cartridge)
+    }
+
     /// Loads the first cartridge that may be taken and is not passed over; none if there is no such.
     pub fn load_next(
         &self,
@@ -131,18 +136,28 @@ fn known_as(inventory: &Inventory, barcode: &str) -> Option<String> {
     agreeing.min_by_key(|read| *read != barcode).map(str::to_owned)
 }
 
-/// The first cartridge that an export may take. WORM cartridges take nothing back, as an export must at early warning.
+/// WORM cartridges take nothing back, as an export must at early warning.
+fn bars(prefixes: &[String], cartridge: &Cartridge) -> Option<&'static str> {
+    let barcode = cartridge.barcode.as_deref().unwrap_or_default();
+    if cartridge.cleaning {
+        return Some("is a cleaning cartridge");
+    }
+    if Format::of_barcode(barcode).is_some_and(|(_, worm)| worm) {
+        return Some("can be written only once (WORM)");
+    }
+    let is_ours = prefixes.is_empty() || prefixes.iter().any(|prefix| barcode.starts_with(prefix));
+    (!is_ours).then_some("is none of the `cartridges` under [changer]")
+}
+
+/// The first cartridge that an export may take.
 fn choose<'all>(
     inventory: &'all Inventory,
     prefixes: &[String],
     passed_over: &BTreeSet<String>,
 ) -> Option<&'all Slot> {
     let may_be_taken = |slot: &Slot, cartridge: &Cartridge| {
-        let barcode = cartridge.barcode.as_deref().unwrap_or_default();
-        let is_worm = Format::of_barcode(barcode).is_some_and(|(_, worm)| worm);
-        let is_ours = prefixes.is_empty() || prefixes.iter().any(|prefix| barcode.starts_with(prefix));
         let name = cartridge.barcode.clone().unwrap_or_else(|| of_slot(slot.number));
-        !is_worm && is_ours && !passed_over.iter().any(|other| agree(other, &name))
+        bars(prefixes, cartridge).is_none() && !passed_over.iter().any(|other| agree(other, &name))
     };
     inventory.available().find(|(slot, cartridge)| may_be_taken(slot, cartridge)).map(|(slot, _)| slot)
 }

@@ -17,6 +17,8 @@ use crate::media::library::{Library, name_of};
 const LOADING: Duration = Duration::from_secs(15 * 60);
 const FIRST_LOADING: Duration = Duration::from_secs(150 * 60);
 const SLOW_FORMAT: &str = "LTO-9";
+/// How long a drive may clean itself, until it lets its cleaning cartridge go.
+const CLEANING: Duration = Duration::from_secs(5 * 60);
 /// So many cartridges in a row that a drive cannot read are the drive's fault.
 const MOST_UNREADABLE: u32 = 2;
 /// How often the library is looked at for a cartridge that an operator puts in.
@@ -64,6 +66,10 @@ fn serve(drive: &Drive<'_>, library: &Library, number: usize) -> Result<Served> 
     while !stop.requested() {
         if let Some(cartridge) = library.cartridge_in(number, stop)? {
             let Some(found) = look(drive, &cartridge, is_new)? else { return Ok(Served::Stopped) };
+            let found = match (found, library.bars(&cartridge)) {
+                (Found::Blank | Found::Empty | Found::NotReady, Some(why)) => Found::Other(why.to_owned()),
+                (found, _) => found,
+            };
             match found {
                 Found::Blank => return Ok(Served::Blank(cartridge.barcode)),
                 Found::Unreadable => unreadable += 1,
@@ -82,7 +88,9 @@ fn serve(drive: &Drive<'_>, library: &Library, number: usize) -> Result<Served> 
         }
         let mut passed_over = change.away();
         let volumes = drive.stage.shared.lock().volumes()?;
-        passed_over.extend(volumes.into_iter().filter_map(|row| row.volume.barcode));
+        // The label of one without files never got onto its cartridge.
+        let written = volumes.into_iter().filter(|row| !row.files.is_empty());
+        passed_over.extend(written.filter_map(|row| row.volume.barcode));
         let Some(cartridge) = library.load_next(number, &passed_over, stop)? else {
             return Ok(Served::NoneLeft);
         };
@@ -101,7 +109,15 @@ fn look(drive: &Drive<'_>, cartridge: &Cartridge, is_new: bool) -> Result<Option
         found => return Ok(Some(found)),
     }
     let is_fast = cartridge.format.is_some_and(|format| format.name != SLOW_FORMAT);
-    drive.look_when_ready(if is_fast { LOADING } else { FIRST_LOADING })
+    let (purpose, patience) = match (cartridge.cleaning, is_fast) {
+        (true, _) => ("let go, for it cleans the drive,", CLEANING),
+        (false, true) => ("become ready", LOADING),
+        (false, false) => ("become ready", FIRST_LOADING),
+    };
+    let (name, node, minutes) = (name_of(cartridge), drive.node().display(), patience.as_secs() / 60);
+    let message = format!("waits for {name} to {purpose} in {node}, {minutes} minutes at most");
+    drive.note("cartridge-awaited", message)?;
+    drive.look_when_ready(patience)
 }
 
 /// Says why a cartridge leaves the drive. False when a stop was requested.

@@ -4,7 +4,9 @@ use std::fs;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 
+use catalogue::volumes::NewVolume;
 use medium::changer::played::{self, Shelf};
+use uuid::Uuid;
 
 use super::lab::{DRIVE, Faults, Lab, run, segments_on};
 use crate::media::library::Library;
@@ -33,4 +35,49 @@ fn a_full_cartridge_is_given_out_by_its_drive_and_put_away_by_the_robot() {
     assert_eq!((segments_on(&lab.tape("out-0.tap")), segments_on(&lab.tape(DRIVE))), (vec![1, 2], vec![3]));
     let barcodes = lab.shared.lock().volumes().unwrap().into_iter().map(|row| row.volume.barcode);
     assert_eq!(barcodes.collect::<Vec<_>>(), [Some("P2T001L8".into()), Some("P2T002L8".into())]);
+}
+
+/// Writes a segment in a library with this cartridge in the drive, blank, and the blank P2T002L8 in a slot; `P2T…` may be written.
+/// Returns the barcodes of the cartridges that were written.
+fn written_with(lab: &Lab, in_drive: &'static str) -> Vec<Option<String>> {
+    for name in [DRIVE, "second.tap"] {
+        fs::write(lab.path(name), "").unwrap();
+    }
+    let faults = Faults { shelf: Mutex::new(vec![lab.path("second.tap")]), ..Faults::default() };
+    let mut stage = lab.stage(&[&[lab.tape(DRIVE)]], &Arc::new(faults));
+    let cartridges = [(256, (in_drive, Some(4096))), (4097, ("P2T002L8", None))].into();
+    let shelf = Arc::new(Mutex::new(Shelf { cartridges, at_once: 100, ..Shelf::default() }));
+    let changer = played::open(&shelf, &[lab.path(DRIVE)]).unwrap();
+    let media = Arc::get_mut(&mut stage.media).unwrap();
+    media.change.library = Some(Library::over(changer, vec!["P2T".to_owned()]));
+    let written = run(&stage).unwrap();
+    assert!(written.failure.is_none() && written.wanted_medium.is_none(), "{in_drive}");
+    written.sealed.into_iter().map(|row| row.volume.barcode).collect()
+}
+
+#[test]
+fn what_may_not_be_written_is_not_written_because_it_is_in_the_drive_already() {
+    for (in_drive, why) in
+        [("BAK001L8", "none of the `cartridges`"), ("P2T001LY", "WORM"), ("CLN001L1", "a cleaning cartridge")]
+    {
+        let lab = Lab::new(1, 0);
+        assert_eq!(written_with(&lab, in_drive), [Some("P2T002L8".to_owned())], "{in_drive}");
+        assert_eq!(fs::metadata(lab.path("out-0.tap")).unwrap().len(), 0);
+        let events = lab.events();
+        assert!(
+            events.iter().any(|event| event.starts_with(in_drive) && event.contains(why)),
+            "{in_drive}: {events:?}"
+        );
+    }
+}
+
+#[test]
+fn a_cartridge_that_could_not_be_labelled_is_taken_later() {
+    let lab = Lab::new(1, 0);
+    let barcode = Some("P2T002L8".to_owned());
+    let volume =
+        NewVolume { uuid: Uuid::from_u128(9), sequence: 1, copy: 1, medium: lab.tape(DRIVE), barcode };
+    let id = lab.shared.lock().begin_volume(&volume).unwrap();
+    lab.shared.lock().abandon_volume(id).unwrap();
+    assert_eq!(written_with(&lab, "BAK001L8"), [Some("P2T002L8".to_owned())]);
 }
