@@ -194,7 +194,8 @@ fn recover_segments(catalogue: &mut Catalogue, dir: &Path, keep: &mut HashSet<St
     }
 }
 
-/// Deletes what is not to be kept and returns the bytes of what stays.
+/// Deletes files that are not to be kept and returns the bytes of those that stay. Anything else is none of ours: a file system of
+/// its own has a directory `lost+found`.
 fn sweep(dir: &Path, keep: &HashSet<String>) -> Result<u64> {
     let mut used_bytes = 0;
     for entry in fs::read_dir(dir).map_err(Error::file("list", dir))? {
@@ -202,7 +203,7 @@ fn sweep(dir: &Path, keep: &HashSet<String>) -> Result<u64> {
         let path = entry.path();
         if entry.file_name().to_str().is_some_and(|name| keep.contains(name)) {
             used_bytes += entry.metadata().map_err(Error::file("look at", &path))?.len();
-        } else {
+        } else if entry.file_type().map_err(Error::file("look at", &path))?.is_file() {
             fs::remove_file(&path).map_err(Error::file("delete", &path))?;
         }
     }

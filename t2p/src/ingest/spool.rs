@@ -58,13 +58,14 @@ impl Spool {
         Ok(spool)
     }
 
+    /// Deletes files that are not to be kept. Anything else is none of ours: a file system of its own has a directory `lost+found`.
     fn sweep(&self, keep: &HashSet<String>) -> Result<()> {
         for entry in fs::read_dir(&self.dir).map_err(Error::file("list", &self.dir))? {
             let entry = entry.map_err(Error::file("list", &self.dir))?;
             let path = entry.path();
             if entry.file_name().to_str().is_some_and(|name| keep.contains(name)) {
                 self.grow(entry.metadata().map_err(Error::file("look at", &path))?.len());
-            } else {
+            } else if entry.file_type().map_err(Error::file("look at", &path))?.is_file() {
                 fs::remove_file(&path).map_err(Error::file("delete", &path))?;
             }
         }
@@ -139,5 +140,22 @@ impl Spool {
         let fits =
             used.saturating_add(bytes) <= self.limit_bytes && bytes.saturating_add(RESERVE_BYTES) <= free;
         used == 0 || fits
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_that_nobody_knows_go_and_what_the_file_system_keeps_for_itself_stays() {
+        let job = tempfile::tempdir().unwrap();
+        let dir = job.path().join("spool");
+        fs::create_dir_all(dir.join("lost+found")).unwrap();
+        fs::write(dir.join(ARRIVING), "half").unwrap();
+        let mut catalogue = Catalogue::open(&job.path().join("catalogue.sqlite")).unwrap();
+        Spool::recover(dir.clone(), u64::MAX, &mut catalogue).unwrap();
+        let left: Vec<_> = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        assert_eq!(left, ["lost+found"]);
     }
 }

@@ -71,6 +71,16 @@ fn what_no_commit_covers_stays_in_the_spool_and_is_written_by_the_next_run() {
 }
 
 #[test]
+fn files_that_nobody_knows_leave_the_spool_and_what_the_file_system_keeps_there_stays() {
+    let lab = Lab::new(1, 0);
+    fs::create_dir(lab.path("spool/lost+found")).unwrap();
+    fs::write(lab.path("spool/segment-000009.tar.zst.part"), "half").unwrap();
+    run(&lab.stage(&[&[lab.tape("v.tap")]], &no_faults())).unwrap();
+    assert_eq!((lab.instances().done, lab.spooled()), (1, 1));
+    assert!(lab.path("spool/lost+found").is_dir());
+}
+
+#[test]
 fn segments_gather_until_there_is_a_burst_or_nothing_more_comes_or_the_spool_is_full() {
     let lab = Lab::new(3, 0);
     let specs = [lab.tape("v.tap")];
