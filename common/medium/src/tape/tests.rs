@@ -206,6 +206,14 @@ fn how_much_a_cartridge_held_is_known_once_its_end_is_near() {
     assert_eq!(blank.remaining_bytes(), None, "which may have all there is");
     blank.abandon_file().unwrap();
     blank.close().unwrap();
+    for (set, of_segments) in [(18_000_000_000_000, 17_460_000_000_000), (100, 100)] {
+        let mut limited = drive.create(&Settings { capacity_bytes: Some(set), ..SETTINGS }).unwrap();
+        assert_eq!(limited.remaining_bytes(), Some(of_segments), "the smaller of both");
+        limited.begin_file("INDEX.jsonl.zst").unwrap();
+        assert_eq!(limited.remaining_bytes(), Some(set));
+        limited.abandon_file().unwrap();
+        limited.close().unwrap();
+    }
     let mut writer = drive.create(&SETTINGS).unwrap();
     put(&mut *writer, &file(0, 40)).unwrap();
     put(&mut *writer, &file(1, 16)).unwrap();

@@ -204,7 +204,7 @@ impl MediumWriter for TapeWriter {
         // Segments must leave room for the index, which the early warning alone does not: behind it there may be 25 MiB. Index
         // and trailer themselves may have whatever the tape has.
         let dependable = self.format.filter(|_| is_for_segments).map(|format| format.dependable_bytes());
-        self.capacity.or(dependable).map(|capacity| capacity.saturating_sub(self.used))
+        self.capacity.into_iter().chain(dependable).min().map(|capacity| capacity.saturating_sub(self.used))
     }
 
     /// A drive does not say what a filemark takes on its tape: nothing is counted for it.
