@@ -30,7 +30,7 @@ fn summary(
 ) -> Result<Outcome<Value>> {
     let loaded = catalogue.balance(Stage::Load)?.instances;
     let mut lines = ingested.remarks.clone();
-    lines.extend(ingested.unreadable.iter().cloned());
+    lines.extend(ingested.unreadable.iter().chain(&ingested.not_there).cloned());
     let (mut pending, mut failed) = (0, loaded.failed);
     let mut destinations = Vec::new();
     for target in targets {
@@ -56,7 +56,7 @@ fn summary(
     lines.extend(gap::line(&missed));
     let told = Told::by(catalogue)?;
     lines.extend(told.line());
-    let code = if pending > 0 {
+    let code = if pending > 0 || !ingested.not_there.is_empty() {
         ExitCode::Incomplete
     } else if failed > 0 || ingested.unsound > 0 || !ingested.unreadable.is_empty() {
         ExitCode::Discrepancies
@@ -83,6 +83,7 @@ fn summary(
         "destinations": destinations,
         "remarks": ingested.remarks,
         "unreadable_volumes": ingested.unreadable,
+        "media_not_there": ingested.not_there,
         "unsound_volumes": ingested.unsound,
         "missing_volumes": missed,
         "source_changes": told,

@@ -42,6 +42,8 @@ pub struct Ingested {
     pub remarks: Vec<String>,
     /// Volumes that could not be read at all, with the reason.
     pub unreadable: Vec<String>,
+    /// Media of which no volume could be read because there is none, or its drive is not ready: nothing is known of any volume.
+    pub not_there: Vec<String>,
     /// How many volumes were read and are damaged or cut off.
     pub unsound: usize,
 }
@@ -187,6 +189,10 @@ impl Running<'_> {
                     ingested.remarks.extend(loaded.remarks);
                     ingested.unsound += usize::from(!loaded.sound);
                 }
+                Err(error) if is_of_the_place(&error, address) => {
+                    self.load.register.monitor.finding(&error.to_string());
+                    ingested.not_there.push(error.to_string());
+                }
                 Err(error) if is_of_the_volume(&error) => {
                     ingested.unreadable.push(self.load.register.unreadable(address, &error)?);
                 }
@@ -264,6 +270,20 @@ fn held(deliver: &Deliver<'_>) -> Option<String> {
     })
 }
 
+/// Whether it is where the volume should be that cannot be read: an operator can help, and it says nothing of any volume.
+fn is_of_the_place(error: &Error, address: &Address) -> bool {
+    use medium::Error::{DriveGone, InUse, Missing, NoCartridge, NotReady};
+    match error {
+        Error::Volume(volume::Error::Medium(error)) => match error {
+            NoCartridge { .. } | NotReady { .. } | InUse { .. } | DriveGone { .. } => true,
+            // A file that is missing on a medium that is there is the volume's damage.
+            Missing { path } => path == address.path(),
+            _ => false,
+        },
+        _ => false,
+    }
+}
+
 /// Whether it is the volume that cannot be taken: damaged, another transfer's, or at odds with what others said.
 fn is_of_the_volume(error: &Error) -> bool {
     use catalogue::Error::{ObjectDiffers, PlaceTaken, SegmentDiffers, VolumeDiffers};
@@ -307,4 +327,58 @@ fn announce(context: &Context, catalogue: &Catalogue, targets: &[Target]) -> Res
         context.monitor.set_total(counter, total);
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use catalogue::Level;
+    use job::config::DriveConfig;
+    use job::{Common, Void};
+
+    use super::*;
+
+    #[test]
+    fn a_medium_that_is_not_there_is_no_volume_that_cannot_be_read() {
+        let job = tempfile::tempdir().unwrap();
+        let mut catalogue = Catalogue::open(&job.path().join("catalogue.sqlite")).unwrap();
+        let spool = job.path().join("spool");
+        std::fs::create_dir_all(&spool).unwrap();
+        let spool = Arc::new(Spool::recover(spool, u64::MAX, &mut catalogue).unwrap());
+        let journal = Arc::new(Journal::new(catalogue));
+        let (monitor, stop) = (Arc::new(Void), Stop::new());
+        let load = Load {
+            register: Register {
+                journal: journal.clone(),
+                monitor: monitor.clone(),
+                destinations: 1,
+                spool: job.path().to_owned(),
+            },
+            spool: spool.clone(),
+            stop: stop.clone(),
+            waiting: false.into(),
+            deliveries_idle: false.into(),
+        };
+        let common = Common { job: PathBuf::new(), json: false, quiet: true, verbose: 0 };
+        let running = Running {
+            load: &load,
+            deliveries: &[],
+            journal: &journal,
+            spool: &spool,
+            stop: &stop,
+            loaded: &false.into(),
+            watchdog: &Watchdog::start(&common, DriveConfig::default(), monitor, None),
+        };
+        let media =
+            |name: &str| -> Vec<Address> { vec![job.path().join(name).to_str().unwrap().parse().unwrap()] };
+        for name in ["gone.tap", "gone"] {
+            let ingested = running.load_all(&media(name)).unwrap();
+            assert_eq!((ingested.not_there.len(), &ingested.unreadable[..]), (1, &[][..]), "{name}");
+        }
+        assert!(journal.lock().last_events(Level::Warning, 9).unwrap().is_empty());
+        std::fs::write(job.path().join("other.tap"), b"no tape").unwrap();
+        let ingested = running.load_all(&media("other.tap")).unwrap();
+        assert_eq!((ingested.not_there.len(), ingested.unreadable.len()), (0, 1), "{ingested:?}");
+    }
 }
