@@ -10,6 +10,14 @@ const LONGEST: usize = 64;
 /// Divided so often without an end, a range is halved by its length and no longer by what an answer showed: a source that
 /// tells the newest first would else be followed day by day.
 const DEEP: usize = 24;
+/// Those of most images and of what is said of them (PS3.3 section C.7.3.1.1.1): asked for, though none was shown, where all
+/// there is is divided.
+const MODALITIES: &[&str] = &[
+    "CR", "CT", "DX", "ES", "IO", "KO", "MG", "MR", "NM", "OP", "OT", "PR", "PT", "PX", "RF", "SC", "SR",
+    "US", "XA", "XC",
+];
+/// Signs that no database takes for more than themselves.
+const RARE: &str = "!#$&()+,-./:<=>@|~{}";
 
 /// What was learnt of the archive's values so far.
 #[derive(Debug, Clone)]
@@ -17,11 +25,13 @@ pub struct Knowledge {
     /// Characters in Patient IDs and Accession Numbers.
     pub characters: BTreeSet<char>,
     pub modalities: BTreeSet<String>,
+    initials: BTreeSet<char>,
 }
 
 impl Default for Knowledge {
     fn default() -> Self {
-        Self { characters: ('0'..='9').chain('A'..='Z').collect(), modalities: BTreeSet::new() }
+        let (modalities, initials) = Default::default();
+        Self { characters: ('0'..='9').chain('A'..='Z').collect(), modalities, initials }
     }
 }
 
@@ -29,12 +39,20 @@ impl Knowledge {
     pub fn learn(&mut self, row: &Row) {
         let texts = [&row.patient, &row.accession];
         self.characters.extend(texts.into_iter().flatten().flat_map(|text| text.chars()));
+        self.initials.extend(texts.into_iter().flatten().filter_map(|text| text.chars().next()));
         self.modalities.extend(row.modalities.iter().cloned());
     }
 
     /// Without the backslash, which parts values, and wildcards.
     fn alphabet(&self) -> impl Iterator<Item = char> {
         self.characters.iter().copied().filter(|c| !matches!(c, '\\' | '*' | '?') && !c.is_control())
+    }
+
+    /// Characters with which a text may begin though no other has them. Not small letters where texts begin with the capital one:
+    /// archives that take no notice of case would tell all of these again.
+    fn rare(&self) -> Vec<char> {
+        let small = ('a'..='z').filter(|c| !self.initials.contains(&c.to_ascii_uppercase()));
+        RARE.chars().chain(small).collect()
     }
 }
 
@@ -54,18 +72,20 @@ pub fn divide(part: &Part, by: Dimension, shown: &[Row], known: &Knowledge, dept
                 .map(|times| Part { times: Some(times), ..part.clone() })
                 .collect()
         }
-        Dimension::Patient => texts(part.patient.as_ref(), known)
+        Dimension::Patient => texts(part.patient.as_ref(), known, depth)
             .into_iter()
             .map(|patient| Part { patient: Some(patient), ..part.clone() })
             .collect(),
-        Dimension::Accession => texts(part.accession.as_ref(), known)
+        Dimension::Accession => texts(part.accession.as_ref(), known, depth)
             .into_iter()
             .map(|accession| Part { accession: Some(accession), ..part.clone() })
             .collect(),
         Dimension::Modality if part.modality.is_some() => Vec::new(),
         Dimension::Modality => {
-            let each = known.modalities.iter().cloned();
-            each.map(|modality| Part { modality: Some(modality), ..part.clone() }).collect()
+            let usual = if depth == 1 { MODALITIES } else { &[] };
+            let usual = usual.iter().map(|modality| (*modality).to_owned());
+            let each: BTreeSet<String> = known.modalities.iter().cloned().chain(usual).collect();
+            each.into_iter().map(|modality| Part { modality: Some(modality), ..part.clone() }).collect()
         }
     }
 }
@@ -124,14 +144,16 @@ fn is_crowded(shown: &[u64], from: u64, to: u64) -> bool {
     there > 0 && there * 3 >= shown.len()
 }
 
-/// One text by itself, and those that go on with each character.
-fn texts(now: Option<&Texts>, known: &Knowledge) -> Vec<Texts> {
+/// One text by itself, and those that go on with each character; those that begin with any sign, where all there is is divided.
+fn texts(now: Option<&Texts>, known: &Knowledge, depth: usize) -> Vec<Texts> {
     let prefix = match now {
         None => "",
         Some(Texts::Prefix(prefix)) if prefix.chars().count() < LONGEST => prefix,
         Some(_) => return Vec::new(),
     };
     let itself = (!prefix.is_empty()).then(|| Texts::Exactly(prefix.to_owned()));
-    let longer = known.alphabet().map(|next| Texts::Prefix(format!("{prefix}{next}")));
+    let rare = if depth == 1 && prefix.is_empty() { known.rare() } else { Vec::new() };
+    let next: BTreeSet<char> = known.alphabet().chain(rare).collect();
+    let longer = next.into_iter().map(|next| Texts::Prefix(format!("{prefix}{next}")));
     itself.into_iter().chain(longer).collect()
 }

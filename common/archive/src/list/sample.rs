@@ -11,6 +11,8 @@ use super::span::{LAST_DAY, LAST_MOMENT, Span};
 const END_PER_CENT: usize = 2;
 const PIECE_PER_CENT: usize = 1;
 const PIECES_BETWEEN: usize = 5;
+/// Ranges of times.
+const TIMES: usize = 4;
 /// Patients whose studies are asked for, at most in such a share of the rows.
 const PATIENTS: usize = 6;
 const PATIENT_PER_MILLE: usize = 3;
@@ -18,8 +20,30 @@ const PATIENT_PER_MILLE: usize = 3;
 /// Parts with about a tenth of the rows.
 pub fn sample(part: &Part, shown: &[Row]) -> Vec<Part> {
     let mut pieces = by_date(part, shown);
+    pieces.extend(by_time(part, shown));
     pieces.extend(by_patient(part, shown));
     pieces
+}
+
+/// Where studies without a date were shown, times of whatever day: the first, the last and some between.
+fn by_time(part: &Part, shown: &[Row]) -> Vec<Part> {
+    let undated = shown.iter().any(|row| row.date.is_none());
+    if !undated || part.dates.is_some() || part.times.is_some() {
+        return Vec::new();
+    }
+    let mut times: Vec<u64> = shown.iter().filter_map(|row| row.time).collect();
+    times.sort_unstable();
+    let last = times.len().saturating_sub(1);
+    let piece = times.len() * PIECE_PER_CENT / 100;
+    let at = |place: usize| times.get(place.min(last)).copied();
+    let pieces = (0..TIMES).filter_map(|number| {
+        let start = number * last.saturating_sub(piece) / (TIMES - 1);
+        let (from, to) = (at(start)?, at(start + piece)?);
+        let from = if number == 0 { 0 } else { from };
+        let to = if number == TIMES - 1 { LAST_MOMENT } else { to };
+        Some(Part { times: Some(Span { from, to }), ..part.clone() })
+    });
+    pieces.collect()
 }
 
 fn by_date(part: &Part, shown: &[Row]) -> Vec<Part> {
@@ -75,7 +99,7 @@ fn evening(part: &Part, since: (u64, u64)) -> Part {
 }
 
 /// Prefixes of Patient IDs that few studies have: the first, the last, and some between.
-fn by_patient(part: &Part, shown: &[Row]) -> Vec<Part> {
+pub fn by_patient(part: &Part, shown: &[Row]) -> Vec<Part> {
     if part.patient.is_some() {
         return Vec::new();
     }

@@ -9,9 +9,11 @@ use std::collections::{BTreeSet, HashSet};
 
 use super::divide::{Knowledge, divide};
 use super::part::{Dimension, Part, Row};
-use super::sample::sample;
+use super::sample::{by_patient, sample};
 use super::seen::Seen;
 use super::span::Span;
+
+mod due;
 
 /// An answer of more rows than this is checked by a sample of its parts, unless everything is to be proved.
 pub const CHECKED_WHOLE: u64 = 2_000;
@@ -138,6 +140,7 @@ enum Outcome {
     Open,
 }
 
+#[expect(clippy::struct_excessive_bools, reason = "each is something of its own that was seen or asked")]
 pub struct Sweep<'a, P> {
     peer: &'a mut P,
     prove_all: bool,
@@ -150,7 +153,10 @@ pub struct Sweep<'a, P> {
     most_studies: u64,
     /// Rows of the largest answer that was taken as whole because its parts showed nothing more.
     taken_as_whole: u64,
+    /// A study without Patient ID was shown.
     anonymous: bool,
+    /// One without a modality was.
+    unclassed: bool,
     gauged: bool,
     frames: Vec<Frame>,
 }
@@ -168,6 +174,7 @@ impl<'a, P: Peer> Sweep<'a, P> {
             most_studies: 0,
             taken_as_whole: 0,
             anonymous: false,
+            unclassed: false,
             gauged: false,
             frames: Vec::new(),
         }
@@ -196,6 +203,10 @@ impl<'a, P: Peer> Sweep<'a, P> {
 
     fn part(&mut self, part: &Part) -> Result<Outcome, P::Error> {
         let answer = self.ask(part)?;
+        if self.frames.is_empty() && matches!(answer.end, End::Refused(_)) {
+            // It shows nothing of what there is: any study may lack anything.
+            (self.anonymous, self.unclassed) = (true, true);
+        }
         self.judge_narrowing(part, &answer);
         self.gauge(part, &answer)?;
         let doubt = self.doubt(&answer);
@@ -269,6 +280,7 @@ impl<'a, P: Peer> Sweep<'a, P> {
     fn take(&mut self, part: &Part, row: &Row, end: End) {
         self.known.learn(row);
         self.anonymous |= row.patient.is_none();
+        self.unclassed |= row.modalities.is_empty();
         // An answer that we broke off may be of anything.
         if end != End::Enough {
             self.proof.useless.extend(part.misfits(row));
@@ -333,7 +345,7 @@ impl<'a, P: Peer> Sweep<'a, P> {
         let (mut open, mut settled, mut left_out) = (false, false, false);
         for dimension in self.dimensions(part) {
             let cut = cause.is_some() || self.is_lacking();
-            if settled && !self.is_due(part, dimension, top, cut) {
+            if settled && !self.is_due(part, dimension, answer.count, cut) {
                 continue;
             }
             let pieces = divide(part, dimension, &answer.rows, &self.known, self.frames.len());
@@ -348,8 +360,15 @@ impl<'a, P: Peer> Sweep<'a, P> {
             if !left_out && (settled || outcome == Outcome::Open) {
                 break;
             }
-            if outcome == Outcome::Open && all_back && !top {
+            if outcome == Outcome::Open && all_back && !top && !part.is_spelt_out() {
                 break;
+            }
+        }
+        if top && cause.is_none() && settled && !self.is_thorough(answer.count) {
+            self.try_patients(part, answer)?;
+            if self.is_lacking() {
+                self.frames.pop();
+                return self.parts(part, answer, Some(Cause::Lacking));
             }
         }
         let lacking = self.is_lacking();
@@ -380,6 +399,16 @@ impl<'a, P: Peer> Sweep<'a, P> {
         }
     }
 
+    /// Asks for a few patients of an answer that seems to be whole.
+    fn try_patients(&mut self, part: &Part, answer: &Answer) -> Result<(), P::Error> {
+        for piece in by_patient(part, &answer.rows) {
+            if self.is_useful(&piece, part) {
+                self.part(&piece)?;
+            }
+        }
+        Ok(())
+    }
+
     fn pieces(&mut self, pieces: &[Part], by: Dimension, whole: &Answer) -> Result<Outcome, P::Error> {
         let mut worst = Outcome::Whole;
         for piece in pieces {
@@ -396,56 +425,6 @@ impl<'a, P: Peer> Sweep<'a, P> {
             }
         }
         Ok(worst)
-    }
-
-    /// The attributes to divide by: first those that the part is divided by already.
-    fn dimensions(&self, part: &Part) -> Vec<Dimension> {
-        let tiny = self.is_tiny() && self.frames.len() > 1;
-        let costly = [Dimension::Patient, Dimension::Accession, Dimension::Modality];
-        let (begun, other): (Vec<_>, Vec<_>) = Dimension::ALL
-            .into_iter()
-            .filter(|dimension| !self.proof.useless.contains(dimension))
-            .partition(|dimension| part.has(*dimension));
-        let other = other.into_iter().filter(|dimension| !(tiny && costly.contains(dimension)));
-        begun.into_iter().chain(other).collect()
-    }
-
-    /// Whether a part is divided by this attribute too, though nothing seems to be missing. An archive that cuts an answer
-    /// need not show one of the studies without a date. All there is is divided by date and by patient, and where studies
-    /// without a patient were seen, by time and accession number; one patient's studies, too many for one answer, by date,
-    /// time and modality.
-    fn is_due(&self, part: &Part, dimension: Dimension, top: bool, cut: bool) -> bool {
-        if part.dates.is_some() && !part.is_spelt_out() {
-            return false;
-        }
-        match dimension {
-            Dimension::Date => top || cut,
-            Dimension::Time => (top && self.anonymous) || (cut && part.is_spelt_out()),
-            Dimension::Patient => top,
-            Dimension::Accession => top && self.anonymous,
-            Dimension::Modality => cut && part.is_spelt_out(),
-        }
-    }
-
-    /// Whether no other way of dividing all there is vouches for the studies that dividing this part leaves out.
-    fn is_last(&self, part: &Part) -> bool {
-        let tiny = self.is_tiny();
-        (part.is_spelt_out() && (tiny || part.is_a_moment()))
-            || (part.is_a_moment() && (tiny || self.anonymous))
-    }
-
-    /// Whether the archive takes no notice of any attribute that could show what an answer lacks.
-    fn is_unmatched(&self) -> bool {
-        let telling = [Dimension::Date, Dimension::Time, Dimension::Patient, Dimension::Accession];
-        telling.iter().all(|dimension| self.proof.useless.contains(dimension))
-    }
-
-    fn is_tiny(&self) -> bool {
-        self.proof.cap.is_some_and(|cap| cap < TINY)
-    }
-
-    fn is_useful(&self, piece: &Part, whole: &Part) -> bool {
-        !self.proof.useless.iter().any(|useless| piece.has(*useless) && !whole.has(*useless))
     }
 
     fn enter(&mut self, part: &Part, answer: &Answer) {
