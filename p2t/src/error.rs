@@ -30,6 +30,13 @@ pub enum Error {
     Until(pace::PaceError),
     #[error("the selection cannot be meant so: {} {}", .0.key, .0.message)]
     Selection(job::config::Fault),
+    #[error(
+        "a delta compares what was planned, which is: {planned}; now it is: {given}. Leave the options out and the configuration as \
+         it was, or run `p2t plan` with the other selection first"
+    )]
+    OtherSelection { given: String, planned: String },
+    #[error("the selection that the catalogue keeps cannot be read or written: {0}")]
+    KeptSelection(serde_json::Error),
     #[error("nothing to reckon with: {0}")]
     NothingMeasured(&'static str),
     #[error("nothing is planned; run `p2t plan` first")]
@@ -170,6 +177,7 @@ impl Error {
             | Self::OtherCopies { .. }
             | Self::NotADrive(_)
             | Self::Until(_)
+            | Self::OtherSelection { .. }
             | Self::Selection(_) => ExitCode::Usage,
             Self::PlanUnfinished { .. }
             | Self::MediaFull { .. }

@@ -1,6 +1,7 @@
 //! What is selected: by the configuration, by options, and in words for the report.
 
 mod choice;
+mod kept;
 mod rules;
 
 use catalogue::Catalogue;
@@ -9,6 +10,7 @@ use jiff::Timestamp;
 use job::config::{ExcludeConfig, SelectionConfig};
 
 pub use self::choice::Choice;
+pub use self::kept::{Again, Kept};
 pub use self::rules::{Rules, settle};
 use crate::cli::Plan;
 use crate::context::Context;
@@ -18,15 +20,24 @@ use crate::error::{Error, Result};
 pub const SELECTION: &str = "selection";
 
 /// The selection of a run: what is given on the command line takes the place of the same key in the configuration, or, of what is
-/// left out, comes to it. Relative paths of the configuration are meant from the job directory.
-pub fn of(context: &Context, given: Plan) -> Result<SelectionConfig> {
-    let mut configured = context.config.selection.clone();
-    for path in [&mut configured.csv, &mut configured.exclude.csv, &mut configured.patient_list] {
-        *path = path.take().map(|path| context.job.resolve(&path));
+/// left out, comes to it. Relative paths are meant from the job directory, see [`resolved`].
+pub fn of(context: &Context, mut given: Plan) -> Result<SelectionConfig> {
+    // It is kept for deltas, which may be run from elsewhere.
+    for path in [&mut given.csv, &mut given.exclude_csv, &mut given.patient_list] {
+        *path = path.take().map(|path| std::path::absolute(&path).unwrap_or(path));
     }
-    let selection = merge(configured, given);
+    let selection = merge(context.config.selection.clone(), given);
     selection.check().map_err(Error::Selection)?;
     Ok(selection)
+}
+
+/// A selection with the paths by which its files can be read.
+pub fn resolved(context: &Context, selection: &SelectionConfig) -> SelectionConfig {
+    let mut resolved = selection.clone();
+    for path in [&mut resolved.csv, &mut resolved.exclude.csv, &mut resolved.patient_list] {
+        *path = path.take().map(|path| context.job.resolve(&path));
+    }
+    resolved
 }
 
 /// The selection as it is today, in the time zone of the pace.
@@ -65,13 +76,23 @@ fn merge(configured: SelectionConfig, given: Plan) -> SelectionConfig {
 
 /// Notes a selection by which the plan was filled. Several add up.
 pub fn note(catalogue: &mut Catalogue, selection: &SelectionConfig) -> Result<()> {
+    let mut noted = notes_of(catalogue)?.unwrap_or_default();
     let words = words(selection);
-    let noted = match catalogue.job(SELECTION)? {
-        None => words,
-        Some(before) if before.split(AND).any(|known| known == words) => return Ok(()),
-        Some(before) => format!("{before}{AND}{words}"),
-    };
-    Ok(catalogue.set_job(SELECTION, &noted)?)
+    if noted.contains(&words) {
+        return Ok(());
+    }
+    noted.push(words);
+    Ok(catalogue.set_job(SELECTION, &joined(noted))?)
+}
+
+/// The words of the selections noted so far; none before the first plan.
+fn notes_of(catalogue: &Catalogue) -> Result<Option<Vec<String>>> {
+    let noted = catalogue.job(SELECTION)?;
+    Ok(noted.map(|noted| noted.split(AND).map(str::to_owned).collect()))
+}
+
+fn joined(words: impl IntoIterator<Item = String>) -> String {
+    words.into_iter().collect::<Vec<_>>().join(AND)
 }
 
 const AND: &str = " — and ";

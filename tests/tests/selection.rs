@@ -121,15 +121,16 @@ fn the_window_of_the_last_days_moves_and_what_leaves_it_is_neither_deleted_nor_c
     p2t.run(&["export"]).expect(Exit::Clean);
     assert_eq!(transfer::balance(&p2t), Balance::all_done(2));
     // As if five days had passed: a new study comes, one that left the window grows, and one is deleted.
-    p2t.configure("selection", "last_days", 5);
+    assert_eq!(planned(&p2t, &["--last-days", "5"]), 2);
+    let later = ["plan", "--delta", "--last-days", "5"];
     source.load_bytes(&instance(4, 1).small_of(400, &days_ago(0), "000001", "SYN000004"));
     source.load_bytes(&instance(2, 2).small_of(400, &days_ago(8), "120000", "SYN000002"));
-    let delta = p2t.run(&["plan", "--delta"]).expect(Exit::Clean).json();
+    let delta = p2t.run(&later).expect(Exit::Clean).json();
     let changes = delta["changes"].as_array().expect("changes are a list");
     assert_eq!((changes.len(), &changes[0]["class"], &changes[0]["studies"]), (1, &"new".into(), &1.into()));
     source.delete(&source.instances()[&instance(2, 1).uid()]);
     source.delete(&source.instances()[&instance(2, 2).uid()]);
-    let delta = p2t.run(&["plan", "--delta"]).expect(Exit::Clean).json();
+    let delta = p2t.run(&later).expect(Exit::Clean).json();
     assert_eq!(delta["changes"].as_array().map(Vec::len), Some(0), "{delta}");
     p2t.run(&["export"]).expect(Exit::Clean);
     assert_eq!(transfer::balance(&p2t), Balance::all_done(3));
@@ -138,6 +139,26 @@ fn the_window_of_the_last_days_moves_and_what_leaves_it_is_neither_deleted_nor_c
         volumes.iter().map(|volume| studies_in_order(volume)).collect::<Vec<_>>(),
         [vec![1, 2], vec![4]]
     );
+}
+
+#[test]
+fn a_delta_takes_nobody_whom_the_options_of_the_plan_did_not_take() {
+    let folder = scratch();
+    let folder = folder.path();
+    let (source, p2t) = dated_site(folder, &[(2, 1), (8, 2), (20, 3)]);
+    let plan =
+        ["--patient-id", "SYN000001", "--patient-id", "SYN000003", "--exclude-patient-id", "SYN000003"];
+    assert_eq!(planned(&p2t, &plan), 2);
+    for (study, patient) in [(4, "SYN000001"), (5, "SYN000002"), (6, "SYN000003")] {
+        source.load_bytes(&instance(study, 1).small_of(400, &days_ago(1), "120000", patient));
+    }
+    let delta = p2t.run(&["plan", "--delta"]).expect(Exit::Clean).json();
+    assert_eq!(delta["studies"]["listed"], 4, "{delta}");
+    p2t.run(&["export"]).expect(Exit::Clean);
+    let volumes = transfer::volumes(&folder.join("disk-{seq}"));
+    assert_eq!(volumes.iter().map(|volume| studies_in_order(volume)).collect::<Vec<_>>(), [[1, 4]]);
+    let wider = p2t.run(&["plan", "--delta", "--patient-id", "SYN000002"]);
+    wider.expect(Exit::Usage).says("what was planned, which is: 2 patients").says("now it is: 1 patients");
 }
 
 #[test]

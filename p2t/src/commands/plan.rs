@@ -25,7 +25,7 @@ use crate::context::{Context, Ids};
 use crate::error::{Error, Result};
 use crate::forecast::{Cartridges, Forecast};
 use crate::preflight;
-use crate::selection::{self, Choice, Rules};
+use crate::selection::{self, Again, Choice, Kept, Rules};
 
 /// Files are recorded in groups of this many.
 const GROUP: usize = 500;
@@ -37,20 +37,24 @@ pub fn run(context: &Context, arguments: Plan) -> Result<Outcome<Value>> {
     let others = arguments.compare.as_deref().map(named_studies).transpose()?;
     let compared = arguments.compare.clone();
     let meant = selection::of(context, arguments)?;
-    let rules = Rules::read(&meant, &context.config.pace.time_zone, readmit)?;
-    let selection = selection::today(context, &meant)?;
+    let configured = &context.config.selection;
+    let resolved = selection::resolved(context, &meant);
+    let rules = Rules::read(&resolved, &context.config.pace.time_zone, readmit)?;
+    selection::today(context, &meant)?;
     let (_lock, mut catalogue) = context.writer()?;
     Ids::of(&mut catalogue)?;
     catalogue.list_given_up_again()?;
     if again {
+        let (selections, rules) = again_of(context, &mut catalogue, &meant, readmit)?;
         return asking::within_the_pace(context, &mut catalogue, |asking, catalogue| {
-            delta::run(context, asking, &selection, &rules, catalogue, deep)
+            delta::run(context, asking, &selections, &rules, catalogue, deep)
         });
     }
     let today = context.config.pace.time_zone.day(Timestamp::now());
-    let selection = begun(&mut catalogue, &meant, today)?;
+    let selection = begun(&mut catalogue, &resolved, today)?;
     catalogue.planning_begins()?;
     selection::note(&mut catalogue, &meant)?;
+    Kept::plan(&mut catalogue, configured, &meant, readmit)?;
     context.monitor.phase("list");
     let listed = asking::within_the_pace(context, &mut catalogue, |asking, catalogue| {
         list(context, asking, &selection, catalogue)?;
@@ -73,6 +77,26 @@ pub fn run(context: &Context, arguments: Plan) -> Result<Outcome<Value>> {
         preflight::first(context, &mut catalogue)?;
     }
     summary(context, &mut catalogue, problem.as_deref())
+}
+
+/// What a delta lists, as it is today, and its rules: of what decides, it goes by what was planned.
+fn again_of(
+    context: &Context,
+    catalogue: &mut Catalogue,
+    meant: &SelectionConfig,
+    readmit: bool,
+) -> Result<(Vec<SelectionConfig>, Rules)> {
+    let Again { selections, excluded } = Kept::delta(catalogue, &context.config.selection, meant, readmit)?;
+    let study_status = selections.last().map(|last| last.study_status.clone()).unwrap_or_default();
+    let ruling = SelectionConfig { study_status, ..meant.clone() };
+    let zone = &context.config.pace.time_zone;
+    let mut rules = Rules::read(&selection::resolved(context, &ruling), zone, readmit)?;
+    for exclude in excluded {
+        let lists = SelectionConfig { exclude, ..SelectionConfig::default() };
+        rules.exclude_also(&selection::resolved(context, &lists).exclude)?;
+    }
+    let today = |planned| selection::today(context, &selection::resolved(context, planned));
+    Ok((selections.iter().map(today).collect::<Result<_>>()?, rules))
 }
 
 fn compare(catalogue: &mut Catalogue, path: &Path, named: Vec<NamedStudy>) -> Result<()> {

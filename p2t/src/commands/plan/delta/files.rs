@@ -22,7 +22,7 @@ const COARSE: SignedDuration = SignedDuration::from_secs(2);
 
 impl Comparing<'_> {
     /// Against a folder.
-    pub(super) fn files(mut self, selection: &SelectionConfig) -> Result<Outlined> {
+    pub(super) fn files(mut self, selections: &[SelectionConfig]) -> Result<Outlined> {
         self.monitor.phase("list");
         let touched = Touched::new(self.delta.since, self.look);
         let mut relisting = Relisting {
@@ -33,9 +33,11 @@ impl Comparing<'_> {
             touched,
             found: Vec::new(),
         };
-        let listed = self.source.list(selection, &mut relisting, self.must_stop);
-        relisting.flush().map_err(archive::Error::Taker)?;
-        listed?;
+        for selection in selections {
+            let listed = self.source.list(selection, &mut relisting, self.must_stop);
+            relisting.flush().map_err(archive::Error::Taker)?;
+            listed?;
+        }
         self.catalogue.finish_listing()?;
         self.catalogue.delta_listed(self.delta.id)?;
         self.monitor.phase("look for deleted files");

@@ -23,7 +23,7 @@ use job::config::SelectionConfig;
 use job::{Counter, Monitor, NodeOrPath, Outcome};
 use serde_json::Value;
 
-use super::{enumerate, note};
+use super::{both, enumerate, note};
 use crate::asking::Asking;
 use crate::compare::{self, Compared, Look};
 use crate::context::Context;
@@ -44,7 +44,7 @@ struct Outlined {
 pub fn run(
     context: &Context,
     asking: &Asking,
-    selection: &SelectionConfig,
+    selections: &[SelectionConfig],
     rules: &Rules,
     catalogue: &mut Catalogue,
     deep: bool,
@@ -60,7 +60,7 @@ pub fn run(
     let comparing =
         Comparing { monitor, must_stop, associations, source, catalogue, delta: &delta, look, rules };
     let of_files = matches!(context.config.source.node, Some(NodeOrPath::Path(_)));
-    let mut outlined = if of_files { comparing.files(selection)? } else { comparing.studies(selection)? };
+    let mut outlined = if of_files { comparing.files(selections)? } else { comparing.studies(selections)? };
     if of_files {
         rules.apply(catalogue, Timestamp::now())?;
     }
@@ -96,10 +96,14 @@ struct Comparing<'a> {
 
 impl Comparing<'_> {
     /// Against a PACS.
-    fn studies(mut self, selection: &SelectionConfig) -> Result<Outlined> {
+    fn studies(mut self, selections: &[SelectionConfig]) -> Result<Outlined> {
         let mut outlined = Outlined::default();
         self.monitor.phase("list");
-        let doubt = listing::list(self.monitor, self.must_stop, self.source, selection, self.catalogue)?;
+        let mut doubt = None;
+        for selection in selections {
+            let found = listing::list(self.monitor, self.must_stop, self.source, selection, self.catalogue)?;
+            doubt = both(doubt, found);
+        }
         self.catalogue.delta_listed(self.delta.id)?;
         while self.catalogue.plan_new_studies(self.delta.id, PAGE)? > 0 {
             self.stop_here()?;
@@ -109,7 +113,7 @@ impl Comparing<'_> {
         match doubt {
             None => {
                 self.monitor.phase("look for deleted studies");
-                self.not_listed(selection, &mut outlined)?;
+                self.not_listed(selections, &mut outlined)?;
             }
             Some(why) => outlined
                 .problems
@@ -125,14 +129,16 @@ impl Comparing<'_> {
     }
 
     /// Studies that the listing lacks: each is asked for once more, by its UID alone.
-    fn not_listed(&mut self, selection: &SelectionConfig, outlined: &mut Outlined) -> Result<()> {
+    fn not_listed(&mut self, selections: &[SelectionConfig], outlined: &mut Outlined) -> Result<()> {
         let (mut after, mut blame) = (StudyId::default(), Blame::default());
         loop {
             let page = self.catalogue.studies_not_relisted(after, PAGE)?;
             let Some(last) = page.last() else { return Ok(()) };
             after = last.id;
             // Nothing is told of a study that is left out.
-            let missed = |known: &KnownStudy| !known.excluded && is_selected(selection, &known.study);
+            let missed = |known: &KnownStudy| {
+                !known.excluded && selections.iter().any(|selection| is_selected(selection, &known.study))
+            };
             for known in page.into_iter().filter(missed) {
                 self.stop_here()?;
                 let uid = &known.study.uid;

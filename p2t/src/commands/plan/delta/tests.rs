@@ -197,7 +197,7 @@ impl Lab {
             look,
             rules: &rules,
         };
-        let outlined = comparing.studies(selection).unwrap();
+        let outlined = comparing.studies(std::slice::from_ref(selection)).unwrap();
         self.enumerate(source);
         self.catalogue.end_delta(delta.id, outlined.unchanged).unwrap();
         assert!(self.catalogue.balance(Stage::Export).unwrap().holds());
