@@ -188,7 +188,7 @@ pub struct Plan {
     #[arg(long)]
     pub prove: bool,
     /// Compare what is listed with this CSV file of the RIS, by study UID or accession number
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with = "delta")]
     pub compare: Option<PathBuf>,
     #[command(flatten)]
     pub again: Again,

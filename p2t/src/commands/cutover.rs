@@ -213,7 +213,7 @@ mod tests {
         partial(&mut catalogue, 0);
         let delta = catalogue.begin_delta().unwrap();
         catalogue.study_deleted(delta.id, studies[1].id).unwrap();
-        catalogue.end_delta(delta.id, 1).unwrap();
+        catalogue.end_delta(delta.id, 1, 0).unwrap();
         // In no time that is reckoned with.
         partial(&mut catalogue, 2);
         let of_source = |delta: &Delta| delta.scope == DeltaScope::Source;

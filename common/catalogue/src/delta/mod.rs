@@ -40,7 +40,7 @@ pub struct Delta {
     pub scope: DeltaScope,
     /// The volume before whose sealing it ran.
     pub volume: Option<VolumeId>,
-    /// Studies that could not be asked for.
+    /// Studies that could not be asked for, or not compared.
     pub left_out: u64,
 }
 
@@ -112,12 +112,12 @@ impl Catalogue {
         })
     }
 
-    /// Ends a delta, durably.
-    pub fn end_delta(&mut self, id: u32, unchanged: u64) -> Result<()> {
-        const SQL: &str = "UPDATE delta SET ended_at = ?, unchanged = ? WHERE id = ?";
+    /// Ends a delta, durably, with how many studies had not changed, and how many could not be compared.
+    pub fn end_delta(&mut self, id: u32, unchanged: u64, left_out: u64) -> Result<()> {
+        const SQL: &str = "UPDATE delta SET ended_at = ?, unchanged = ?, left_out = ? WHERE id = ?";
         self.durable(|tx| {
             change(tx, "DELETE FROM relisted", [])?;
-            change(tx, SQL, params![Millis::now(), unchanged, id])?;
+            change(tx, SQL, params![Millis::now(), unchanged, left_out, id])?;
             Ok(())
         })
     }

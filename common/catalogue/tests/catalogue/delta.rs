@@ -17,7 +17,7 @@ fn deleted(lab: &mut Lab, studies: &[StudyId]) {
     for study in studies {
         lab.catalogue.study_deleted(delta.id, *study).unwrap();
     }
-    lab.catalogue.end_delta(delta.id, 0).unwrap();
+    lab.catalogue.end_delta(delta.id, 0, 0).unwrap();
 }
 
 #[test]

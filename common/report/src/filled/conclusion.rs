@@ -19,6 +19,10 @@ pub struct Known<'a> {
     pub not_enumerable: u64,
     /// Studies of which the source claims more instances than it lists.
     pub short_studies: u64,
+    /// Studies that the last delta of the source could not compare.
+    pub not_compared: u64,
+    /// Lines of the last list compared with of which the source lists no study.
+    pub only_in_list: u64,
 }
 
 /// The verdict and the sentence that explains it.
@@ -128,6 +132,20 @@ fn troubles(known: &Known<'_>) -> Vec<String> {
             format!(
                 "the source claims more instances of {} than it lists",
                 plural(known.short_studies, "study")
+            ),
+        ),
+        (
+            known.not_compared,
+            format!(
+                "the last delta could not compare {}, `p2t plan --delta` tries again",
+                plural(known.not_compared, "study")
+            ),
+        ),
+        (
+            known.only_in_list,
+            format!(
+                "the source lists no study for {} of the list that it was compared with",
+                plural(known.only_in_list, "line")
             ),
         ),
         (known.conflicts, format!("{} of SOP Instance UIDs", plural(known.conflicts, "conflict"))),

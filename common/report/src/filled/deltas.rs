@@ -34,6 +34,12 @@ pub fn read(reader: &Reader, subject: Subject) -> Result<Option<Deltas>, Error> 
     Ok(Some(deltas))
 }
 
+/// Studies that the last delta of the whole source could not compare; each delta compares all of them anew.
+pub fn not_compared(reader: &Reader) -> Result<u64, Error> {
+    let is_of_source = |delta: &Delta| delta.scope == DeltaScope::Source && delta.ended_at.is_some();
+    Ok(reader.deltas()?.into_iter().rfind(is_of_source).map_or(0, |delta| delta.left_out))
+}
+
 /// Every change, oldest first.
 pub fn changes(reader: &Reader) -> impl Iterator<Item = Result<ChangeRow, Error>> {
     let mut after = Some(0);

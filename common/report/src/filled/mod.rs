@@ -150,6 +150,10 @@ fn report(
         Subject::Export => reader.shortfall().map_err(unreadable("claims of the source"))?,
         Subject::Ingest(_) | Subject::Audit(_) => Shortfall::default(),
     };
+    let only_in_list = reader
+        .last_comparison()
+        .map_err(unreadable("comparisons"))?
+        .map_or(0, |(_, comparison)| comparison.only_list);
     let known = conclusion::Known {
         subject,
         totals: &totals,
@@ -159,6 +163,8 @@ fn report(
         source: state.as_ref(),
         not_enumerable,
         short_studies: shortfall.studies,
+        not_compared: deltas::not_compared(reader).map_err(unreadable("deltas"))?,
+        only_in_list,
     };
     let (verdict, summary) = conclusion::conclude(&known);
     let evidence = evidence::rows(&known);

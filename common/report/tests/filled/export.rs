@@ -61,6 +61,37 @@ fn a_study_of_which_more_is_claimed_than_listed_is_told() {
 }
 
 #[test]
+fn what_a_delta_or_a_comparison_leaves_open_is_no_clean_export() {
+    let mut lab = Lab::new();
+    let study = lab.study("1.1", 2);
+    lab.capture_study(study);
+    lab.write_all();
+    let delta = |lab: &mut Lab, not_compared| {
+        let delta = lab.catalogue.begin_delta().unwrap();
+        lab.catalogue.end_delta(delta.id, 0, not_compared).unwrap();
+    };
+    let said = |lab: &Lab| {
+        let (written, json) = lab.export();
+        (written.verdict, json["report"]["summary"].as_str().unwrap().to_owned())
+    };
+    delta(&mut lab, 52);
+    let (verdict, summary) = said(&lab);
+    assert_eq!(verdict, Overall::Discrepancies);
+    assert!(summary.contains("; the last delta could not compare 52 studies"), "{summary}");
+    // The next one settles it.
+    delta(&mut lab, 0);
+    assert_eq!(said(&lab).0, Overall::Clean);
+
+    let line = |number, uid: &str| (number, Some(uid.to_owned()), None);
+    lab.catalogue.compare("ris.csv", &[line(2, "1.1"), line(3, "1.7"), line(4, "1.8")]).unwrap();
+    let (verdict, summary) = said(&lab);
+    assert_eq!(verdict, Overall::Discrepancies);
+    assert!(summary.contains("; the source lists no study for 2 lines of the list"), "{summary}");
+    lab.catalogue.compare("ris.csv", &[line(2, "1.1")]).unwrap();
+    assert_eq!(said(&lab).0, Overall::Clean);
+}
+
+#[test]
 fn what_is_not_written_is_listed_with_its_reason_and_files_that_are_not_dicom_too() {
     let mut lab = Lab::new();
     lab.query("FOLDER", 9, 0);

@@ -37,8 +37,11 @@ const PAGE: usize = 200;
 #[derive(Default)]
 struct Outlined {
     unchanged: u64,
-    /// What is in the way of a delta that misses nothing.
+    not_compared: u64,
+    /// What is in the way of a delta that misses nothing; of the studies that could not be compared, the first ones.
     problems: Vec<String>,
+    /// Those of which no problem tells.
+    unnamed: u64,
 }
 
 pub fn run(
@@ -66,10 +69,10 @@ pub fn run(
     }
     context.monitor.phase("list instances");
     outlined.problems.extend(enumerate(context, source, catalogue)?.problem());
-    for problem in &outlined.problems {
-        note(catalogue, "delta-in-doubt", problem.clone())?;
+    for problem in outlined.problems() {
+        note(catalogue, "delta-in-doubt", problem)?;
     }
-    catalogue.end_delta(delta.id, outlined.unchanged)?;
+    catalogue.end_delta(delta.id, outlined.unchanged, outlined.not_compared)?;
     summary::record(catalogue, delta.id, outlined.unchanged)?;
     summary::outcome(catalogue, delta.id, &outlined)
 }
@@ -115,9 +118,12 @@ impl Comparing<'_> {
                 self.monitor.phase("look for deleted studies");
                 self.not_listed(selections, &mut outlined)?;
             }
-            Some(why) => outlined
-                .problems
-                .push(format!("{why}; what was not listed is not taken for deleted, and may have changed")),
+            Some(why) => {
+                outlined.not_compared = self.count_not_listed(selections)?;
+                outlined.problems.push(format!(
+                    "{why}; what was not listed is not taken for deleted, and may have changed"
+                ));
+            }
         }
         self.monitor.phase("compare");
         self.listed(&mut outlined)?;
@@ -128,6 +134,16 @@ impl Comparing<'_> {
         if (self.must_stop)() { Err(archive::Error::Stopped.into()) } else { Ok(()) }
     }
 
+    fn count_not_listed(&self, selections: &[SelectionConfig]) -> Result<u64> {
+        let (mut after, mut count) = (StudyId::default(), 0);
+        loop {
+            let page = self.catalogue.studies_not_relisted(after, PAGE)?;
+            let Some(last) = page.last() else { return Ok(count) };
+            after = last.id;
+            count += page.iter().filter(|known| is_missed(selections, known)).count() as u64;
+        }
+    }
+
     /// Studies that the listing lacks: each is asked for once more, by its UID alone.
     fn not_listed(&mut self, selections: &[SelectionConfig], outlined: &mut Outlined) -> Result<()> {
         let (mut after, mut blame) = (StudyId::default(), Blame::default());
@@ -135,11 +151,7 @@ impl Comparing<'_> {
             let page = self.catalogue.studies_not_relisted(after, PAGE)?;
             let Some(last) = page.last() else { return Ok(()) };
             after = last.id;
-            // Nothing is told of a study that is left out.
-            let missed = |known: &KnownStudy| {
-                !known.excluded && selections.iter().any(|selection| is_selected(selection, &known.study))
-            };
-            for known in page.into_iter().filter(missed) {
+            for known in page.into_iter().filter(|known| is_missed(selections, known)) {
                 self.stop_here()?;
                 let uid = &known.study.uid;
                 let asked = compare::ask(self.source, uid);
@@ -202,6 +214,11 @@ impl Comparing<'_> {
     }
 }
 
+/// Whether a list should have had a study. Nothing is told of one that is left out.
+fn is_missed(selections: &[SelectionConfig], known: &KnownStudy) -> bool {
+    !known.excluded && selections.iter().any(|selection| is_selected(selection, &known.study))
+}
+
 /// Whether the selection can have taken a study, as far as its date tells: another's absence from the listing says nothing.
 fn is_selected(selection: &SelectionConfig, study: &StudyRow) -> bool {
     let text = |date: jiff::civil::Date| date.strftime("%Y%m%d").to_string();
@@ -224,8 +241,16 @@ impl Outlined {
     }
 
     fn in_doubt(&mut self, study_uid: &str, why: &dyn std::fmt::Display) {
+        self.not_compared += 1;
         if self.problems.len() < Self::MOST {
             self.problems.push(format!("study {study_uid} could not be compared: {why}"));
+        } else {
+            self.unnamed += 1;
         }
+    }
+
+    fn problems(&self) -> Vec<String> {
+        let more = (self.unnamed > 0).then(|| format!("{} more studies could not be compared", self.unnamed));
+        self.problems.iter().cloned().chain(more).collect()
     }
 }

@@ -23,6 +23,7 @@ pub fn record(catalogue: &mut Catalogue, delta: u32, unchanged: u64) -> Result<(
 
 pub fn outcome(catalogue: &Reader, delta: u32, outlined: &Outlined) -> Result<Outcome<Value>> {
     let counts = catalogue.change_counts(Some(delta))?;
+    let problems = outlined.problems();
     let balance = catalogue.balance(Stage::Export)?;
     let instances = balance.instances;
     let mut lines = vec![format!("delta {delta}: {} studies UNCHANGED", outlined.unchanged)];
@@ -38,7 +39,7 @@ pub fn outcome(catalogue: &Reader, delta: u32, outlined: &Outlined) -> Result<Ou
         instances.failed,
         instances.pending
     ));
-    lines.extend(outlined.problems.iter().map(|problem| format!("IN DOUBT: {problem}")));
+    lines.extend(problems.iter().map(|problem| format!("IN DOUBT: {problem}")));
     let short = catalogue.shortfall()?;
     lines.extend(short.text().map(|text| format!("IN DOUBT: {text}")));
     lines.push(next(&counts, instances.pending).to_owned());
@@ -48,13 +49,14 @@ pub fn outcome(catalogue: &Reader, delta: u32, outlined: &Outlined) -> Result<Ou
         "changes": counts,
         "studies": balance.studies,
         "instances": instances,
-        "problems": outlined.problems,
+        "not_compared": outlined.not_compared,
+        "problems": problems,
         "order": choice.order,
         "excluded_studies": choice.excluded,
         "waiting_studies": choice.waiting,
         "short_studies": short,
     });
-    let is_clean = outlined.problems.is_empty() && short.studies == 0;
+    let is_clean = problems.is_empty() && short.studies == 0;
     let code = if is_clean { ExitCode::Clean } else { ExitCode::Discrepancies };
     Ok(Outcome::clean(document, lines.join("\n")).with_exit_code(code))
 }

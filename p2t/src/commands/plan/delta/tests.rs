@@ -199,7 +199,7 @@ impl Lab {
         };
         let outlined = comparing.studies(std::slice::from_ref(selection)).unwrap();
         self.enumerate(source);
-        self.catalogue.end_delta(delta.id, outlined.unchanged).unwrap();
+        self.catalogue.end_delta(delta.id, outlined.unchanged, outlined.not_compared).unwrap();
         assert!(self.catalogue.balance(Stage::Export).unwrap().holds());
         (outlined, self.found(delta.id))
     }
@@ -379,6 +379,26 @@ fn a_study_over_which_the_source_stumbles_keeps_no_other_from_being_compared() {
     let expected = [((ChangeClass::Grew, uid(1)), 1), ((ChangeClass::Grew, uid(3)), 1)];
     assert_eq!(found, BTreeMap::from(expected));
     assert_eq!(outlined.problems.len(), 2, "{:?}", outlined.problems);
+}
+
+#[test]
+fn every_study_is_unchanged_changed_or_counted_as_not_compared() {
+    let mut holds: Holds = (0..60).map(|study| (study, held(1, 0..3))).collect();
+    let mut lab = Lab::planned(&holds);
+    // Five in a row are the source's fault, and end the delta.
+    let stumbles_over: BTreeSet<u8> = (0..60).filter(|study| study % 5 > 1).collect();
+    holds.insert(0, held(1, 0..4));
+    let (outlined, found) = lab.delta(&MadeUp { stumbles_over, ..MadeUp::new(&holds) }, Look::Deep);
+    assert_eq!((outlined.unchanged, found.len(), outlined.not_compared), (23, 1, 36));
+    assert_eq!(lab.catalogue.deltas().unwrap()[0].left_out, 36);
+    let [.., before, last] = &outlined.problems()[..] else { panic!("nothing is told") };
+    assert!(before.contains("could not be compared: "), "{before}");
+    assert!(last.contains("16 more studies could not be compared"), "{last}");
+
+    // A list that ends early leaves out all that it lacks.
+    let cut = MadeUp { cut_short: true, ..MadeUp::new(&holds) };
+    let (outlined, _) = lab.delta(&cut, Look::Deep);
+    assert_eq!((outlined.unchanged, outlined.not_compared), (1, 59));
 }
 
 #[test]
