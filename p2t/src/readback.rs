@@ -33,7 +33,8 @@ pub fn extent(verify: Verify) -> Option<Extent> {
     }
 }
 
-/// Reads the volume on a medium, its index copied to the folder `local`; none when `go_on` said, after a segment, not to.
+/// Reads the volume on a medium, its index copied to the folder `local`; none when `go_on` said, after a segment, not to. One that
+/// was given up is always read whole: what it lost has no place among what it holds, and no sample finds that.
 pub fn read_back(
     reader: &Reader,
     medium: &dyn Medium,
@@ -44,6 +45,7 @@ pub fn read_back(
     let mut volume = Volume::open(medium)?;
     volume.copy_index_below(local);
     let known = reader.volume(volume.identity.volume)?;
+    let extent = if known.as_ref().is_some_and(is_given_up) { Extent::Whole } else { extent };
     let mut problems = strangeness(reader, &volume, known.as_ref())?;
     let Some(mut summary) = volume::check(&mut volume, extent, go_on)? else { return Ok(None) };
     summary.findings.append(&mut problems);
@@ -66,12 +68,9 @@ pub fn read_back(
         for segment in &summary.segments {
             placed.remove(&u64::from(segment.number));
         }
-        if extent == Extent::Whole {
-            let gone =
-                placed.iter().map(|number| format!("segment {number} of those committed is not there"));
-            summary.findings.extend(gone);
-            harmed.extend(placed);
-        }
+        let gone = placed.iter().map(|number| format!("segment {number} of those committed is not there"));
+        summary.findings.extend(gone);
+        harmed.extend(placed);
     }
     summary.intact &= summary.findings.is_empty();
     Ok(Some(ReadBack { summary, known, unsound, harmed }))

@@ -3,7 +3,6 @@
 use catalogue::volumes::VolumeRow;
 use catalogue::{Level, SegmentId, VolumeState};
 use job::Counter;
-use job::config::Verify;
 use manifest::{Label, SegmentEntry};
 use medium::Medium;
 use volume::VolumeWriter;
@@ -138,17 +137,9 @@ fn give_up_lost(
     why: &volume::Error,
 ) -> Result<()> {
     stage.monitor.finding(&format!("{why}; the segments on it are read back"));
-    let doubtful: Vec<SegmentEntry> = committed
-        .iter()
-        .enumerate()
-        .filter(|(at, _)| match stage.verify {
-            Verify::Full => true,
-            Verify::Sample => volume::is_sampled(*at, committed.len()),
-            Verify::None => at + 1 == committed.len(),
-        })
-        .map(|(_, (_, entry))| entry.clone())
-        .collect();
-    let lost = volume::lost_segments(medium, label, &doubtful, &|| !stage.stop.requested())?;
+    // All of them, however little of a sound volume is read back: one that is gone has seldom gone alone.
+    let entries: Vec<SegmentEntry> = committed.iter().map(|(_, entry)| entry.clone()).collect();
+    let lost = volume::lost_segments(medium, label, &entries, &|| !stage.stop.requested())?;
     let Some(lost) = lost else { return Err(archive::Error::Stopped.into()) };
     let gone: Vec<_> = committed.iter().filter(|(_, entry)| lost.contains(&entry.number)).collect();
     let names: Vec<&str> = gone.iter().map(|(_, entry)| entry.name.as_str()).collect();
