@@ -65,7 +65,7 @@ fn done(known: &Known<'_>) -> String {
     } else {
         format!("{} of {}", count(instances), plural(all, "instance"))
     };
-    let volumes = known.volumes.rows.len() as u64;
+    let volumes = known.volumes.carriers;
     let place = match known.subject {
         Subject::Export => {
             let Volumes { verified, sampled, .. } = *known.volumes;

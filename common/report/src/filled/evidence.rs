@@ -74,7 +74,7 @@ fn digests(known: &Known<'_>) -> CheckRow {
 }
 
 fn read_back(known: &Known<'_>) -> CheckRow {
-    let outcome = match shares(known.volumes.verified, known.volumes.rows.len() as u64) {
+    let outcome = match shares(known.volumes.verified, known.volumes.carriers) {
         Outcome::NotDone if known.volumes.sampled > 0 => Outcome::Partial,
         outcome => outcome,
     };
@@ -94,14 +94,14 @@ fn shares(verified: u64, all: u64) -> Outcome {
 }
 
 fn of_volumes(known: &Known<'_>) -> String {
-    let all = known.volumes.rows.len() as u64;
+    let all = known.volumes.carriers;
     format!("{} of {}", count(known.volumes.verified), plural(all, "volume"))
 }
 
 fn on_arrival(known: &Known<'_>) -> CheckRow {
     let damaged = known.volumes.damage.len() as u64;
     let missing = known.missing.iter().filter(|row| is_missed(row)).count() as u64;
-    let outcome = match shares(known.volumes.verified, known.volumes.rows.len() as u64) {
+    let outcome = match shares(known.volumes.verified, known.volumes.carriers) {
         _ if damaged > 0 || missing > 0 => Outcome::Findings,
         // Every object is checked as it is loaded, also on a volume that is not through yet.
         Outcome::NotDone if !known.volumes.rows.is_empty() => Outcome::Partial,

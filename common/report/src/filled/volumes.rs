@@ -24,6 +24,8 @@ pub struct Volumes {
     pub unseen: Vec<Unseen>,
     /// Whether the last volume of the set is among those written or seen.
     pub last_seen: bool,
+    /// Volumes that carry something: those with segments, sealed or arrived.
+    pub carriers: u64,
     /// Volumes that were read back or loaded with every digest right.
     pub verified: u64,
     /// Volumes of which a sample was read back and was right.
@@ -55,10 +57,15 @@ impl Volumes {
                 continue;
             }
             volumes.last_seen |= known.last;
-            volumes.verified += u64::from(known.is_verified_whole());
-            volumes.sampled += u64::from(known.is_verified_by_sample());
             volumes.unsound += u64::from(known.unsound.is_some() && known.state != State::Abandoned);
             let row = volumes.row(reader, &known)?;
+            if row.segments > 0
+                || matches!(known.state, State::Sealed | State::Known | State::Verified | State::Done)
+            {
+                volumes.carriers += 1;
+                volumes.verified += u64::from(known.is_verified_whole());
+                volumes.sampled += u64::from(known.is_verified_by_sample());
+            }
             volumes.rows.push(row);
         }
         Ok(volumes)
@@ -80,20 +87,21 @@ impl Volumes {
             id,
             medium: medium(&known.volume.medium, known.volume.barcode.as_deref(), known.held.as_ref()),
             copy: known.volume.copy,
-            state: state(known, harmed),
+            state: state(known, segments, harmed),
             segments,
             objects,
             bytes: known.bytes,
             sealed_at: known.sealed_at,
             verified,
             index_blake3: known.index_blake3.map(|blake3| Digest(blake3).to_string()).unwrap_or_default(),
-            findings: findings(known, harmed),
+            findings: findings(known, segments, harmed),
         })
     }
 }
 
-fn state(known: &Known, harmed: u64) -> VolumeState {
+fn state(known: &Known, segments: u64, harmed: u64) -> VolumeState {
     match known.state {
+        State::Labelling | State::Open | State::Abandoned if is_bare(known, segments) => VolumeState::Empty,
         _ if harmed > 0 || known.unsound.is_some() => VolumeState::Damaged,
         State::Labelling | State::Open => VolumeState::Open,
         State::Sealed => VolumeState::Sealed,
@@ -102,13 +110,21 @@ fn state(known: &Known, harmed: u64) -> VolumeState {
     }
 }
 
-fn findings(known: &Known, harmed: u64) -> Vec<String> {
+/// Whether nothing was ever committed to a volume but its label.
+fn is_bare(known: &Known, segments: u64) -> bool {
+    segments == 0 && known.files.len() <= 1
+}
+
+fn findings(known: &Known, segments: u64, harmed: u64) -> Vec<String> {
     let mut findings = Vec::new();
     if harmed > 0 {
         findings.push(format!("{} of its segments are damaged, see below", count(harmed)));
     }
     findings.extend(known.unsound.clone());
     match known.state {
+        State::Abandoned if is_bare(known, segments) => {
+            findings.push("given up, and nothing is on it".into());
+        }
         State::Abandoned if known.sealed_at.is_some() => findings.push("given up after it was sealed".into()),
         State::Abandoned => findings.push(
             "given up without index and trailer; what was committed on it can be read all the same".into(),

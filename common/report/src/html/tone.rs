@@ -45,6 +45,7 @@ impl Tone for VolumeState {
         match self {
             Self::Sealed | Self::Arrived => "good",
             Self::Open => "wait",
+            Self::Empty => "calm",
             Self::Damaged => "bad",
         }
     }

@@ -36,6 +36,8 @@ pub struct VolumeRow {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum VolumeState {
+    /// Nothing but its label, if at all, was written to it: labelled ahead and not needed so far, or given up so.
+    Empty,
     /// Being written, no trailer yet.
     Open,
     /// Index and trailer are written.
@@ -50,6 +52,7 @@ impl VolumeState {
     /// The state in a word.
     pub fn word(self) -> &'static str {
         match self {
+            Self::Empty => "empty",
             Self::Open => "open",
             Self::Sealed => "sealed",
             Self::Arrived => "arrived",

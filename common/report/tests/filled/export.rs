@@ -5,7 +5,7 @@ use catalogue::capture::CaptureKey;
 use catalogue::plan::InstanceRow;
 use report::Overall;
 
-use crate::lab::{Lab, instance_rows, study_row};
+use crate::lab::{Lab, instance_rows, study_row, volume};
 
 #[test]
 fn an_export_that_is_done_is_clean() {
@@ -192,4 +192,31 @@ fn nothing_planned_an_empty_selection_and_an_open_volume_are_told_apart() {
     let (written, json) = lab.export();
     assert_eq!(written.verdict, Overall::Incomplete);
     assert!(json["report"]["summary"].as_str().unwrap().contains("1 volume not sealed yet"));
+}
+
+#[test]
+fn volumes_that_were_labelled_and_not_needed_carry_nothing_and_keep_nothing_open() {
+    let mut lab = Lab::new();
+    lab.query("STUDY", 1, 0);
+    let study = lab.study("1.1", 2);
+    lab.capture_study(study);
+    let full = lab.write_all();
+    lab.catalogue.volume_verified(full, "every digest").unwrap();
+    for sequence in [2, 3] {
+        let bare = lab.catalogue.begin_volume(&volume(sequence)).unwrap();
+        lab.catalogue.label_committed(bare, &["VOLUME.tar".into()], 1).unwrap();
+        if sequence == 3 {
+            lab.catalogue.abandon_volume(bare).unwrap();
+        }
+    }
+    let (written, json) = lab.export();
+    assert_eq!(written.verdict, Overall::Clean);
+    let report = &json["report"];
+    assert_eq!(
+        report["summary"],
+        "All 1 study with 2 instances (2.0 kB) are on 1 volume, read back and checked."
+    );
+    let states: Vec<_> = (0..3).map(|at| report["volumes"][at]["state"].as_str().unwrap()).collect();
+    assert_eq!(states, ["sealed", "empty", "empty"]);
+    assert_eq!(report["volumes"][2]["findings"][0], "given up, and nothing is on it");
 }
