@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use job::config::{ExcludeConfig, SelectionConfig};
 
 pub use self::choice::Choice;
-pub use self::kept::{Again, Kept};
+pub use self::kept::Kept;
 pub use self::rules::{Rules, settle};
 use crate::cli::Plan;
 use crate::context::Context;

@@ -223,6 +223,36 @@ fn what_is_on_a_list_of_exclusions_is_in_the_balance_with_its_reason_and_on_no_v
 }
 
 #[test]
+fn of_two_patients_with_one_study_uid_the_excluded_ones_images_stay_where_they_are() {
+    for (wanted, excluded) in [(1, 2), (2, 1)] {
+        let folder = scratch();
+        let folder = folder.path();
+        let source = Orthanc::start("SITE_A", &folder.join("a"));
+        // Orthanc keeps one study for each of them, under the one UID.
+        for patient in [1, 2] {
+            let object =
+                instance(7, patient).small_of(400, &days_ago(3), "120000", &format!("SYN00000{patient}"));
+            source.load_bytes(&object);
+        }
+        let p2t = transfer::new_export(&folder.join("export"), &source.node(), &folder.join("disk-{seq}"));
+        let excluded = format!("SYN00000{excluded}");
+        p2t.run(&["plan", "--exclude-patient-id", &excluded]).expect(Exit::Clean);
+        // The option is not given again.
+        p2t.run(&["plan"]).expect(Exit::Clean);
+        p2t.run(&["export"]).expect(Exit::Clean);
+        let balance = transfer::balance(&p2t);
+        assert_eq!((balance.done, balance.excluded, balance.failed, balance.pending), (1, 1, 0, 0));
+        let index =
+            std::fs::File::open(transfer::volumes(&folder.join("disk-{seq}"))[0].join("INDEX.jsonl.zst"));
+        let index =
+            zstd::decode_all(index.expect("the volume has an index")).expect("the index is compressed");
+        let index = String::from_utf8(index).expect("the index is text");
+        assert!(!index.contains(&excluded), "{index}");
+        assert!(index.contains(&instance(7, wanted).uid()), "{index}");
+    }
+}
+
+#[test]
 fn a_status_that_the_source_tells_selects_and_one_that_it_does_not_tell_does_not() {
     let folder = scratch();
     let folder = folder.path();

@@ -9,6 +9,7 @@ use job::config::ExcludeConfig;
 
 use crate::error::Error;
 use crate::named::Names;
+use crate::source::ObjectIdentity;
 
 /// Studies, patients and accession numbers that are left out.
 #[derive(Default)]
@@ -20,6 +21,42 @@ impl Exclusions {
         let ExcludeConfig { patient_ids, accession_numbers, study_uids, csv } = config;
         let names = Names { study_uids, patient_ids, accession_numbers, csv: csv.as_deref() };
         Ok(Self(names.read()?))
+    }
+
+    /// Whether nothing is left out.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// These and others.
+    #[must_use]
+    pub fn and(mut self, others: Self) -> Self {
+        self.0.extend(others.0);
+        self
+    }
+
+    /// The same as a configuration, what a file named included.
+    #[must_use]
+    pub fn config(&self) -> ExcludeConfig {
+        let of = |wanted| {
+            self.0.iter().filter(move |(tag, _)| *tag == wanted).map(|(_, value)| value.clone()).collect()
+        };
+        ExcludeConfig {
+            patient_ids: of(PATIENT_ID),
+            accession_numbers: of(ACCESSION_NUMBER),
+            study_uids: of(STUDY_INSTANCE_UID),
+            csv: None,
+        }
+    }
+
+    /// Why an object is left out by what its own dataset names, as [`Self::reason`]: studies of several patients may have
+    /// one UID, and the source lists them as one.
+    #[must_use]
+    pub fn reason_of_object(&self, object: &ObjectIdentity) -> Option<&'static str> {
+        let ObjectIdentity { study_uid, patient_id, accession, .. } = object.clone();
+        let uid = study_uid.unwrap_or_default();
+        self.reason(&StudyRow { uid, patient_id, accession, ..StudyRow::default() })
     }
 
     /// Why a study is left out, without a word about the patient; none if no list names it. Values must be the same, case

@@ -264,6 +264,8 @@ pub struct ObjectIdentity {
     pub transfer_syntax: Option<String>,
     /// Patient ID in the dataset.
     pub patient_id: Option<String>,
+    /// Accession Number in the dataset.
+    pub accession: Option<String>,
     /// What is odd about it.
     pub findings: Vec<String>,
     /// Why it cannot be what was asked for: it contradicts what the source said of it, or is not whole.

@@ -9,7 +9,7 @@ use catalogue::plan::{InstanceRow, QueryRow};
 use catalogue::{Catalogue, ListingId, OddityState, PlanPosition, StudyId, StudyRow};
 use dimse::{Options, Status};
 use fakepacs::{Archive, FakePacs, Lies, Order, Population, Series, Study};
-use job::config::{Retrieve, SelectionConfig};
+use job::config::{ExcludeConfig, Retrieve, SelectionConfig};
 
 /// A catalogue that takes what is listed, as `p2t plan` does.
 struct Book {
@@ -241,6 +241,40 @@ fn what_a_source_lists_besides_what_it_was_asked_for_is_not_taken() {
         let taken = pacs.archive().studies().iter().filter(|study| fits(study));
         let taken: BTreeSet<_> = taken.map(|study| study.uid.clone()).collect();
         assert_eq!(list(&pacs, &selection).uids(), taken, "{selection:?}");
+    }
+}
+
+#[test]
+fn a_study_in_several_rows_is_taken_if_one_of_them_fits() {
+    let row = |modality: &str| Study {
+        uid: "1.2.3".into(),
+        series: vec![Series { uid: format!("1.2.3.{modality}"), modality: modality.into(), instances: 1 }],
+        ..Study::default()
+    };
+    let lies = Lies { ignore: vec!["ModalitiesInStudy".parse().unwrap()], ..Lies::default() };
+    let pacs = serve(vec![row("MR"), row("CT")], lies);
+    for (modality, studies) in [("MR", 1), ("CT", 1), ("US", 0)] {
+        let selection = SelectionConfig { modalities: vec![modality.into()], ..SelectionConfig::default() };
+        assert_eq!(list(&pacs, &selection).uids().len(), studies, "{modality}");
+    }
+}
+
+#[test]
+fn a_study_does_not_vanish_with_an_excluded_patient_who_has_the_same_uid() {
+    let row = |patient: &str| Study {
+        uid: "1.2.3".into(),
+        patient_id: patient.into(),
+        series: vec![Series { uid: format!("1.2.3.{patient}"), modality: "CT".into(), instances: 1 }],
+        ..Study::default()
+    };
+    let exclude = ExcludeConfig { patient_ids: vec!["EXCL".into()], ..ExcludeConfig::default() };
+    let selection = SelectionConfig { exclude, ..SelectionConfig::default() };
+    for (patients, listed) in [(vec!["A", "EXCL"], "A"), (vec!["EXCL", "A"], "A"), (vec!["EXCL"], "EXCL")] {
+        let pacs = serve(patients.iter().map(|patient| row(patient)).collect(), Lies::default());
+        let book = list(&pacs, &selection);
+        let studies = book.catalogue.studies(PlanPosition::default(), 9).unwrap();
+        let of: Vec<_> = studies.iter().map(|planned| planned.study.patient_id.as_deref()).collect();
+        assert_eq!(of, [Some(listed)], "{patients:?}");
     }
 }
 

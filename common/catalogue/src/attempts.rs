@@ -2,6 +2,7 @@
 
 use rusqlite::{ToSql, params};
 
+use crate::capture::CaptureKey;
 use crate::connection::Catalogue;
 use crate::error::Result;
 use crate::ids::{InstanceId, StudyId};
@@ -21,6 +22,27 @@ impl Catalogue {
             let step = (InstanceState::Pending, InstanceState::Failed);
             let values: [(&str, &dyn ToSql); 2] = [(":reason", &reason), (":study", &study_id)];
             advance_all(tx, step, &["reason = :reason"], "study_id = :study", &values)
+        })
+    }
+
+    /// Leaves out what is pending of these, each for its reason; returns how many instances.
+    pub fn exclude_pending(&mut self, objects: &[(CaptureKey, &str)]) -> Result<u64> {
+        self.durable(|tx| {
+            let step = (InstanceState::Pending, InstanceState::Excluded);
+            let leave_out = |condition: &str, values: &[(&str, &dyn ToSql)]| {
+                advance_all(tx, step, &["reason = :reason"], condition, values)
+            };
+            objects.iter().try_fold(0, |excluded, (key, reason)| {
+                let more = match key {
+                    CaptureKey::Instance(id) => leave_out("id = :id", &[(":reason", reason), (":id", id)])?,
+                    CaptureKey::Uids { study_id, sop_instance, .. }
+                    | CaptureKey::Doubtful { study_id, sop_instance, .. } => leave_out(
+                        "study_id = :study AND sop_instance = :uid",
+                        &[(":reason", reason), (":study", study_id), (":uid", sop_instance)],
+                    )?,
+                };
+                Ok(excluded + more)
+            })
         })
     }
 

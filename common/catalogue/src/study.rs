@@ -10,7 +10,7 @@ use crate::states::{InstanceState, StudyListing};
 use crate::time::Millis;
 
 /// What is known of a study, from the source's answer, a file's header or a manifest. Empty where unknown.
-#[derive(Clone, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq, Hash)]
 pub struct StudyRow {
     /// Study Instance UID.
     pub uid: String,

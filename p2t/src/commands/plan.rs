@@ -7,7 +7,9 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use archive::{Blame, Cause, Listing, NamedStudy, Several, Source, StudyListing, Wanted, named_studies};
+use archive::{
+    Blame, Cause, Exclusions, Listing, NamedStudy, Several, Source, StudyListing, Wanted, named_studies,
+};
 use catalogue::balance::Stage;
 use catalogue::listing::{Answered, ListingProof, Recalled};
 use catalogue::plan::{InstanceRow, QueryRow};
@@ -25,7 +27,7 @@ use crate::context::{Context, Ids};
 use crate::error::{Error, Result};
 use crate::forecast::{Cartridges, Forecast};
 use crate::preflight;
-use crate::selection::{self, Again, Choice, Kept, Rules};
+use crate::selection::{self, Choice, Kept, Rules};
 
 /// Files are recorded in groups of this many.
 const GROUP: usize = 500;
@@ -36,10 +38,12 @@ pub fn run(context: &Context, arguments: Plan) -> Result<Outcome<Value>> {
     // Read before the source is asked for anything: a list that cannot be read should not cost hours.
     let others = arguments.compare.as_deref().map(named_studies).transpose()?;
     let compared = arguments.compare.clone();
-    let meant = selection::of(context, arguments)?;
+    let mut meant = selection::of(context, arguments)?;
+    // By their names: they are kept for the export, and a file may change or be gone by then.
+    meant.exclude = Exclusions::read(&selection::resolved(context, &meant).exclude)?.config();
     let configured = &context.config.selection;
-    let resolved = selection::resolved(context, &meant);
-    let rules = Rules::read(&resolved, &context.config.pace.time_zone, readmit)?;
+    let mut resolved = selection::resolved(context, &meant);
+    let mut rules = Rules::read(&resolved, &context.config.pace.time_zone, readmit)?;
     selection::today(context, &meant)?;
     let (_lock, mut catalogue) = context.writer()?;
     Ids::of(&mut catalogue)?;
@@ -51,10 +55,12 @@ pub fn run(context: &Context, arguments: Plan) -> Result<Outcome<Value>> {
         });
     }
     let today = context.config.pace.time_zone.day(Timestamp::now());
+    Kept::plan(&mut catalogue, configured, &meant, readmit)?;
+    resolved.exclude = Kept::exclusions(&catalogue)?.config();
+    rules.exclude_also(&resolved.exclude)?;
     let selection = begun(&mut catalogue, &resolved, today)?;
     catalogue.planning_begins()?;
     selection::note(&mut catalogue, &meant)?;
-    Kept::plan(&mut catalogue, configured, &meant, readmit)?;
     context.monitor.phase("list");
     let listed = asking::within_the_pace(context, &mut catalogue, |asking, catalogue| {
         list(context, asking, &selection, catalogue)?;
@@ -86,16 +92,17 @@ fn again_of(
     meant: &SelectionConfig,
     readmit: bool,
 ) -> Result<(Vec<SelectionConfig>, Rules)> {
-    let Again { selections, excluded } = Kept::delta(catalogue, &context.config.selection, meant, readmit)?;
+    let selections = Kept::delta(catalogue, &context.config.selection, meant, readmit)?;
+    let exclude = Kept::exclusions(catalogue)?.config();
     let study_status = selections.last().map(|last| last.study_status.clone()).unwrap_or_default();
     let ruling = SelectionConfig { study_status, ..meant.clone() };
     let zone = &context.config.pace.time_zone;
     let mut rules = Rules::read(&selection::resolved(context, &ruling), zone, readmit)?;
-    for exclude in excluded {
-        let lists = SelectionConfig { exclude, ..SelectionConfig::default() };
-        rules.exclude_also(&selection::resolved(context, &lists).exclude)?;
-    }
-    let today = |planned| selection::today(context, &selection::resolved(context, planned));
+    rules.exclude_also(&exclude)?;
+    let today = |planned: &SelectionConfig| {
+        let planned = SelectionConfig { exclude: exclude.clone(), ..planned.clone() };
+        selection::today(context, &selection::resolved(context, &planned))
+    };
     Ok((selections.iter().map(today).collect::<Result<_>>()?, rules))
 }
 

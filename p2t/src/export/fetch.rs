@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use archive::{Intake, Outlook, Retrieve, Source};
+use archive::{Exclusions, Intake, Outlook, Retrieve, Source};
 use catalogue::capture::PendingInstance;
 use catalogue::{InstanceId, Level, PlanPosition, PlannedStudy, StudyId};
 use jiff::SignedDuration;
@@ -37,6 +37,7 @@ pub struct Fetch {
     pub governor: Option<Arc<Governor>>,
     /// How long a study waits that is seen to change.
     pub settle: SignedDuration,
+    exclusions: Arc<Exclusions>,
     /// Associations that others than the workers use.
     pub lent: AtomicU16,
     instances_at_once: usize,
@@ -94,6 +95,7 @@ impl Fetch {
             retry,
             governor: None,
             settle: SignedDuration::ZERO,
+            exclusions: Arc::default(),
             lent: AtomicU16::default(),
             instances_at_once: INSTANCES_AT_ONCE,
             queue: Mutex::default(),
@@ -116,6 +118,11 @@ impl Fetch {
     /// With so long a wait for studies that are seen to change.
     pub fn settling(self, settle: SignedDuration) -> Self {
         Self { settle, ..self }
+    }
+
+    /// Without the objects that these leave out.
+    pub fn excluding(self, exclusions: Exclusions) -> Self {
+        Self { exclusions: Arc::new(exclusions), ..self }
     }
 
     /// With parts small enough for a test.
@@ -311,7 +318,10 @@ impl Fetch {
             return Ok(Part::CutOff);
         };
         let _at_work = pace.go_to_work();
-        let intake = StudyIntake::new(self.capture.clone(), study.id).expecting(expected).begun_with(prepaid);
+        let intake = StudyIntake::new(self.capture.clone(), study.id)
+            .expecting(expected)
+            .excluding(self.exclusions.clone())
+            .begun_with(prepaid);
         let intake = Arc::new(intake);
         let taking: Arc<dyn Intake> = intake.clone();
         let request = Retrieve { study_uid: &study.study.uid, wanted, whole };
@@ -319,6 +329,7 @@ impl Fetch {
         intake.ended();
         // Whatever came is kept, however the retrieval ended.
         self.capture.flush()?;
+        self.leave_out(study, &intake)?;
         let last = wanted.last().map(|instance| instance.id).unwrap_or_default();
         let missing = self.pending(study, after)?.iter().filter(|instance| instance.id <= last).count();
         if self.must_stop(number) || intake.has_refused() {
@@ -380,6 +391,19 @@ impl Fetch {
         let message = format!("study {uid} came whole; besides, {}", doubts.join("; "));
         self.capture.monitor.finding(&message);
         Ok(self.capture.shared.event(Level::Warning, "doubtful", message)?)
+    }
+
+    /// Only behind what was captured: an object of the same UID that is not left out stands for the instance.
+    fn leave_out(&self, study: &PlannedStudy, intake: &StudyIntake) -> Result<()> {
+        let objects = intake.take_excluded();
+        let Some((_, reason)) = objects.first() else { return Ok(()) };
+        let instances = self.capture.shared.lock().exclude_pending(&objects)?;
+        self.capture.monitor.count(job::Counter::Excluded, instances);
+        let (count, uid) = (objects.len(), &study.study.uid);
+        let message = format!(
+            "{count} objects of study {uid} name somebody else than its listing and were not taken: {reason}"
+        );
+        Ok(self.capture.shared.event(Level::Warning, "excluded", message)?)
     }
 
     fn tell_of_patients(&self, study: &PlannedStudy, intake: &StudyIntake) -> Result<()> {

@@ -62,6 +62,7 @@ use self::write::{CommitInterval, Handout, Pacing, Told, Write, Writers, Written
 use crate::context::{Context, Ids};
 use crate::error::{Error, Result};
 use crate::media::{Media, Patience};
+use crate::selection::Kept;
 use crate::{asking, selection, streaming};
 
 /// Memory is bounded by the number of frames under compression.
@@ -174,7 +175,8 @@ fn run_stages(stages: &Stages<'_>) -> Result<(Written, bool)> {
     let fetch = Fetch::new(source.clone(), capture, config.retry)
         .waiting(outage)
         .governed(governor.clone())
-        .settling(selection::settle(&config.selection));
+        .settling(selection::settle(&config.selection))
+        .excluding(Kept::exclusions(&shared.lock())?);
     let fetch = Arc::new(fetch);
     let watchman = governor
         .as_deref()

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use archive::{Intake, IntakeError, IntakeObject, ObjectIdentity};
+use archive::{Exclusions, Intake, IntakeError, IntakeObject, ObjectIdentity};
 use catalogue::capture::{CaptureKey, Captured};
 use catalogue::{Dataset, StudyId};
 use job::Counter;
@@ -41,6 +41,7 @@ pub struct StudyIntake {
     respite: Mutex<Respite>,
     prepaid: Prepaid,
     expected: Expected,
+    exclusions: Arc<Exclusions>,
     noticed: Mutex<Noticed>,
 }
 
@@ -50,18 +51,25 @@ struct Noticed {
     /// Why objects were not taken, the first few.
     doubts: Vec<String>,
     of_another_patient: u64,
+    /// What is left out whatever the plan says of its study, and why.
+    excluded: Vec<(CaptureKey, &'static str)>,
 }
 
 impl StudyIntake {
     pub fn new(capture: Arc<Capture>, study_id: StudyId) -> Self {
         let respite = Mutex::new(Respite::new(capture.pace.clock().monotonic()));
-        let (refused, begun, prepaid, expected, noticed) = Default::default();
-        Self { capture, study_id, refused, begun, respite, prepaid, expected, noticed }
+        let (refused, begun, prepaid, expected, exclusions, noticed) = Default::default();
+        Self { capture, study_id, refused, begun, respite, prepaid, expected, exclusions, noticed }
     }
 
     /// The same, for objects of which this much is known.
     pub fn expecting(self, expected: Expected) -> Self {
         Self { expected, ..self }
+    }
+
+    /// The same, without the objects that these leave out.
+    pub fn excluding(self, exclusions: Arc<Exclusions>) -> Self {
+        Self { exclusions, ..self }
     }
 
     /// The same, let begin with this.
@@ -77,6 +85,11 @@ impl StudyIntake {
     /// How many objects name another patient than the list.
     pub fn of_another_patient(&self) -> u64 {
         self.noticed().of_another_patient
+    }
+
+    /// The objects that were left out since this was asked last, and why.
+    pub fn take_excluded(&self) -> Vec<(CaptureKey, &'static str)> {
+        std::mem::take(&mut self.noticed().excluded)
     }
 
     fn noticed(&self) -> MutexGuard<'_, Noticed> {
@@ -233,6 +246,12 @@ impl IntakeObject for Object<'_> {
 
     fn finish(mut self: Box<Self>, mut identity: ObjectIdentity) -> Result<(), IntakeError> {
         self.study.rest(LEAST_REST, MOST_REST);
+        if let Some(reason) = self.study.exclusions.reason_of_object(&identity) {
+            let key = key(self.study.study_id, &identity);
+            self.study.noticed().excluded.push((key, reason));
+            // It was sent in good faith: nothing of it stays, and it is not asked for again.
+            return Ok(());
+        }
         let expected = &self.study.expected;
         if expected.is_of_another_patient(&identity) {
             self.study.noticed().of_another_patient += 1;

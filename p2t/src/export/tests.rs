@@ -5,12 +5,12 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use archive::{Intake, IntakeError, ObjectIdentity, RetrieveEnd};
+use archive::{Exclusions, Intake, IntakeError, ObjectIdentity, RetrieveEnd};
 use catalogue::pack::{Budget, Member, ObjectCursor, Readiness};
 use catalogue::plan::InstanceRow;
 use catalogue::segments::NewSegment;
 use catalogue::{Catalogue, InstanceState, PlanPosition, StudyId, StudyRow};
-use job::config::RetryConfig;
+use job::config::{ExcludeConfig, RetryConfig};
 use job::{Journal, Stop, Void};
 use pace::{Calendar, Limits, Pace, SystemClock};
 use tempfile::TempDir;
@@ -347,6 +347,50 @@ fn a_study_with_more_instances_than_are_asked_for_at_once_comes_whole_in_one_att
     fetch.work(0).unwrap();
     assert_eq!(lab.in_state(InstanceState::Captured), COUNT as u64);
     let studies = lab.capture.shared.lock().studies(PlanPosition::default(), 1).unwrap();
+    assert_eq!((studies[0].attempts, &studies[0].last_error), (0, &None));
+}
+
+#[test]
+fn of_patients_with_one_study_uid_the_excluded_ones_objects_are_left_out_alone() {
+    // The last one comes under the same SOP Instance UID from both.
+    const COUNT: usize = 3;
+    let lab = Lab::new(COUNT);
+    lab.capture.give_back(lab.capture.spool.open_intake(&mut lab.capture.shared.lock()).unwrap());
+    let source = Planned::new(true, |_, intake| {
+        for (number, patient, accession) in [
+            (0, "WANTED", "A1"),
+            (1, "EXCL ", "A1"),
+            (2, "EXCL", "A1"),
+            (2, "WANTED", "A1"),
+            (3, "WANTED", "A9"),
+        ] {
+            let mut object = intake.begin(4).unwrap();
+            object.write(b"meta").unwrap();
+            object.write(patient.as_bytes()).unwrap();
+            let identity = ObjectIdentity {
+                sop_instance: Some(uid(number)),
+                patient_id: Some(patient.to_owned()),
+                accession: Some(accession.to_owned()),
+                ..ObjectIdentity::default()
+            };
+            object.finish(identity).unwrap();
+        }
+        Ok(RetrieveEnd::default())
+    });
+    let exclude = ExcludeConfig {
+        patient_ids: vec!["EXCL".to_owned()],
+        accession_numbers: vec!["A9".to_owned()],
+        ..ExcludeConfig::default()
+    };
+    let exclusions = Exclusions::read(&exclude).unwrap();
+    Fetch::new(source, lab.capture.clone(), RetryConfig::default()).excluding(exclusions).work(0).unwrap();
+    lab.capture.close().unwrap();
+    assert_eq!((lab.in_state(InstanceState::Captured), lab.in_state(InstanceState::Excluded)), (2, 1));
+    let catalogue = lab.capture.shared.lock();
+    let bytes: u64 = catalogue.intakes().unwrap().iter().map(|intake| intake.end).sum();
+    assert_eq!(bytes, 2 * "metaWANTED".len() as u64);
+    assert!(catalogue.balance(catalogue::balance::Stage::Export).unwrap().holds());
+    let studies = catalogue.studies(PlanPosition::default(), 1).unwrap();
     assert_eq!((studies[0].attempts, &studies[0].last_error), (0, &None));
 }
 

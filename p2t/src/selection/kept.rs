@@ -1,6 +1,7 @@
 //! The selections by which the plan was filled, kept for its deltas: a delta is run for months, by whoever is there, and must
 //! not take what nobody has selected because an option was left out.
 
+use archive::Exclusions;
 use catalogue::Catalogue;
 use job::config::{ExcludeConfig, SelectionConfig};
 use serde::{Deserialize, Serialize};
@@ -19,16 +20,8 @@ pub struct Kept {
     configured: SelectionConfig,
     /// What plans selected, options included, the oldest first.
     planned: Vec<SelectionConfig>,
-    /// What they left out.
+    /// What they left out, by names.
     excluded: Vec<ExcludeConfig>,
-}
-
-/// What a delta lists again.
-pub struct Again {
-    /// Each is listed.
-    pub selections: Vec<SelectionConfig>,
-    /// What is left out besides what is on a list now.
-    pub excluded: Vec<ExcludeConfig>,
 }
 
 impl Kept {
@@ -79,7 +72,7 @@ impl Kept {
         configured: &SelectionConfig,
         meant: &SelectionConfig,
         readmit: bool,
-    ) -> Result<Again> {
+    ) -> Result<Vec<SelectionConfig>> {
         let mut kept = Self::read(catalogue)?;
         let given = taken(meant);
         let is_as_then = given == taken(configured) && given == kept.configured;
@@ -96,7 +89,13 @@ impl Kept {
         kept.exclude(meant, readmit);
         kept.keep(catalogue)?;
         let proving = |selection| SelectionConfig { prove: meant.prove, ..selection };
-        Ok(Again { selections: chosen.into_iter().map(proving).collect(), excluded: kept.excluded })
+        Ok(chosen.into_iter().map(proving).collect())
+    }
+
+    /// What is left out by all plans and deltas until now.
+    pub fn exclusions(catalogue: &Catalogue) -> Result<Exclusions> {
+        let lists = Self::read(catalogue)?.excluded;
+        lists.iter().try_fold(Exclusions::default(), |all, list| Ok(all.and(Exclusions::read(list)?)))
     }
 }
 
@@ -134,7 +133,7 @@ mod tests {
         let all = SelectionConfig::default();
         Kept::plan(&mut catalogue, &all, &of("CT"), false).unwrap();
         let delta = |catalogue: &mut Catalogue, configured: &SelectionConfig, meant: &SelectionConfig| {
-            Kept::delta(catalogue, configured, meant, false).map(|again| again.selections)
+            Kept::delta(catalogue, configured, meant, false)
         };
         assert_eq!(delta(&mut catalogue, &all, &all).unwrap(), [of("CT")]);
         let ordered = SelectionConfig { settle_minutes: 9, prove: true, ..all.clone() };
@@ -170,7 +169,7 @@ mod tests {
         let all = SelectionConfig::default();
         let error = Kept::delta(&mut catalogue, &all, &all, false).err().unwrap().to_string();
         assert!(error.contains("everything") && error.contains("modalities CT"), "{error}");
-        assert_eq!(Kept::delta(&mut catalogue, &all, &of("CT"), false).unwrap().selections, [of("CT")]);
+        assert_eq!(Kept::delta(&mut catalogue, &all, &of("CT"), false).unwrap(), [of("CT")]);
     }
 
     #[test]
@@ -183,8 +182,8 @@ mod tests {
         };
         Kept::plan(&mut catalogue, &all, &without("A"), false).unwrap();
         let excluded = |catalogue: &mut Catalogue, meant: &SelectionConfig, readmit| {
-            let again = Kept::delta(catalogue, &all, meant, readmit).unwrap();
-            again.excluded.into_iter().flat_map(|list| list.patient_ids).collect::<Vec<_>>()
+            Kept::delta(catalogue, &all, meant, readmit).unwrap();
+            Kept::exclusions(catalogue).unwrap().config().patient_ids
         };
         assert_eq!(excluded(&mut catalogue, &all, false), ["A"]);
         assert_eq!(excluded(&mut catalogue, &without("B"), false), ["A", "B"]);

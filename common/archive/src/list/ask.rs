@@ -16,6 +16,7 @@ use super::span::{self, Span};
 use super::sweep::{Answer, End, Peer, Verdict};
 use super::{Finder, Found, NAMELESS, in_modalities, nameless_study};
 use crate::error::Error;
+use crate::exclusion::Exclusions;
 use crate::source::Listing;
 
 /// A source that refuses so many queries in a row refuses to be listed at all.
@@ -24,6 +25,9 @@ const MOST_REFUSALS: u32 = 64;
 pub(super) struct Asking<'a> {
     pub finder: &'a dyn Finder,
     pub selection: &'a SelectionConfig,
+    pub exclusions: Exclusions,
+    /// Of the studies that were told and not left out, where anything is: digests of their UIDs.
+    pub wanted: HashSet<u64>,
     pub listing: &'a mut dyn Listing,
     pub stop: &'a dyn Fn() -> bool,
     /// Keys of every query that no part has.
@@ -45,7 +49,7 @@ impl Peer for Asking<'_> {
         let keys = self.keys(part);
         let name = name(&keys);
         let answered = match self.listing.recall(&name).map_err(Error::Taker)? {
-            Some(recalled) if is_final(&recalled) => recalled,
+            Some(recalled) if is_final(&recalled) => self.remember(recalled),
             _ => self.ask_anew(part, &keys, &name)?,
         };
         let rows = answered.studies.iter().map(|(id, study)| row(id.0.unsigned_abs(), study)).collect();
@@ -80,6 +84,14 @@ impl Peer for Asking<'_> {
 impl Asking<'_> {
     fn keys(&self, part: &Part) -> Vec<(Tag, String)> {
         self.fixed.iter().cloned().chain(part.keys()).collect()
+    }
+
+    fn remember(&mut self, recalled: Recalled) -> Recalled {
+        let wanted = recalled.studies.iter().filter(|(_, study)| self.exclusions.reason(study).is_none());
+        if !self.exclusions.is_empty() {
+            self.wanted.extend(wanted.map(|(_, study)| digest(&study.uid)));
+        }
+        recalled
     }
 
     fn ask_anew(&mut self, part: &Part, keys: &[(Tag, String)], name: &str) -> Result<Recalled, Error> {
@@ -119,14 +131,29 @@ impl Asking<'_> {
     }
 
     /// The studies that the selection takes, each once. A PACS may ignore the keys that narrow a query, so its answers are
-    /// looked at again.
+    /// looked at again. A row that is left out does not take the place of another of its UID, which is another patient's: what
+    /// is whose, the export asks of every object.
     fn selected(&mut self, part: &Part, rows: Vec<StudyRow>) -> Result<Vec<StudyRow>, Error> {
+        let is_wanted = |study: &StudyRow| self.exclusions.reason(study).is_none();
+        let (wanted, left_out): (Vec<_>, Vec<_>) = rows.into_iter().partition(is_wanted);
+        let mut studies = self.fitting(part, wanted)?;
+        if !self.exclusions.is_empty() {
+            self.wanted.extend(studies.iter().map(|study| digest(&study.uid)));
+        }
+        let of_others = self.fitting(part, left_out)?;
+        studies.extend(of_others.into_iter().filter(|study| !self.wanted.contains(&digest(&study.uid))));
+        Ok(studies)
+    }
+
+    /// Of each study the first row that fits.
+    fn fitting(&mut self, part: &Part, rows: Vec<StudyRow>) -> Result<Vec<StudyRow>, Error> {
         let mut uids = HashSet::new();
         let mut studies = Vec::new();
         for study in rows {
             if study.uid.is_empty() {
                 self.note_nameless(&study)?;
-            } else if uids.insert(study.uid.clone()) && self.takes(part, &study)? {
+            } else if !uids.contains(&study.uid) && self.takes(part, &study)? {
+                uids.insert(study.uid.clone());
                 studies.push(study);
             }
         }
@@ -174,6 +201,12 @@ pub(super) fn dates(selection: &SelectionConfig) -> Option<Span> {
 /// A refusal may be of a moment: where nothing came in its place, a later run has it asked again.
 fn is_final(recalled: &Recalled) -> bool {
     recalled.settled || Status(recalled.status).class() != StatusClass::Failure
+}
+
+fn digest(uid: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    uid.hash(&mut hasher);
+    hasher.finish()
 }
 
 fn name(keys: &[(Tag, String)]) -> String {

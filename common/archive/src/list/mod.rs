@@ -25,6 +25,7 @@ use dimse::{Key, Level, Status};
 use job::config::SelectionConfig;
 
 use crate::error::Error;
+use crate::exclusion::Exclusions;
 use crate::source::Listing;
 use ask::Asking;
 use part::{Part, Texts};
@@ -81,6 +82,8 @@ pub(crate) fn list_studies(
     let mut asking = Asking {
         finder,
         selection,
+        exclusions: Exclusions::read(&selection.exclude)?,
+        wanted: HashSet::new(),
         listing,
         stop,
         fixed: Vec::new(),

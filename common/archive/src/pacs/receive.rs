@@ -119,6 +119,7 @@ impl dimse::Intake for Arriving<'_> {
                 study_uid: head.study,
                 series_uid: head.series,
                 patient_id: head.patient_id,
+                accession: head.accession,
                 sop_instance: Some(sop_instance.clone()),
                 sop_class: Some(incoming.sop_class),
                 transfer_syntax: Some(incoming.transfer_syntax),

@@ -106,6 +106,7 @@ impl<'a> Arrival<'a> {
             series_uid: shape.head.series,
             transfer_syntax: shape.transfer_syntax,
             patient_id: shape.head.patient_id,
+            accession: shape.head.accession,
             findings: shape.findings.iter().map(ToString::to_string).collect(),
             doubts,
         })?;

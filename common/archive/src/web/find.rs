@@ -70,8 +70,8 @@ impl Web {
         let mut broken_off = false;
         let searched = search.each(&mut |row| {
             let study = study_row(&row);
-            // A list that moved is read again.
-            if study.uid.is_empty() || seen.insert(study.uid.clone()) {
+            // A list that moved is read again; a server may tell a study by several rows that differ.
+            if study.uid.is_empty() || seen.insert(study.clone()) {
                 studies.push(study);
             }
             broken_off = studies.len() as u64 >= MOST_ROWS || stop();
