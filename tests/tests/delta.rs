@@ -48,8 +48,8 @@ fn a_delta_brings_exactly_what_has_changed_and_tells_what_was_deleted() {
     );
 
     let told = t2p.run(&transfer::ingest_arguments(&changed)).expect(Exit::Clean).json();
-    let expected =
-        json!({ "deleted_studies": 8, "deleted_instances": 10, "restored": 0, "reidentified_studies": 12 });
+    let expected = json!({ "deleted_studies": 8, "deleted_instances": 10, "restored_studies": 0,
+        "restored_instances": 0, "reidentified_studies": 12 });
     assert_eq!(told["source_changes"], expected);
     t2p.run_for_people(&["status"]).says("deleted 8 studies and 10 instances of others");
     let audit = t2p.run(&["audit"]);
@@ -190,6 +190,34 @@ fn a_delta_that_is_killed_at_any_moment_finds_the_same_when_it_is_run_again() {
         (&volume["trailer"]["objects"], &volume["source_changes"]),
         (&SCALE.fresh().len().into(), &30.into())
     );
+}
+
+#[test]
+fn what_is_deleted_and_made_anew_under_its_uids_is_fetched_again_and_packed_where_it_differs() {
+    let folder = scratch();
+    let site = Site::planned(folder.path(), 4);
+    site.p2t.run(&["export"]).expect(Exit::Clean);
+    let ids = site.source.instances();
+    for study in [1, 2] {
+        (1..=INSTANCES).for_each(|number| site.source.delete(&ids[&instance(study, number).uid()]));
+    }
+    site.delta();
+    site.p2t.run(&["export"]).expect(Exit::Clean);
+    // The first study comes back as it was, the second with other pixels.
+    for (study, pixels) in [(1, 200), (2, 300)] {
+        (1..=INSTANCES).for_each(|number| site.source.load_bytes(&instance(study, number).small(pixels)));
+    }
+    let expected = [("restored".to_owned(), (2, 0))].into();
+    assert_eq!(site.delta(), Delta { unchanged: 2, classes: expected });
+    site.p2t.run_for_people(&["export"]).expect(Exit::Discrepancies).says("claimed by objects that differ");
+    let last = site.volumes().pop().expect("there is a volume");
+    let t2p = transfer::without_job(&site.folder);
+    assert_eq!(in_volume(&t2p, &last)["trailer"]["objects"], INSTANCES);
+    let balance = transfer::balance(&site.p2t);
+    assert_eq!((balance.done, balance.excluded, balance.pending), (10, 2, 0));
+    site.p2t.run(&["report"]).expect(Exit::Discrepancies);
+    // Neither is asked for once more.
+    assert_eq!(site.delta(), Delta { unchanged: 4, ..Delta::default() });
 }
 
 #[test]

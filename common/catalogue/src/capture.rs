@@ -100,7 +100,7 @@ pub enum CaptureOutcome {
     Duplicate,
     /// Other bytes under the same SOP Instance UID are held already; both travel.
     Conflict,
-    /// Another file of the source holds the same instance, byte for byte; this one is now excluded.
+    /// Another file of the source, or an earlier version, is the same instance, byte for byte; this one is now excluded.
     Copy,
     /// The instance is excluded; these bytes are not needed.
     Excluded,

@@ -3,6 +3,7 @@
 use rusqlite::{Connection, Row, params};
 
 use crate::capture::{CaptureKey, CaptureOutcome, Captured};
+use crate::delta::apply::AS_BEFORE;
 use crate::error::{Error, Result};
 use crate::ids::{InstanceId, StudyId};
 use crate::rows::{change, each, first};
@@ -25,6 +26,8 @@ struct Claim {
 struct Standing {
     same_bytes: Option<InstanceId>,
     open: Option<InstanceId>,
+    /// One that was deleted at the source, and is to be fetched again.
+    again: Option<InstanceId>,
     excluded: Option<InstanceId>,
     held: bool,
 }
@@ -45,10 +48,14 @@ pub(crate) fn record(conn: &Connection, captured: &Captured) -> Result<(CaptureO
         return Ok((CaptureOutcome::Captured, id));
     }
     let standing = standing(conn, &claim, captured)?;
-    if let Some(id) = standing.same_bytes {
-        return Ok((CaptureOutcome::Duplicate, id));
-    }
     let doubtful = matches!(captured.key, CaptureKey::Doubtful { .. });
+    if let Some(id) = standing.same_bytes {
+        let Some(again) = standing.again.filter(|_| !doubtful) else {
+            return Ok((CaptureOutcome::Duplicate, id));
+        };
+        advance(conn, again.0, InstanceState::Excluded, &[("reason = ?", &AS_BEFORE)])?;
+        return Ok((CaptureOutcome::Copy, id));
+    }
     if let Some(id) = standing.open.filter(|_| !doubtful) {
         hold(conn, id, &claim, captured)?;
         return Ok((CaptureOutcome::Captured, id));
@@ -132,7 +139,7 @@ fn standing(conn: &Connection, claim: &Claim, captured: &Captured) -> Result<Sta
     let mut found = Standing::default();
     each(
         conn,
-        "SELECT id, state, blake3 IS ?5 OR (dataset_blake3 = ?6 AND transfer_syntax IS ?7)
+        "SELECT id, state, blake3 IS ?5 OR (dataset_blake3 = ?6 AND transfer_syntax IS ?7), version > 0 AND listed = 1
          FROM instance INDEXED BY instance_identity
          WHERE sop_instance = ?1 AND study_id = ?2 AND source_ref IS ?3 ORDER BY series_id IS NOT ?4, blake3 IS NOT ?5, id",
         params![
@@ -144,10 +151,15 @@ fn standing(conn: &Connection, claim: &Claim, captured: &Captured) -> Result<Sta
             captured.dataset.map(|dataset| dataset.blake3),
             captured.transfer_syntax,
         ],
-        |row| Ok((row.get(0)?, row.get(1)?, row.get::<_, Option<bool>>(2)?.unwrap_or(false))),
-        |(id, state, same)| {
+        |row| Ok((row.get(0)?, row.get(1)?, row.get::<_, Option<bool>>(2)?.unwrap_or(false), row.get(3)?)),
+        |(id, state, same, is_again)| {
             match state {
-                InstanceState::Pending | InstanceState::Failed => found.open = found.open.or(Some(id)),
+                InstanceState::Pending | InstanceState::Failed => {
+                    found.open = found.open.or(Some(id));
+                    if is_again && state == InstanceState::Pending {
+                        found.again = Some(id);
+                    }
+                }
                 InstanceState::Excluded => found.excluded = found.excluded.or(Some(id)),
                 _ if same => found.same_bytes = found.same_bytes.or(Some(id)),
                 _ => found.held = true,

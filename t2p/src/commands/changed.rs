@@ -43,7 +43,8 @@ impl StillThere {
 pub struct Told {
     deleted_studies: u64,
     deleted_instances: u64,
-    restored: u64,
+    restored_studies: u64,
+    restored_instances: u64,
     reidentified_studies: u64,
 }
 
@@ -55,7 +56,8 @@ impl Told {
                 *match (class, change.sop_instance) {
                     (ChangeClass::Deleted, None) => &mut told.deleted_studies,
                     (ChangeClass::Deleted, Some(_)) => &mut told.deleted_instances,
-                    (ChangeClass::Restored, _) => &mut told.restored,
+                    (ChangeClass::Restored, None) => &mut told.restored_studies,
+                    (ChangeClass::Restored, Some(_)) => &mut told.restored_instances,
                     _ => &mut told.reidentified_studies,
                 } += 1;
                 Ok::<_, Error>(())
@@ -65,11 +67,17 @@ impl Told {
     }
 
     pub fn line(&self) -> Option<String> {
-        let Self { deleted_studies, deleted_instances, restored, reidentified_studies } = self;
+        let Self {
+            deleted_studies,
+            deleted_instances,
+            restored_studies,
+            restored_instances,
+            reidentified_studies,
+        } = self;
         (*self != Self::default()).then(|| {
             format!(
                 "the source has since deleted {deleted_studies} studies and {deleted_instances} instances of others, restored \
-                 {restored}, and re-identified {reidentified_studies} studies; none of it is applied here"
+                 {restored_studies} studies and {restored_instances} instances, and re-identified {reidentified_studies} studies; none of it is applied here"
             )
         })
     }

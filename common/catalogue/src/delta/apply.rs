@@ -18,6 +18,9 @@ use crate::transition::{advance, state_of};
 /// Why an instance is left out that was planned and is not at the source any more.
 pub const GONE: &str = "deleted at the source before it was fetched";
 
+/// Why an instance is left out that was deleted, is at the source again, and was fetched again.
+pub(crate) const AS_BEFORE: &str = "the same, byte for byte, as before the source deleted it";
+
 /// What a delta found of one study of the plan.
 #[derive(Clone)]
 pub struct Finding<'a> {
@@ -87,7 +90,7 @@ impl Catalogue {
                 record(tx, *delta, &of(ChangeClass::Deleted, sop))?;
             }
             for (id, sop) in &instances.back {
-                take_back(tx, *id)?;
+                fetch_again(tx, *id)?;
                 record(tx, *delta, &of(ChangeClass::Restored, sop))?;
             }
             let mut series = SeriesFinder::default();
@@ -176,6 +179,21 @@ fn leave_out(conn: &Connection, delta: u32, id: InstanceId) -> Result<()> {
     }
     if matches!(state, Some(InstanceState::Failed | InstanceState::Pending)) {
         advance(conn, id.0, InstanceState::Excluded, &[("reason = ?", &GONE)])?;
+    }
+    Ok(())
+}
+
+/// An instance of a PACS is at the source again, and may hold other bytes than before: what was fetched before stays as it is, and
+/// a further version is fetched. One that turns out to be the same is not packed again.
+fn fetch_again(conn: &Connection, id: InstanceId) -> Result<()> {
+    const ANEW: &str = "INSERT INTO instance (study_id, series_id, sop_instance, sop_class, version)
+        SELECT study_id, series_id, sop_instance, sop_class,
+            (SELECT max(version) + 1 FROM instance n
+             WHERE n.sop_instance = i.sop_instance AND n.series_id = i.series_id AND ifnull(n.source_ref, x'') = x'')
+        FROM instance i WHERE id = ? AND (state IN (?, ?, ?) OR state = ? AND reason = ?)";
+    let [a, b, c] = [InstanceState::Captured, InstanceState::Packed, InstanceState::Written];
+    if change(conn, ANEW, params![id, a, b, c, InstanceState::Excluded, AS_BEFORE])? == 0 {
+        take_back(conn, id)?;
     }
     Ok(())
 }

@@ -79,6 +79,16 @@ pub struct ClassCount {
 const TOLD: [Class; 3] = [Class::Reidentified, Class::Deleted, Class::Restored];
 
 impl Catalogue {
+    /// Takes back that a delta found studies new which are left out: nothing is told of them.
+    pub fn forget_excluded_news(&mut self, delta: u32) -> Result<()> {
+        const SQL: &str = "DELETE FROM change WHERE delta_id = ? AND class = ?
+            AND study_uid IN (SELECT uid FROM study WHERE excluded IS NOT NULL)";
+        self.quick(|tx| {
+            change(tx, SQL, params![delta, Class::New])?;
+            Ok(())
+        })
+    }
+
     /// Keeps changes that a volume's index tells; those that are known stay as they are.
     pub fn register_changes(&mut self, rows: &[ChangeRow]) -> Result<u64> {
         self.quick(|tx| {

@@ -102,10 +102,12 @@ impl Reader {
         all(&self.conn, &sql, params![after, limit], known)
     }
 
-    /// The instances of a study that the source has listed at any time.
+    /// The instances of a study that the source has listed at any time; of each the last version.
     pub fn known_instances(&self, study: StudyId) -> Result<Vec<KnownInstance>> {
-        const SQL: &str = "SELECT id, sop_instance, gone IS NOT NULL FROM instance
-            WHERE study_id = ? AND listed = 1 AND source_ref IS NULL ORDER BY id";
+        const SQL: &str = "SELECT id, sop_instance, gone IS NOT NULL FROM instance i
+            WHERE study_id = ? AND listed = 1 AND source_ref IS NULL AND NOT EXISTS
+                (SELECT 1 FROM instance n WHERE n.sop_instance = i.sop_instance AND n.series_id = i.series_id
+                 AND ifnull(n.source_ref, x'') = x'' AND n.version > i.version AND n.listed = 1) ORDER BY id";
         all(&self.conn, SQL, [study], |row| {
             Ok(KnownInstance { id: row.get(0)?, sop_instance: row.get(1)?, gone: row.get(2)? })
         })

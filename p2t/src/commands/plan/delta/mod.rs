@@ -65,7 +65,7 @@ pub fn run(
     let of_files = matches!(context.config.source.node, Some(NodeOrPath::Path(_)));
     let mut outlined = if of_files { comparing.files(selections)? } else { comparing.studies(selections)? };
     if of_files {
-        rules.apply(catalogue, Timestamp::now())?;
+        rule(rules, catalogue, &delta)?;
     }
     context.monitor.phase("list instances");
     outlined.problems.extend(enumerate(context, source, catalogue)?.problem());
@@ -75,6 +75,12 @@ pub fn run(
     catalogue.end_delta(delta.id, outlined.unchanged, outlined.not_compared)?;
     summary::record(catalogue, delta.id, outlined.unchanged)?;
     summary::outcome(catalogue, delta.id, &outlined)
+}
+
+/// Decides about all studies of the plan; of those that the delta found new and that are left out nothing is told.
+fn rule(rules: &Rules, catalogue: &mut Catalogue, delta: &Delta) -> Result<()> {
+    rules.apply(catalogue, Timestamp::now())?;
+    Ok(catalogue.forget_excluded_news(delta.id)?)
 }
 
 fn look(context: &Context, deep: bool) -> Look {
@@ -112,7 +118,7 @@ impl Comparing<'_> {
             self.stop_here()?;
         }
         // What is left out is not missed and not compared; what is taken again is both.
-        self.rules.apply(self.catalogue, Timestamp::now())?;
+        rule(self.rules, self.catalogue, self.delta)?;
         match doubt {
             None => {
                 self.monitor.phase("look for deleted studies");

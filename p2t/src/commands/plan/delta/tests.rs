@@ -409,6 +409,8 @@ fn a_study_that_is_corrected_to_an_excluded_patient_is_left_out_by_that_delta() 
     lab.catalogue.upsert_studies([MadeUp::row(3, &held(1, 0..2))]).unwrap();
     holds.insert(3, held(9, 0..2));
     holds.insert(1, held(9, 0..4));
+    // Another one is new.
+    holds.insert(4, held(9, 0..2));
     let exclude = ExcludeConfig { patient_ids: vec!["P9".into()], ..ExcludeConfig::default() };
     let selection = SelectionConfig { exclude, ..SelectionConfig::default() };
     let (_, found) = lab.delta_of(&MadeUp::new(&holds), QUIET, &selection);
@@ -416,7 +418,7 @@ fn a_study_that_is_corrected_to_an_excluded_patient_is_left_out_by_that_delta() 
     assert_eq!(found, BTreeMap::new());
     assert_eq!((lab.in_state(InstanceState::Pending), lab.in_state(InstanceState::Excluded)), (6, 3));
     let left_out = lab.catalogue.excluded_studies().unwrap();
-    assert!(left_out.len() == 1 && left_out[0].studies == 2, "{left_out:?}");
+    assert!(left_out.len() == 1 && left_out[0].studies == 3, "{left_out:?}");
     assert!(left_out[0].reason.contains("its patient"), "{left_out:?}");
     assert_eq!(lab.catalogue.study_by_uid(&uid(1)).unwrap().unwrap().patient_id.as_deref(), Some("P9"));
 }
