@@ -7,6 +7,8 @@ use clap::{Args, Parser, Subcommand};
 use jiff::SignedDuration;
 use jiff::civil::Date;
 
+use crate::media::NUMBER;
+
 /// Takes studies from a PACS or folder and writes them to volumes (tapes, virtual tapes or disks).
 #[derive(Parser)]
 #[command(
@@ -219,8 +221,9 @@ pub struct Cutover {
 
 #[derive(Args)]
 pub struct Label {
-    /// /dev/nst0, FILE.tap or a directory
-    #[arg(value_name = "MEDIUM")]
+    /// /dev/nst0, FILE.tap or a directory: one medium, not a pattern; as in the configuration, a relative path is meant from the
+    /// job directory
+    #[arg(value_name = "MEDIUM", value_parser = one_medium)]
     pub medium: String,
     /// The copy that the volume is for
     #[arg(long, value_name = "K", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=4))]
@@ -269,7 +272,7 @@ pub struct Pause {
 
 #[derive(Args)]
 pub struct Verify {
-    /// /dev/nst0, FILE.tap or a directory
+    /// /dev/nst0, FILE.tap or a directory; a relative path is meant from the current directory
     pub medium: medium::Address,
     /// Read label, index, trailer and some of the segments, and not all
     #[arg(long)]
@@ -282,7 +285,7 @@ pub enum Drive {
     ///
     /// A drive that another program uses is left alone, but for its name. Needs no job directory.
     #[command(after_help = "\
-Exit code 3: a drive or its cartridge complains of something.
+Exit code 3: a drive or its cartridge complains of something; 1: a drive that was named cannot be asked.
 
 Examples:
   p2t drive status
@@ -365,4 +368,27 @@ pub enum ChangerCommand {
         #[arg(long)]
         slot: Option<usize>,
     },
+}
+
+/// A medium by its own name.
+fn one_medium(text: &str) -> Result<String, String> {
+    if text.contains(NUMBER) {
+        return Err(format!(
+            "`{NUMBER}` stands for the numbers of many volumes; name the one medium, such as vol-0001.tap"
+        ));
+    }
+    Ok(text.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_medium_is_labelled_and_no_pattern() {
+        let parsed = |medium| Cli::try_parse_from(["p2t", "label", medium]);
+        assert!(parsed("vol-0001.tap").is_ok());
+        let refused = parsed("vol-{seq}.tap").err().unwrap().to_string();
+        assert!(refused.contains("name the one medium"), "{refused}");
+    }
 }

@@ -76,6 +76,17 @@ pub enum JobError {
         /// The reason.
         source: io::Error,
     },
+    /// The job's log cannot be written, and so nothing in its directory.
+    #[error(
+        "cannot write to the log {path}: every command, also one that only looks, writes into the job directory. Run it as the \
+         user whose job it is; a job on a disk that is read-only must be copied to one that is not, whole, and looked at there"
+    )]
+    ReadOnly {
+        /// The log.
+        path: PathBuf,
+        /// The reason.
+        source: io::Error,
+    },
     /// The configuration is not TOML, or holds a key or a value that it must not.
     #[error("{path}, line {line}, column {column}: {message}. Correct the file and run the command again.")]
     ConfigSyntax {
@@ -153,7 +164,9 @@ impl JobError {
             | Self::TlsWithoutHttps { .. }
             | Self::TokenForDimse => ExitCode::Usage,
             Self::DriveStuck { .. } => ExitCode::Incomplete,
-            Self::Locked { .. } | Self::Io { .. } | Self::Signals { .. } => ExitCode::Failed,
+            Self::Locked { .. } | Self::Io { .. } | Self::ReadOnly { .. } | Self::Signals { .. } => {
+                ExitCode::Failed
+            }
         }
     }
 }

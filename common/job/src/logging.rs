@@ -31,9 +31,18 @@ const FILES_KEPT: u32 = 4;
 /// logged also goes to stderr, with 2 and more in greater detail. Call it once, early.
 pub fn start_log(job: &JobDir, verbose: u8) -> Result<(), JobError> {
     let path = log_file(&job.logs(), job.program());
-    let subscriber = subscriber(&path, verbose).map_err(JobError::io("open the log", &path))?;
+    let subscriber = subscriber(&path, verbose).map_err(|source| unopened(&path, source))?;
     set_global_default(subscriber)
         .map_err(|error| JobError::io("start the log", path)(io::Error::other(error)))
+}
+
+fn unopened(path: &Path, source: io::Error) -> JobError {
+    match source.kind() {
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+            JobError::ReadOnly { path: path.to_owned(), source }
+        }
+        _ => JobError::io("open the log", path)(source),
+    }
 }
 
 fn log_file(logs: &Path, program: Program) -> std::path::PathBuf {
@@ -78,6 +87,14 @@ mod tests {
         assert_eq!(records[0]["fields"]["uid"], "1.2.3");
         assert_eq!(records[0]["fields"]["message"], "stored");
         assert!(records[0]["timestamp"].as_str().unwrap().ends_with('Z'));
+    }
+
+    #[test]
+    fn a_job_that_cannot_be_written_says_what_to_do() {
+        for (errno, helps) in [(30, true), (13, true), (24, false)] {
+            let error = unopened(Path::new("logs/p2t.jsonl"), io::Error::from_raw_os_error(errno));
+            assert_eq!(error.to_string().contains("copied"), helps, "{error}");
+        }
     }
 
     #[test]

@@ -15,9 +15,8 @@ use medium::{Address, Medium};
 use volume::SegmentFile;
 
 use crate::error::{Error, Result};
-use assign::NUMBER;
 
-pub use assign::{assign, split};
+pub use assign::{NUMBER, assign, split};
 pub use change::Change;
 pub use patient::Patience;
 use patient::Patient;

@@ -9,6 +9,7 @@ use medium::scsi::{
 use serde_json::{Value, json};
 
 pub fn run(drives: Vec<PathBuf>) -> Outcome<Value> {
+    let are_named = !drives.is_empty();
     let drives: Vec<PathBuf> =
         if drives.is_empty() { tape_drives().into_iter().map(|drive| drive.path).collect() } else { drives };
     let health: Vec<_> = drives.iter().map(|drive| Health::of_idle(drive)).collect();
@@ -23,7 +24,12 @@ pub fn run(drives: Vec<PathBuf>) -> Outcome<Value> {
     } else {
         health.iter().map(describe).collect::<Vec<_>>().join("\n")
     };
-    let code = if complaint { ExitCode::Discrepancies } else { ExitCode::Clean };
+    let is_silent = |health: &Health| health.drive.identity.known().is_none();
+    let code = match complaint {
+        _ if are_named && health.iter().any(is_silent) => ExitCode::Failed,
+        true => ExitCode::Discrepancies,
+        false => ExitCode::Clean,
+    };
     Outcome::clean(document, text).with_exit_code(code)
 }
 
@@ -81,4 +87,16 @@ pub fn finding_line(finding: &HealthFinding) -> String {
         Severity::Critical => "CRITICAL",
     };
     format!("  {severity}: {}", finding.text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_drive_that_was_named_and_cannot_be_asked_is_no_clean_end() {
+        let told = run(vec!["/dev/no-such-nst".into()]);
+        assert_eq!(told.exit_code, ExitCode::Failed);
+        assert!(told.text.starts_with("/dev/no-such-nst: not to be asked"), "{}", told.text);
+    }
 }
