@@ -52,7 +52,8 @@ impl Request {
         self.query.iter().filter_map(|(key, value)| Some((tag(key)?, decoded(value)))).collect()
     }
 
-    fn number(&self, key: &str) -> Option<usize> {
+    /// A parameter of the query that is a number.
+    pub fn number(&self, key: &str) -> Option<usize> {
         self.query.get(key)?.parse().ok()
     }
 }

@@ -109,6 +109,24 @@ fn a_server_that_does_not_tell_all_in_one_search_is_asked_in_parts() {
 }
 
 #[test]
+fn a_study_that_is_deleted_between_two_pages_hides_no_other() {
+    let folder = scratch();
+    let studies = Population { studies: 1_100, days: 4, ..Population::default() }.make();
+    let index = |archive| Index { archive, most: usize::MAX, pages: true, refuse_above: usize::MAX };
+    let all = index(Archive::new(studies.clone()));
+    let rest = index(Archive::new(studies.into_iter().skip(1).collect()));
+    let deleted = AtomicBool::new(false);
+    let server = WebServer::start(move |request| {
+        let is_first_page = request.number("limit") == Some(500) && request.number("offset") == Some(0);
+        let index = if deleted.fetch_or(is_first_page, Ordering::Relaxed) { &rest } else { &all };
+        index.answer(request)
+    });
+    let plan = job(folder.path(), &server).run(&["plan"]).json();
+    // The deleted one was there as well.
+    assert_eq!(plan["studies"]["listed"], 1_100, "{plan}");
+}
+
+#[test]
 fn a_busy_server_is_left_alone_as_long_as_it_asks() {
     let server = exports_all(Shelf::default(), |_, request| {
         let busy =

@@ -52,7 +52,7 @@ impl Search<'_> {
     /// Hands on every row, some perhaps more than once. Says how many there were.
     pub fn each(&self, on_row: &mut dyn FnMut(Row) -> Result<(), Error>) -> Result<(u64, End), Error> {
         for _ in 0..MOST_PASSES {
-            let mut pass = Pass { search: self, first: None, last: Page::new(), moved: false, rows: 0 };
+            let mut pass = Pass::new(self);
             let end = pass.run(on_row)?;
             if !pass.moved {
                 return Ok((pass.rows, end));
@@ -173,32 +173,45 @@ pub fn offset_ignored(resource: &str, rows: u64) -> Error {
 struct Pass<'a> {
     search: &'a Search<'a>,
     first: Option<Page>,
-    last: Page,
-    /// Whether a row came on two pages: then another may have slipped through between them.
+    /// The last row so far.
+    last: u64,
+    /// Whether the next page must begin with the last row: else a row before it has gone or come, and others may have slipped
+    /// through. Not where a page may have one row only, behind which more would never be seen.
+    overlaps: bool,
     moved: bool,
     rows: u64,
 }
 
-impl Pass<'_> {
+impl<'a> Pass<'a> {
+    fn new(search: &'a Search<'a>) -> Self {
+        Self { search, first: None, last: 0, overlaps: false, moved: false, rows: 0 }
+    }
+
     fn run(&mut self, on_row: &mut dyn FnMut(Row) -> Result<(), Error>) -> Result<End, Error> {
         loop {
-            let mut page = Page::new();
-            let mut rows = 0;
-            self.search.page(LIMIT, self.rows, &mut |row| {
+            let known = u64::from(self.overlaps);
+            let (mut page, mut rows, mut begins, mut last) = (Page::new(), 0, None, self.last);
+            self.search.page(LIMIT, self.rows - known, &mut |row| {
+                last = row.digest();
                 rows += 1;
-                page.insert(row.digest());
+                begins.get_or_insert(last);
+                page.insert(last);
                 on_row(row)
             })?;
-            if rows == 0 {
+            match &self.first {
+                None => self.first = Some(page),
+                Some(first) if page == *first => return Ok(End::OffsetIgnored),
+                Some(_) if (begins == Some(self.last)) != self.overlaps => {
+                    self.moved = true;
+                    return Ok(End::Whole);
+                }
+                Some(_) => {}
+            }
+            if rows <= known {
                 return Ok(End::Whole);
             }
-            match &self.first {
-                None => self.first = Some(page.clone()),
-                Some(first) if page.is_subset(first) => return Ok(End::OffsetIgnored),
-                Some(_) => self.moved |= !page.is_disjoint(&self.last),
-            }
-            self.rows += rows;
-            self.last = page;
+            self.rows += rows - known;
+            (self.last, self.overlaps) = (last, rows > 1);
         }
     }
 }
