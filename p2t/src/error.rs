@@ -42,6 +42,11 @@ pub enum Error {
     #[error("nothing is planned; run `p2t plan` first")]
     NoPlan,
     #[error(
+        "the source is left alone now, outside the windows of [pace] or during a pause: `p2t status` says until when, `p2t resume` \
+         ends a pause; run `p2t preflight` again then"
+    )]
+    LeftAlone,
+    #[error(
         "{archive} sends no objects by any service: {reason}; have it set up to send to us, set up [receiver] for C-MOVE, \
          and run `p2t preflight` again"
     )]
@@ -180,6 +185,7 @@ impl Error {
             | Self::OtherSelection { .. }
             | Self::Selection(_) => ExitCode::Usage,
             Self::PlanUnfinished { .. }
+            | Self::LeftAlone
             | Self::MediaFull { .. }
             | Self::CartridgeWanted { .. }
             | Self::RecordsRefused { .. }

@@ -19,15 +19,19 @@ use crate::source;
 /// Studies of the plan among which a small one is looked for.
 const STUDIES: usize = 20;
 
-/// Looks at the source, and keeps what was found.
+/// Looks at the source, and keeps what was found; an error where that may not be done now.
 pub fn look(context: &Context, catalogue: &mut Catalogue) -> Result<Preflight> {
+    let pace = Arc::new(pace(context));
+    if pace.admission() != Admission::Go {
+        return Err(Error::LeftAlone);
+    }
     let door = Arc::new(Doorkeeper::new(context.monitor.clone()));
     let source = source::open(context, Some(&door))?;
     let studies = catalogue.studies_spread(STUDIES)?;
     context.monitor.phase("preflight");
-    let pace = Arc::new(pace(context));
     let associations = context.config.pace.most_associations();
-    let found = preflight(source.as_ref(), &studies, associations, &pace, &context.stop)?;
+    let watched = context.config.pace.adaptive.unwrap_or_default().enabled;
+    let found = preflight(source.as_ref(), &studies, associations, watched, &pace, &context.stop)?;
     let (at, hour) = (pace.clock().now(), pace.hour_of_week());
     for (probe, took) in found.idle {
         let (probe, milliseconds) = (probe.name().to_owned(), took.as_secs_f64() * 1000.0);
@@ -46,11 +50,8 @@ pub fn first(context: &Context, catalogue: &mut Catalogue) -> Result<()> {
     if !wanted || known(catalogue)?.is_some_and(|known| known.choice.is_some()) {
         return Ok(());
     }
-    let paused = context.job.pause(jiff::Timestamp::now()).is_some();
-    if paused || pace(context).admission() != Admission::Go {
-        return Ok(());
-    }
     match look(context, catalogue) {
+        Err(Error::LeftAlone) => Ok(()),
         // What it means that the source does not answer at all, the export knows.
         Err(Error::Archive(error)) if !context.stop.requested() => {
             tracing::warn!(%error, "the source could not be looked at");
@@ -85,7 +86,9 @@ fn known(reader: &Reader) -> Result<Option<Preflight>> {
 
 fn pace(context: &Context) -> Pace {
     let config = &context.config.pace;
-    Pace::new(config.limits, config.calendar(), Arc::new(SystemClock::new()), Box::new(|_| ()))
+    let pace = Pace::new(config.limits, config.calendar(), Arc::new(SystemClock::new()), Box::new(|_| ()));
+    pace.set_pause(context.job.pause(pace.clock().now()));
+    pace
 }
 
 /// What was chosen and what is not as it should be, for the report.

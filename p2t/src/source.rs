@@ -57,7 +57,10 @@ fn web(context: &Context, address: &WebAddress) -> Result<WebSettings, JobError>
 /// How associations with the source are opened.
 fn options(context: &Context) -> Result<Options, JobError> {
     let source = &context.config.source;
-    dimse_options(&context.config.timeouts, source.tls.as_ref(), source.login.as_ref(), &context.job)
+    let options =
+        dimse_options(&context.config.timeouts, source.tls.as_ref(), source.login.as_ref(), &context.job)?;
+    let stop = context.stop.clone();
+    Ok(options.with_stop(move || stop.requested()))
 }
 
 /// Starts the listener for C-MOVE. With `auto` a port that cannot be had is no error: C-GET may do.

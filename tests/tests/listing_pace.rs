@@ -121,3 +121,33 @@ fn what_a_plan_asks_is_watched_by_the_canary() {
     plan.interrupt();
     plan.finish().expect(Exit::Incomplete);
 }
+
+#[test]
+fn a_source_with_one_place_for_us_is_listed_and_exported_under_adaptive_control() {
+    let folder = scratch();
+    let site = Site::new(folder.path(), 40, Lies { associations: Some(1), latency: 30, ..Lies::default() });
+    site.p2t.configure("source", "retrieve", "c-get");
+    site.p2t.configure("pace.adaptive", "canary_seconds", 1_i64);
+    for arguments in [&["plan"][..], &["export"], &["plan", "--delta"]] {
+        let ran = site.p2t.run(arguments);
+        ran.expect(Exit::Clean);
+        assert!(!ran.stderr.contains("rejected"), "{}", ran.stderr);
+    }
+    let status = site.p2t.run_for_people(&["status"]);
+    assert!(!status.stdout.contains("association rejected"), "{}", status.stdout);
+}
+
+#[test]
+fn ctrl_c_does_not_wait_for_a_source_that_never_answers_an_association() {
+    let folder = scratch();
+    let lies = Lies { lies: vec![Kind::HangAssociation.into()], ..Lies::default() };
+    let site = Site::new(folder.path(), 3, lies);
+    let plan = site.p2t.spawn(&["plan"]);
+    sleep(SEEN);
+    let begun = Instant::now();
+    plan.interrupt();
+    let stopped = plan.finish();
+    stopped.expect(Exit::Incomplete);
+    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+    assert!(stopped.stderr.contains("stopped"), "{}", stopped.stderr);
+}

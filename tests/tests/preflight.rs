@@ -10,6 +10,7 @@ use e2e::process::free_port;
 use e2e::program::{Exit, Program};
 use e2e::synthetic;
 use e2e::transfer::{self, Balance, report};
+use e2e::window::{never_now, within};
 use fakepacs::{Archive, Asked, FakePacs, Kind, Lie, Lies, Population};
 use serde_json::Value;
 
@@ -67,6 +68,18 @@ fn orthanc_is_found_to_send_the_same_bytes_by_both_services_and_is_asked_by_c_ge
     assert_eq!(services.iter().map(brought).collect::<Vec<_>>(), [all("C-GET"), all("C-MOVE")]);
     assert_eq!(report(&p2t)["preflight"]["works"], true);
     p2t.run(&["export"]).expect(Exit::Clean);
+}
+
+#[test]
+fn a_source_that_is_left_alone_is_not_looked_at() {
+    let folder = scratch();
+    let (pacs, p2t) = fake(folder.path(), &[]);
+    p2t.run(&["pause", "backup"]).expect(Exit::Clean);
+    p2t.run(&["preflight"]).expect(Exit::Incomplete);
+    p2t.run(&["resume"]).expect(Exit::Clean);
+    within(&p2t, never_now());
+    p2t.run(&["preflight"]).expect(Exit::Incomplete);
+    assert_eq!(pacs.asked().len(), 0);
 }
 
 #[test]

@@ -114,6 +114,17 @@ impl Gate {
         }
     }
 
+    /// Tells that the archive refused a query for want of resources, and waits before the next.
+    pub(crate) fn refused(&self) {
+        self.lost(Loss::Refused);
+        self.pace.wait(self.retry.delay(), &|| self.stop.requested());
+    }
+
+    /// Whether no window is open, or a pause holds.
+    pub(crate) fn is_shut(&self) -> bool {
+        self.pace.admission() != Admission::Go
+    }
+
     /// Asks as soon as that may be, and again after a pause where an association was rejected for the moment, or, as long as
     /// `restarts` says that nothing of the answer was used, where the archive lost the query in another way.
     pub(crate) fn pass<T, E: Asked>(

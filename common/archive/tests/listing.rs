@@ -2,8 +2,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests fail as tests do")]
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
 
-use archive::{Cause, Listing, Pacs, PacsSettings, Source, StudyListing};
+use archive::{Cause, Gate, Listing, Pacs, PacsSettings, Source, StudyListing};
 use catalogue::listing::{Answered, ListingProof, Recalled};
 use catalogue::plan::{InstanceRow, QueryRow};
 use catalogue::{Catalogue, ListingId, OddityState, PlanPosition, StudyId, StudyRow};
@@ -366,6 +368,38 @@ fn a_study_that_was_refused_by_uid_is_asked_for_again_by_a_later_run() {
     source.list(&selection, &mut book, &|| false).unwrap();
     assert_eq!(book.uids(), uids.into_iter().collect());
     assert_eq!((book.proof().queries, book.proof().rows), (3, 3));
+}
+
+#[test]
+fn during_a_pause_no_place_at_the_source_is_kept() {
+    let server = serve(clustered(3).make(), Lies { associations: Some(1), ..Lies::default() });
+    let uid = server.archive().studies()[0].uid.clone();
+    let (source, another) = (pacs(&server), pacs(&server));
+    let pace = Arc::new(pace::Pace::unlimited(Arc::new(pace::SystemClock::new())));
+    let stop = job::Stop::new();
+    let gate = Gate::new(pace.clone(), stop.clone(), job::config::RetryConfig::default(), Box::new(|_| ()));
+    source.pass(Some(Arc::new(gate)));
+    Source::list_study(&source, &uid).unwrap();
+    assert!(another.echo().is_err(), "the test needs an association that is kept");
+    pace.set_pause(Some(pace::Pause { reason: "backup".to_owned(), until: None }));
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| Source::list_study(&source, &uid));
+        let is_free = (0..100).any(|_| {
+            std::thread::sleep(Duration::from_millis(20));
+            another.echo().is_ok()
+        });
+        stop.request();
+        assert!(waiting.join().unwrap().is_err());
+        assert!(is_free);
+    });
+}
+
+#[test]
+fn a_source_that_refuses_all_is_not_asked_without_end() {
+    let pacs = serve(clustered(61).make(), Lies { refuse_above: Some(0), ..Lies::default() });
+    let error = self::pacs(&pacs).list(&SelectionConfig::default(), &mut Book::new(), &|| false).unwrap_err();
+    assert!(error.is_of_list(), "{error}");
+    assert!(pacs.queries() < 2_000, "{} queries", pacs.queries());
 }
 
 /// What a source with these lies lists of a study of one series of 250 instances, and how many queries that took.

@@ -41,7 +41,7 @@ impl Association {
         let mut channel = Channel::new(Stream::connect(to, options.tls(), options.waits())?);
         channel.stream.set_deadline(Some(options.timeouts.associate));
         let sent = channel.send(&Pdu::AssociationRQ(request.clone()));
-        let answer = sent.and_then(|()| channel.next()).map_err(|error| match error {
+        let answer = sent.and_then(|()| first_answer(&mut channel, options)).map_err(|error| match error {
             Error::Wire(wire::Error::Lost { source }) if options.tls().is_none() => {
                 Error::NoAnswer { source }
             }
@@ -193,6 +193,16 @@ impl Drop for Association {
     fn drop(&mut self) {
         self.abort_with(None);
     }
+}
+
+/// The answer to A-ASSOCIATE-RQ, for which nobody waits who must stop.
+fn first_answer(channel: &mut Channel, options: &Options) -> Result<Arrival, Error> {
+    while !channel.stream.poll()? {
+        if options.must_stop() {
+            return Err(Error::Stopped);
+        }
+    }
+    channel.next()
 }
 
 pub(crate) fn unexpected(got: impl Into<String>, expected: &'static str) -> Error {

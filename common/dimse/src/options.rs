@@ -1,6 +1,8 @@
 //! Settings of an association: waiting times, PDU sizes, and how the two sides prove who they are.
 
+use std::fmt;
 use std::ops::RangeInclusive;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::{Error, UserIdentity};
@@ -42,11 +44,22 @@ pub struct Options {
     max_pdu: u32,
     tls: Option<tls::Client>,
     user: Option<UserIdentity>,
+    stop: Option<Stop>,
+}
+
+/// Whether our user wants to wait no more.
+#[derive(Clone)]
+struct Stop(Arc<dyn Fn() -> bool + Send + Sync>);
+
+impl fmt::Debug for Stop {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Stop").finish_non_exhaustive()
+    }
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { timeouts: Timeouts::default(), max_pdu: 128 * 1024, tls: None, user: None }
+        Self { timeouts: Timeouts::default(), max_pdu: 128 * 1024, tls: None, user: None, stop: None }
     }
 }
 
@@ -81,6 +94,16 @@ impl Options {
     #[must_use]
     pub fn with_user(self, user: UserIdentity) -> Self {
         Self { user: Some(user), ..self }
+    }
+
+    /// Has us wait for an answer to A-ASSOCIATE-RQ only until `stop` says so.
+    #[must_use]
+    pub fn with_stop(self, stop: impl Fn() -> bool + Send + Sync + 'static) -> Self {
+        Self { stop: Some(Stop(Arc::new(stop))), ..self }
+    }
+
+    pub(crate) fn must_stop(&self) -> bool {
+        self.stop.as_ref().is_some_and(|stop| (stop.0)())
     }
 
     /// The waiting times of the connection below.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use archive::Canary;
-use pace::{Admission, Pace, Probe};
+use pace::{Admission, Loss, Pace, Probe};
 
 use super::fetch::Fetch;
 use super::governor::Governor;
@@ -21,6 +21,9 @@ const ENDING: Duration = Duration::from_secs(10);
 const SETTLE: Duration = Duration::from_millis(400);
 /// Without work for so long, the source has been left alone.
 const IDLE_AFTER: Duration = Duration::from_secs(2);
+/// So many rounds in a row without a place beside our own work: the source has none for us, and is asked for one less often.
+const CROWDED: u32 = 3;
+const WHEN_CROWDED: Duration = Duration::from_secs(60);
 
 /// What the canary is sent beside.
 pub trait Work: Sync {
@@ -71,6 +74,9 @@ pub struct Watchman<'a> {
     pub interval: Duration,
     asked: usize,
     idle_since: Option<Duration>,
+    /// Rounds in a row in which the only association at work was ours, and none beside it was taken.
+    crowded: u32,
+    has_told: bool,
 }
 
 impl<'a> Watchman<'a> {
@@ -80,7 +86,8 @@ impl<'a> Watchman<'a> {
         canary: Box<dyn Canary>,
         interval: Duration,
     ) -> Self {
-        Self { governor, work, canary, studies: Vec::new(), interval, asked: 0, idle_since: None }
+        let (studies, asked, idle_since, crowded, has_told) = Default::default();
+        Self { governor, work, canary, studies, interval, asked, idle_since, crowded, has_told }
     }
 
     /// Watches until `over`.
@@ -98,13 +105,19 @@ impl<'a> Watchman<'a> {
                     self.begin(signal, over)?;
                 }
                 self.round(over)?;
-                self.pace().wait(self.interval, over);
+                // Until the next round its place is the work's, or another's.
+                self.canary.rest();
+                self.pace().wait(self.until_next(), over);
                 continue;
             }
             self.canary.rest();
             self.pace().wait(TICK, over);
         }
         Ok(())
+    }
+
+    fn until_next(&self) -> Duration {
+        if self.crowded < CROWDED { self.interval } else { self.interval.max(WHEN_CROWDED) }
     }
 
     fn pace(&self) -> &'a Pace {
@@ -137,14 +150,19 @@ impl<'a> Watchman<'a> {
             self.governor.unwatched();
             return Ok(());
         }
-        if self.governor.wants_hush() {
+        if self.crowded == 0 && self.governor.wants_hush() {
             let listened = self.leave_alone(over);
             self.pace().end_hush();
             return listened;
         }
-        let idle = self.is_idle();
+        let (idle, crowded) = (self.is_idle(), self.crowded);
         for probe in self.probes() {
-            let Some(took) = self.ask(probe) else { continue };
+            let Some(took) = self.ask(probe) else {
+                if self.crowded > crowded {
+                    return self.went_unwatched();
+                }
+                continue;
+            };
             if idle && self.pace().at_work() == 0 {
                 self.governor.learn(probe, took)?;
             } else {
@@ -152,6 +170,18 @@ impl<'a> Watchman<'a> {
             }
         }
         Ok(())
+    }
+
+    /// A round without a place for the canary: only losses tell.
+    fn went_unwatched(&mut self) -> Result<()> {
+        self.governor.unwatched();
+        if self.crowded < CROWDED || std::mem::replace(&mut self.has_told, true) {
+            return Ok(());
+        }
+        self.governor.tell(
+            "the source takes no association beside the one that works: no small requests can be timed, and only its losses tell \
+             how busy it is; have it allow our AE title one association more",
+        )
     }
 
     /// The requests that can be sent: without a study to ask for, a query would be one for all.
@@ -205,13 +235,20 @@ impl<'a> Watchman<'a> {
     fn ask(&mut self, probe: Probe) -> Option<Duration> {
         self.asked += 1;
         let study = self.studies.get(self.asked / 2 % self.studies.len().max(1));
+        let at_work = self.pace().at_work();
         match self.canary.ask(probe, study.map_or("", String::as_str)) {
-            Ok(Some(took)) => return Some(took),
+            Ok(Some(took)) => {
+                self.crowded = 0;
+                return Some(took);
+            }
             Ok(None) => self.governor.without(probe),
             Err(error) => {
                 tracing::info!(%error, %probe, "the canary was not answered");
-                if let Some(loss) = error.loss(true) {
-                    self.governor.lost(loss, None);
+                match error.loss(true) {
+                    // It may be ours that has the only place. Of several at work, fewer would make room.
+                    Some(Loss::Rejected) if at_work.max(self.pace().at_work()) == 1 => self.crowded += 1,
+                    Some(loss) => self.governor.lost(loss, None),
+                    None => {}
                 }
             }
         }

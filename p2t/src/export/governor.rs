@@ -3,8 +3,8 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use catalogue::StudyId;
 use catalogue::canary::{CanaryAnswer, IdleAnswer};
+use catalogue::{Level, StudyId};
 use job::Journal;
 use pace::{AdaptiveConfig, Baseline, Controller, Decision, IdleSample, Loss, Moment, Pace, Probe};
 
@@ -113,6 +113,11 @@ impl Governor {
     pub fn unwatched(&self) {
         let moment = self.moment();
         self.decide(|controller| controller.unwatched(moment));
+    }
+
+    /// Tells people what control cannot do, in the log and the report.
+    pub fn tell(&self, finding: &str) -> Result<()> {
+        Ok(self.shared.event(Level::Warning, "canary", finding)?)
     }
 
     /// The source lost something over this study, or over the canary.

@@ -25,6 +25,9 @@ pub struct Lies {
     /// Refuse a C-FIND that matches more rows, with status A700
     #[arg(long, value_name = "ROWS")]
     pub refuse_above: Option<u64>,
+    /// Take at most so many associations at once; not to be changed while it runs
+    #[arg(long, value_name = "ASSOCIATIONS")]
+    pub associations: Option<usize>,
     /// Take no notice of this key; may be repeated
     #[arg(long, value_name = "KEY")]
     pub ignore: Vec<IgnoredKey>,

@@ -76,7 +76,7 @@ impl FakePacs {
             check_called_aet: false,
             allowed: None,
             tls: None,
-            max_associations: MAX_ASSOCIATIONS,
+            max_associations: lies.associations.unwrap_or(MAX_ASSOCIATIONS),
             options: Options::default(),
         };
         let (changes, destinations, queries, at_work, stopping, asked) = Default::default();

@@ -117,6 +117,14 @@ fn a_query_of_which_something_was_used_is_not_asked_again_and_an_archive_that_is
 }
 
 #[test]
+fn an_archive_that_is_out_of_resources_is_left_alone_for_a_while() {
+    let made = Made::new(Calendar::always());
+    made.gate.refused();
+    assert_eq!(made.clock.monotonic().as_secs(), 10);
+    assert_eq!(*made.lost.lock().unwrap(), [Loss::Refused]);
+}
+
+#[test]
 fn the_load_that_is_allowed_is_kept() {
     let made = Made::new(Calendar::always());
     let load = |new| {

@@ -19,8 +19,10 @@ use crate::error::Error;
 use crate::exclusion::Exclusions;
 use crate::source::Listing;
 
-/// A source that refuses so many queries in a row refuses to be listed at all.
-const MOST_REFUSALS: u32 = 64;
+/// A source that refuses so many queries, and tells no row in between, refuses to be listed at all.
+const MOST_REFUSALS: u32 = 96;
+/// A limit on rows explains so many, while days are divided; a source that is out of resources for more of them may be overloaded.
+const EXPLAINED: u32 = 24;
 
 pub(super) struct Asking<'a> {
     pub finder: &'a dyn Finder,
@@ -122,7 +124,15 @@ impl Asking<'_> {
 
     fn count_refusals(&mut self, status: Status, rows: u64) -> Result<(), Error> {
         let refused = status.class() == StatusClass::Failure;
-        self.refusals = if refused { self.refusals + 1 } else { 0 };
+        // Of the parts of a refused query many are empty, and say nothing of what the source gives.
+        if refused {
+            self.refusals += 1;
+        } else if rows > 0 {
+            self.refusals = 0;
+        }
+        if status.is_out_of_resources() && self.refusals > EXPLAINED {
+            self.finder.spare();
+        }
         if self.refusals < MOST_REFUSALS {
             return Ok(());
         }

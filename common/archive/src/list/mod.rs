@@ -51,6 +51,9 @@ pub(crate) trait Finder {
     /// The query as proof, without patient data.
     fn query_row(&self, keys: &[Key<'_>], rows: u64, status: Status) -> QueryRow;
 
+    /// Leaves the source alone for a while that says again and again that it is out of resources.
+    fn spare(&self) {}
+
     /// Whether a study has a series of one of these modalities.
     fn has_modality(
         &self,

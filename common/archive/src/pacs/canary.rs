@@ -1,6 +1,7 @@
 //! Small requests on an association of their own, timed: how busy a PACS is.
 
 use std::ops::ControlFlow;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use dataset::tags::{STUDY_DATE, STUDY_INSTANCE_UID};
@@ -8,6 +9,7 @@ use dimse::{Association, Level, Options, Proposal, Timeouts};
 use pace::Probe;
 
 use super::PacsSettings;
+use super::spare::{Beside, Spare};
 use crate::error::Error;
 use crate::source::Canary;
 
@@ -16,11 +18,12 @@ const LONGEST: Duration = Duration::from_secs(15);
 
 pub struct PacsCanary {
     settings: PacsSettings,
-    association: Option<Association>,
+    spare: Arc<Spare>,
+    association: Option<(Association, Beside)>,
 }
 
 impl PacsCanary {
-    pub fn new(settings: PacsSettings) -> Self {
+    pub fn new(settings: PacsSettings, spare: Arc<Spare>) -> Self {
         let Timeouts { connect, associate, idle, cancel } = settings.options.timeouts;
         let timeouts = Timeouts {
             connect: connect.min(LONGEST),
@@ -29,12 +32,13 @@ impl PacsCanary {
             cancel,
         };
         let options: Options = settings.options.with_timeouts(timeouts);
-        Self { settings: PacsSettings { options, ..settings }, association: None }
+        Self { settings: PacsSettings { options, ..settings }, spare, association: None }
     }
 
-    fn open(&self) -> Result<Association, dimse::Error> {
+    fn open(&self) -> Result<(Association, Beside), dimse::Error> {
         let PacsSettings { node, aet, options, .. } = &self.settings;
-        Association::open(node, aet, &[Proposal::echo(), Proposal::find()], options)
+        let open = || Association::open(node, aet, &[Proposal::echo(), Proposal::find()], options);
+        self.spare.open_beside(&open)
     }
 
     /// Asks on the association that is open. A PACS may drop an idle one at any time: then on a new one.
@@ -42,8 +46,8 @@ impl PacsCanary {
         &mut self,
         ask: &dyn Fn(&mut Association) -> Result<(), dimse::Error>,
     ) -> Result<Duration, dimse::Error> {
-        let kept = self.association.take().filter(Association::is_open);
-        if let Some(mut association) = kept {
+        let kept = self.association.take().filter(|(association, _)| association.is_open());
+        if let Some((mut association, beside)) = kept {
             match timed(&mut association, ask) {
                 Err(
                     dimse::Error::Wire(wire::Error::Lost { .. })
@@ -51,14 +55,14 @@ impl PacsCanary {
                     | dimse::Error::ReleasedByPeer,
                 ) => {}
                 told => {
-                    self.association = Some(association);
+                    self.association = Some((association, beside));
                     return told;
                 }
             }
         }
-        let mut association = self.open()?;
+        let (mut association, beside) = self.open()?;
         let told = timed(&mut association, ask);
-        self.association = Some(association);
+        self.association = Some((association, beside));
         told
     }
 }
@@ -92,7 +96,7 @@ impl Canary for PacsCanary {
     }
 
     fn rest(&mut self) {
-        if let Some(association) = self.association.take() {
+        if let Some((association, _beside)) = self.association.take() {
             super::retrieve::release(association);
         }
     }

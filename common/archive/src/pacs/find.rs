@@ -63,6 +63,10 @@ impl Finder for Pacs {
         query_row(Level::Study, keys, rows, status)
     }
 
+    fn spare(&self) {
+        self.gate().iter().for_each(|gate| gate.refused());
+    }
+
     fn has_modality(&self, study_uid: &str, wanted: &[String], _: &dyn Fn() -> bool) -> Result<bool, Error> {
         self.has_series_of(study_uid, wanted)
     }

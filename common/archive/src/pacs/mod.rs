@@ -9,9 +9,10 @@ mod images;
 mod instances;
 mod receive;
 mod retrieve;
+mod spare;
 mod store;
 
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use dimse::{AeTitle, Association, ContextRefusal, Node, Options, Proposal, StorageScp};
 use job::config::Retrieve as Configured;
@@ -19,6 +20,8 @@ use job::config::Retrieve as Configured;
 use crate::error::Error;
 use crate::gate::Gate;
 use crate::source::Service;
+
+use self::spare::Spare;
 
 pub use doorkeeper::Doorkeeper;
 pub use receive::Receiving;
@@ -40,8 +43,8 @@ pub struct PacsSettings {
 pub struct Pacs {
     settings: PacsSettings,
     receiver: Option<Arc<Receiving>>,
-    /// Kept after a query for the next one: as many as there were queries at the same time.
-    query: Mutex<Vec<Association>>,
+    /// Our associations that work can do without.
+    spare: Arc<Spare>,
     /// What each query must pass.
     gate: RwLock<Option<Arc<Gate>>>,
     /// What a preflight found, where it is left open by which service objects are asked for.
@@ -51,8 +54,8 @@ pub struct Pacs {
 impl Pacs {
     /// A PACS to list, fetch with C-GET, and store to.
     pub fn new(settings: PacsSettings) -> Self {
-        let (receiver, query, gate, preferred) = Default::default();
-        Self { settings, receiver, query, gate, preferred }
+        let (receiver, spare, gate, preferred) = Default::default();
+        Self { settings, receiver, spare, gate, preferred }
     }
 
     /// The same, with a storage listener so that C-MOVE is possible.
@@ -96,11 +99,17 @@ impl Pacs {
 
     fn associate(&self, proposals: &[Proposal]) -> Result<Association, Error> {
         let PacsSettings { node, aet, options, .. } = &self.settings;
-        Association::open(node, aet, proposals, options).map_err(Error::dimse(node))
+        let open = || Association::open(node, aet, proposals, options);
+        self.spare.open_for_work(&open).map_err(|error| match error {
+            dimse::Error::Stopped => Error::Stopped,
+            error => Error::dimse(node)(error),
+        })
     }
 
-    /// An association for a service whose context is the first of `proposals`.
+    /// An association for a service whose context is the first of `proposals`, in place of what is kept for queries: so no more are
+    /// open than are at work.
     fn associate_for(&self, service: Service, proposals: &[Proposal]) -> Result<Association, Error> {
+        self.spare.release();
         match self.associate(proposals) {
             Ok(association) => {
                 let refusal = association.contexts().next().and_then(|context| context.refusal);
@@ -140,11 +149,15 @@ impl Pacs {
         restarts: &dyn Fn() -> bool,
         ask: &mut dyn FnMut(&mut Association) -> Result<T, dimse::Error>,
     ) -> Result<T, Error> {
-        let gate = self.gate.read().unwrap_or_else(PoisonError::into_inner).clone();
-        match gate {
-            Some(gate) => gate.pass(restarts, || self.query_now(restarts, ask)),
-            None => self.query_now(restarts, ask),
+        let Some(gate) = self.gate() else { return self.query_now(restarts, ask) };
+        if gate.is_shut() {
+            self.spare.release();
         }
+        gate.pass(restarts, || self.query_now(restarts, ask))
+    }
+
+    fn gate(&self) -> Option<Arc<Gate>> {
+        self.gate.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// On an association that is kept between queries: a PACS may drop an idle one at any time, so a query that fails on a
@@ -154,11 +167,11 @@ impl Pacs {
         restarts: &dyn Fn() -> bool,
         ask: &mut dyn FnMut(&mut Association) -> Result<T, dimse::Error>,
     ) -> Result<T, Error> {
-        let kept = self.kept().pop();
+        let kept = self.spare.take();
         if let Some(mut association) = kept.filter(Association::is_open) {
             match ask(&mut association) {
                 Ok(answer) => {
-                    self.keep(association);
+                    self.spare.keep(association);
                     return Ok(answer);
                 }
                 Err(error) if !restarts() => return Err(Error::dimse(&self.settings.node)(error)),
@@ -167,23 +180,13 @@ impl Pacs {
         }
         let mut association = self.associate(&[Proposal::find()])?;
         let answer = ask(&mut association).map_err(Error::dimse(&self.settings.node))?;
-        self.keep(association);
+        self.spare.keep(association);
         Ok(answer)
-    }
-
-    fn keep(&self, association: Association) {
-        self.kept().push(association);
-    }
-
-    fn kept(&self) -> MutexGuard<'_, Vec<Association>> {
-        self.query.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Drop for Pacs {
     fn drop(&mut self) {
-        for association in std::mem::take(&mut *self.kept()) {
-            retrieve::release(association);
-        }
+        self.spare.release();
     }
 }

@@ -24,7 +24,7 @@ impl Source for Pacs {
     }
 
     fn canary(&self) -> Option<Box<dyn Canary>> {
-        Some(Box::new(PacsCanary::new(self.settings.clone())))
+        Some(Box::new(PacsCanary::new(self.settings.clone(), self.spare.clone())))
     }
 
     fn destination(&self) -> Option<&dyn Destination> {

@@ -39,12 +39,13 @@ pub struct Found {
     pub idle: Vec<IdleAnswer>,
 }
 
-/// Looks at a source. `studies` are some of those that it listed, `associations` as many as may ever be open at once. What it
-/// retrieves comes within the ceilings of `pace`.
+/// Looks at a source. `studies` are some of those that it listed, `associations` as many as may ever be at work at once; where `beside`,
+/// small requests have one more. What it retrieves comes within the ceilings of `pace`.
 pub fn preflight(
     source: &dyn Source,
     studies: &[String],
     associations: u16,
+    beside: bool,
     pace: &Arc<Pace>,
     stopped: &Stop,
 ) -> Result<Found, Error> {
@@ -62,7 +63,7 @@ pub fn preflight(
     }
     checks.extend(
         source
-            .open_at_once(associations)
+            .open_at_once(associations.saturating_add(beside.into()))
             .map(|(open, refusal)| at_once(associations, open, refusal.as_ref())),
     );
     let mut trial =
@@ -118,7 +119,16 @@ fn small(
 
 fn at_once(wanted: u16, open: u16, refusal: Option<&Error>) -> Check {
     let found = match refusal {
+        None if open > wanted => {
+            format!("{wanted} at once, as many as are allowed, and one for small requests")
+        }
         None => format!("{open} at once, as many as are allowed"),
+        Some(error) if open == wanted => {
+            format!(
+                "{open} at once, as many as are allowed, but none beside them for small requests: {error}; have one more allowed \
+                 for our AE title, or the source cannot be watched while all are at work"
+            )
+        }
         Some(error) => {
             format!("{open} of {wanted} at once, then: {error}; set `associations` under [pace.limits]")
         }
