@@ -82,8 +82,8 @@ pub enum Error {
     )]
     NotOverwritten { medium: String, found: volume::Found },
     #[error(
-        "{medium} holds {volume} of this job, with what was written to it: it is not overwritten; put another one in, or say \
-         that it is lost first"
+        "{medium} holds {volume} of this job by its label, barcode or place, with what was written to it: it is not overwritten; put another one in, or say \
+         that it is lost first (`p2t export --give-up-volume`)"
     )]
     HoldsOurs { medium: String, volume: String },
     #[error("{0} is no tape drive; name its node that does not rewind, such as /dev/nst0")]
@@ -108,6 +108,12 @@ pub enum Error {
          written. Put that one in; or, if it is this one with another sticker, run `p2t export --any-barcode`"
     )]
     OtherBarcode { drive: String, volume: String, label: String, barcode: String },
+    #[error(
+        "the cartridge in {drive} is blank, and has the barcode {barcode} of the one that {volume} was written to: nothing was \
+         written. Put another one in; or, if {volume} was erased, run `p2t export --give-up-volume {which}`, which writes again \
+         what was on it"
+    )]
+    Erased { drive: String, volume: String, barcode: String, which: String },
     #[error(
         "the cartridge in {medium} says that its barcode is {told}, not {given}: nothing was written; leave --barcode out, or give \
          --force"
@@ -190,6 +196,7 @@ impl Error {
             | Self::CartridgeWanted { .. }
             | Self::RecordsRefused { .. }
             | Self::OtherBarcode { .. }
+            | Self::Erased { .. }
             | Self::Worm(_)
             | Self::SpoolFull { .. }
             | Self::SpoolTooSmall { .. }
@@ -222,6 +229,7 @@ impl Error {
             | Self::CartridgeWanted { .. }
             | Self::RecordsRefused { .. }
             | Self::OtherBarcode { .. }
+            | Self::Erased { .. }
             | Self::Worm(_)
             | Self::Library(_) => true,
             Self::VolumeInWork { source, .. } => source.is_of_medium(),

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use catalogue::volumes::{SAMPLE, VolumeRow};
+use catalogue::volumes::{NewVolume, SAMPLE, VolumeRow};
 use catalogue::{Catalogue, Reader, VolumeState};
 use job::config::Verify;
 use manifest::Digest;
@@ -95,6 +95,16 @@ pub fn unread(reader: &Reader) -> Result<Vec<VolumeRow>> {
 /// Whether any segment counts as written on the volume.
 pub fn holds_segments(reader: &Reader, row: &VolumeRow) -> Result<bool> {
     Ok(!numbers(reader, row)?.is_empty())
+}
+
+/// The volume with segments of which the catalogue says so.
+pub fn holder(reader: &Reader, is_meant: impl Fn(&NewVolume) -> bool) -> Result<Option<VolumeRow>> {
+    for row in reader.volumes()?.into_iter().filter(|row| is_meant(&row.volume)) {
+        if holds_segments(reader, &row)? {
+            return Ok(Some(row));
+        }
+    }
+    Ok(None)
 }
 
 /// Numbers of the segments that count as written on the volume.

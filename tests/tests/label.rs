@@ -107,6 +107,40 @@ fn what_is_on_a_medium_is_told_and_only_overwritten_by_force() {
 }
 
 #[test]
+fn what_holds_segments_is_not_overwritten_though_its_label_cannot_be_read() {
+    for names in [["a.tap", "b.tap"], ["a", "b"]] {
+        let folder = scratch();
+        let folder = folder.path();
+        let p2t = new_export(folder, "export", names);
+        p2t.run(&["export"]).expect(Exit::Clean);
+        let medium = folder.join(names[0]);
+        let label = if medium.is_dir() { medium.join("VOLUME.tar") } else { medium.clone() };
+        let mut spoilt = fs::read(&label).expect("it was written");
+        spoilt[4..6_000].fill(b'x');
+        fs::write(&label, spoilt).expect("it can be written");
+        let before = bytes(&medium);
+        p2t.run(&["label", &text(&medium), "--force"]).expect(Exit::Failed).says("volume 1 of this job");
+        assert!(bytes(&medium) == before, "something was written");
+    }
+}
+
+#[test]
+fn a_label_for_one_copy_over_that_of_the_other_leaves_no_volume_behind() {
+    let folder = scratch();
+    let folder = folder.path();
+    let p2t = new_export(folder, "export", ["a.tap", "b.tap"]);
+    let [first, second] = ["a.tap", "b.tap"].map(|name| format!("{}/{name}", folder.display()));
+    p2t.configure("media", "copies", 2);
+    p2t.configure("media", "volume_bytes", "20 MB");
+    p2t.configure("media", "to", vec![format!("copy1={second}"), format!("copy2={first}")]);
+    p2t.run(&["label", &second, "--copy", "2"]).expect(Exit::Clean);
+    p2t.run(&["label", &second, "--copy", "1"]).expect(Exit::Failed).says("--force");
+    p2t.run(&["label", &second, "--copy", "1", "--force"]).expect(Exit::Clean);
+    p2t.run(&["export"]).expect(Exit::Clean);
+    assert_eq!(transfer::balance(&p2t), Balance::all_done(OBJECTS));
+}
+
+#[test]
 fn what_was_labelled_and_is_not_needed_keeps_nothing_from_being_done() {
     let folder = scratch();
     let folder = folder.path();

@@ -28,6 +28,14 @@ pub struct NewVolume {
     pub barcode: Option<String>,
 }
 
+impl NewVolume {
+    /// The volume as an operator names it: `SEQUENCE:COPY`.
+    #[must_use]
+    pub fn which(&self) -> String {
+        format!("{}:{}", self.sequence, self.copy)
+    }
+}
+
 /// A volume that the catalogue knows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VolumeRow {
@@ -151,6 +159,13 @@ impl Reader {
 }
 
 impl Catalogue {
+    /// Records the barcode of a volume's cartridge, which has another than it was begun with.
+    pub fn volume_has_barcode(&mut self, id: VolumeId, barcode: &str) -> Result<()> {
+        self.durable(|tx| {
+            change(tx, "UPDATE volume SET barcode = ? WHERE id = ?", params![barcode, id]).map(drop)
+        })
+    }
+
     /// Records how much a volume's cartridge held.
     pub fn cartridge_held(&mut self, id: VolumeId, held: &Held) -> Result<()> {
         self.durable(|tx| {

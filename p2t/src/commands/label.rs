@@ -23,7 +23,7 @@ use crate::export;
 use crate::media;
 use crate::media::barcode::agree;
 use crate::media::library::Library;
-use crate::readback::holds_segments;
+use crate::readback::{holder, holds_segments};
 
 pub fn run(context: &Context, arguments: &Label) -> Result<Outcome<Value>> {
     let (copy, copies) = (arguments.copy, context.config.media.copies);
@@ -36,13 +36,14 @@ pub fn run(context: &Context, arguments: &Label) -> Result<Outcome<Value>> {
     let (_lock, mut catalogue) = context.writer()?;
     settle_copies(&mut catalogue, copies)?;
     let found = Found::on(&medium)?;
-    if let Some(row) = known(&catalogue, &found)? {
-        if row.volume.copy == copy && ahead::waits(&catalogue, &row)? {
-            return Ok(outcome(&row, &medium, "is labelled already"));
+    let ours = known(&catalogue, &found)?;
+    if let Some(row) = &ours {
+        if row.volume.copy == copy && ahead::waits(&catalogue, row)? {
+            return Ok(outcome(row, &medium, "is labelled already"));
         }
         // It may be all that there is of what the source has given, whole or given up.
-        if (row.state != VolumeState::Abandoned && row.files.len() > 1) || holds_segments(&catalogue, &row)? {
-            return Err(Error::HoldsOurs { medium: medium.to_string(), volume: volume_name(&row) });
+        if (row.state != VolumeState::Abandoned && row.files.len() > 1) || holds_segments(&catalogue, row)? {
+            return Err(Error::HoldsOurs { medium: medium.to_string(), volume: volume_name(row) });
         }
     }
     if !arguments.force && !found.is_worthless() {
@@ -53,7 +54,14 @@ pub fn run(context: &Context, arguments: &Label) -> Result<Outcome<Value>> {
         return Err(Error::Worm(medium.to_string()));
     }
     let by_chip = cartridge.as_ref().and_then(CartridgeHealth::barcode);
-    let barcode = barcode(context, arguments, &medium, by_chip)?;
+    let told = told_barcode(context, &medium, by_chip)?;
+    let barcodes = [arguments.barcode.as_deref(), told.as_deref(), by_chip];
+    require_not_holder(&catalogue, &medium, &found, &barcodes)?;
+    let barcode = barcode(arguments, &medium, told)?;
+    if let Some(row) = ours.filter(|row| row.state != VolumeState::Abandoned) {
+        // Nothing but its label is on it, and not for long.
+        catalogue.abandon_volume(row.id)?;
+    }
     let row = label(context, &mut catalogue, &medium, copy, barcode, &found, cartridge.as_ref())?;
     Ok(outcome(&row, &medium, "is labelled"))
 }
@@ -69,14 +77,30 @@ fn cartridge(context: &Context, medium: &Address) -> Result<Option<CartridgeHeal
     Ok(health.cartridge)
 }
 
-/// The cartridge's barcode: as the operator says, else as the library reads it, else as its chip tells.
-fn barcode(
-    context: &Context,
-    arguments: &Label,
+/// Refuses a medium whose label does not say that it is ours, but whose barcode does, or the place where it lies: a label may be
+/// damaged, or all of it erased.
+fn require_not_holder(
+    catalogue: &Catalogue,
     medium: &Address,
-    by_chip: Option<&str>,
-) -> Result<Option<String>> {
-    let Address::Tape(drive) = medium else { return Ok(arguments.barcode.clone()) };
+    found: &Found,
+    barcodes: &[Option<&str>],
+) -> Result<()> {
+    let has_barcode = |volume: &NewVolume| {
+        let own = volume.barcode.as_deref();
+        own.is_some_and(|own| barcodes.iter().flatten().any(|told| agree(own, told)))
+    };
+    let name = medium.to_string();
+    let has_place = !matches!(medium, Address::Tape(_)) && !found.is_worthless();
+    let lies_there = |volume: &NewVolume| has_place && volume.medium == name;
+    match holder(catalogue, |volume| has_barcode(volume) || lies_there(volume))? {
+        None => Ok(()),
+        Some(row) => Err(Error::HoldsOurs { medium: name, volume: volume_name(&row) }),
+    }
+}
+
+/// The cartridge's barcode as the library reads it, else as its chip tells.
+fn told_barcode(context: &Context, medium: &Address, by_chip: Option<&str>) -> Result<Option<String>> {
+    let Address::Tape(drive) = medium else { return Ok(None) };
     let in_library = match Library::open(&context.config.changer)? {
         Some(library) => match library.number_of(drive, &context.stop)? {
             Some(number) => library.cartridge_in(number, &context.stop)?.and_then(|inside| inside.barcode),
@@ -84,7 +108,11 @@ fn barcode(
         },
         None => None,
     };
-    let told = in_library.or_else(|| by_chip.map(str::to_owned));
+    Ok(in_library.or_else(|| by_chip.map(str::to_owned)))
+}
+
+/// The cartridge's barcode: as the operator says, else as it is told.
+fn barcode(arguments: &Label, medium: &Address, told: Option<String>) -> Result<Option<String>> {
     match (&arguments.barcode, told) {
         (Some(given), Some(told)) if !arguments.force && !agree(given, &told) => {
             Err(Error::BarcodeDiffers { medium: medium.to_string(), given: given.clone(), told })

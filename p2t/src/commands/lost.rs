@@ -97,18 +97,24 @@ pub fn rewrite_damaged(context: &Context, catalogue: &mut Catalogue) -> Result<(
 /// Gives up a volume that is lost, or cannot be gone on with: all that was on it is written again, by this export.
 pub fn give_up(context: &Context, catalogue: &mut Catalogue, which: Which) -> Result<()> {
     let Which { sequence, copy } = which;
-    let is_meant = |row: &catalogue::volumes::VolumeRow| {
-        (row.volume.sequence, row.volume.copy) == (sequence, copy) && row.state != VolumeState::Abandoned
-    };
-    let row =
-        catalogue.volumes()?.into_iter().find(is_meant).ok_or(Error::NoSuchVolume { sequence, copy })?;
+    let row = catalogue
+        .volumes()?
+        .into_iter()
+        .find(|row| (row.volume.sequence, row.volume.copy) == (sequence, copy))
+        .ok_or(Error::NoSuchVolume { sequence, copy })?;
     let mut segments = Vec::new();
     catalogue.each_segment_of_volume(row.id, |_, segment| {
         segments.push(segment.id);
         Ok::<_, Error>(())
     })?;
+    let was_given_up = row.state == VolumeState::Abandoned;
+    if was_given_up && segments.is_empty() {
+        return Err(Error::NoSuchVolume { sequence, copy });
+    }
     let lost = Lost::record(catalogue, row.id, segments)?;
-    catalogue.abandon_volume(row.id)?;
+    if !was_given_up {
+        catalogue.abandon_volume(row.id)?;
+    }
     let message = format!("{} is given up, as asked: {}", volume_name(&row), lost.text());
     tell(context, catalogue, "volume-abandoned", message)
 }

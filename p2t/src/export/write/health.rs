@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
-use catalogue::volumes::{Cartridge, Held, NewVolume};
+use catalogue::volumes::{Cartridge, Held, NewVolume, VolumeRow};
 use catalogue::{Level, VolumeId};
 use medium::scsi::{CartridgeHealth, Health, Reading, Severity};
 use medium::{EarlyWarning, Medium};
@@ -14,6 +14,7 @@ use super::Write;
 use crate::chip;
 use crate::error::{Error, Result};
 use crate::media::barcode::agree;
+use crate::readback::holder;
 
 /// What was told already.
 #[derive(Default)]
@@ -75,8 +76,10 @@ impl Write {
         }
     }
 
-    /// Refuses a cartridge that tells another barcode than the one that its volume was begun on, unless the operator takes any.
-    pub fn require_barcode(&self, volume: &NewVolume, told: Option<&str>) -> Result<()> {
+    /// Refuses a cartridge that tells another barcode than the one that its volume was begun on, unless the operator takes any: then
+    /// it is the volume's from now on.
+    pub fn require_barcode(&self, row: &VolumeRow, told: Option<&str>) -> Result<()> {
+        let volume = &row.volume;
         let Some((label, barcode)) = volume.barcode.as_deref().zip(told) else { return Ok(()) };
         if agree(label, barcode) {
             return Ok(());
@@ -90,12 +93,26 @@ impl Write {
         if !self.media.change.any_barcode {
             return Err(refusal);
         }
+        self.shared.lock().volume_has_barcode(row.id, barcode)?;
         let (drive, name) = (&volume.medium, self.name_of(volume));
         let message = format!(
             "{name} goes on in {drive} as asked, on a cartridge with the barcode {barcode}, not {label}"
         );
         self.monitor.finding(&message);
         Ok(self.shared.event(Level::Warning, "other-barcode", message)?)
+    }
+
+    /// Refuses a blank cartridge with the barcode of one that segments are on: it was erased, or is taken for blank and is not.
+    pub fn require_not_erased(&self, medium: &dyn Medium, told: Option<&str>) -> Result<()> {
+        let Some(barcode) = told else { return Ok(()) };
+        let is_its = |volume: &NewVolume| volume.barcode.as_deref().is_some_and(|own| agree(own, barcode));
+        let Some(row) = holder(&self.shared.lock(), is_its)? else { return Ok(()) };
+        Err(Error::Erased {
+            drive: medium.to_string(),
+            volume: self.name_of(&row.volume),
+            barcode: barcode.to_owned(),
+            which: row.volume.which(),
+        })
     }
 
     /// Tells when the library reads another barcode from a cartridge's sticker than its chip tells.

@@ -5,6 +5,7 @@ use catalogue::{Level, SegmentId, VolumeState};
 use job::Counter;
 use manifest::{Label, SegmentEntry};
 use medium::Medium;
+use medium::scsi::CartridgeHealth;
 use volume::VolumeWriter;
 
 use super::super::lost::Lost;
@@ -14,6 +15,7 @@ use super::records::{label_again, refused};
 use super::volume::{Current, give_up, label, labelled, segment_file};
 use crate::ahead;
 use crate::error::{Error, Result};
+use crate::media::barcode::agree;
 
 /// Opens the volume of `copy` that is in work, if there is one that can be gone on with. One that cannot is given up.
 pub fn resume(stage: &Write, copy: u32) -> Result<Option<Current>> {
@@ -39,11 +41,14 @@ pub fn take_up(stage: &Write, row: &VolumeRow) -> Result<Option<Current>> {
         if let Some(medium::Error::RecordTooLarge { .. }) = of_medium {
             return refused(stage.name_of(&row.volume), &row.volume.medium);
         }
+        if matches!(error, Error::Erased { .. }) {
+            // It says all there is to do.
+            return error;
+        }
         if of_medium.is_some_and(medium::Error::concerns_drive) || !error.is_of_medium() {
             return error;
         }
-        let (volume, which) =
-            (stage.name_of(&row.volume), format!("{}:{}", row.volume.sequence, row.volume.copy));
+        let (volume, which) = (stage.name_of(&row.volume), row.volume.which());
         Error::VolumeInWork { volume, which, source: Box::new(error) }
     })
 }
@@ -52,21 +57,14 @@ fn go_on(stage: &Write, row: &VolumeRow) -> Result<Option<Current>> {
     let medium = stage.media.find(&row.volume.medium)?;
     let health = stage.health_at_load(&stage.name_of(&row.volume), medium.as_ref())?;
     let cartridge = health.and_then(|health| health.cartridge);
-    let barcode = cartridge.as_ref().and_then(|told| told.barcode()).map(str::to_owned);
-    let label = label(stage, &row.volume, row.created_at);
+    let by_chip = cartridge.as_ref().and_then(|told| told.barcode()).map(str::to_owned);
+    let barcode = change::sticker(stage, row)?.or(by_chip);
     if row.state == VolumeState::Labelling {
-        stage.require_barcode(&row.volume, barcode.as_deref())?;
-        stage.write_chip(&row.volume, cartridge.as_ref())?;
-        return match VolumeWriter::recreate(medium.as_ref(), &stage.settings, label) {
-            Ok(writer) => labelled(stage, row.id, medium, writer).map(Some),
-            Err(volume::Error::Medium(error)) if error.concerns_drive() => Err(error.into()),
-            Err(error) => {
-                let why = format!("it could not be labelled: {error}");
-                give_up(stage, row.volume.uuid, &why).map(|()| None)
-            }
-        };
+        return go_on_labelling(stage, row, medium, cartridge.as_ref(), barcode.as_deref());
     }
+    let label = label(stage, &row.volume, row.created_at);
     if medium.is_drive() && medium.is_blank()? {
+        stage.require_not_erased(medium.as_ref(), barcode.as_deref())?;
         let why = "a blank cartridge is in its drive; keep the volume's own";
         return give_up(stage, row.volume.uuid, why).map(|()| None);
     }
@@ -92,14 +90,14 @@ fn go_on(stage: &Write, row: &VolumeRow) -> Result<Option<Current>> {
         && found.volume == label.volume
         && found.record_bytes > label.record_bytes
     {
-        stage.require_barcode(&row.volume, barcode.as_deref())?;
+        stage.require_barcode(row, barcode.as_deref())?;
         return label_again(stage, row.id, medium, label).map(Some);
     }
     let entries = committed.segments.iter().map(|(_, entry)| entry.clone()).collect();
     match VolumeWriter::resume(medium.as_ref(), &stage.settings, &label, entries, committed.objects) {
         Ok(writer) => {
             // It is the volume's by its label; nothing was written to it yet.
-            stage.require_barcode(&row.volume, barcode.as_deref())?;
+            stage.require_barcode(row, barcode.as_deref())?;
             let mut current = Current::new(stage, row.id, medium, writer, row.files.clone())?;
             (current.frames, current.empty) = (committed.frames, committed.segments.is_empty());
             Ok(Some(current))
@@ -108,6 +106,34 @@ fn go_on(stage: &Write, row: &VolumeRow) -> Result<Option<Current>> {
             give_up_lost(stage, row, medium.as_ref(), &label, &committed.segments, &error).map(|()| None)
         }
         Err(error) => Err(error.into()),
+    }
+}
+
+/// Labels a volume whose label was not committed, on the cartridge on which that was begun; if another blank one is in its place, the
+/// volume is given up, for there is nothing of it.
+fn go_on_labelling(
+    stage: &Write,
+    row: &VolumeRow,
+    medium: Box<dyn Medium>,
+    cartridge: Option<&CartridgeHealth>,
+    barcode: Option<&str>,
+) -> Result<Option<Current>> {
+    let is_other = row.volume.barcode.as_deref().zip(barcode).is_some_and(|(own, told)| !agree(own, told));
+    if is_other && !stage.media.change.any_barcode && medium.is_blank()? {
+        let why = "its label was never committed, and another blank cartridge is in its drive";
+        return give_up(stage, row.volume.uuid, why).map(|()| None);
+    }
+    stage.require_barcode(row, barcode)?;
+    let row = stage.shared.lock().volume(row.volume.uuid)?.ok_or(Error::NoPlan)?;
+    stage.write_chip(&row.volume, cartridge)?;
+    let label = label(stage, &row.volume, row.created_at);
+    match VolumeWriter::recreate(medium.as_ref(), &stage.settings, label) {
+        Ok(writer) => labelled(stage, row.id, medium, writer).map(Some),
+        Err(volume::Error::Medium(error)) if error.concerns_drive() => Err(error.into()),
+        Err(error) => {
+            let why = format!("it could not be labelled: {error}");
+            give_up(stage, row.volume.uuid, &why).map(|()| None)
+        }
     }
 }
 

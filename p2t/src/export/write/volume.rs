@@ -239,6 +239,9 @@ fn begin_for(stage: &Write, copy: u32, first: &SegmentFile) -> Result<Option<Cur
     let cartridge = health.and_then(|health| health.cartridge);
     let by_chip = cartridge.as_ref().and_then(|told| told.barcode()).map(str::to_owned);
     stage.compare_barcodes(medium.as_ref(), barcode.as_deref(), by_chip.as_deref())?;
+    for told in [&barcode, &by_chip] {
+        stage.require_not_erased(medium.as_ref(), told.as_deref())?;
+    }
     let barcode = barcode.or(by_chip);
     let volume = NewVolume { uuid: Uuid::now_v7(), sequence, copy, medium: medium.to_string(), barcode };
     stage.write_chip(&volume, cartridge.as_ref())?;

@@ -6,6 +6,8 @@ pub mod place;
 mod robot;
 mod waiting;
 
+use std::path::Path;
+
 use catalogue::volumes::{NewVolume, VolumeRow};
 use medium::Medium;
 use uuid::Uuid;
@@ -69,4 +71,15 @@ pub fn bring_back(stage: &Write, row: &VolumeRow) -> Result<bool> {
         Some((library, number)) => robot::bring_back(&drive, library, number, barcode),
         None => Ok(true),
     }
+}
+
+/// The barcode that the library reads from the cartridge in the drive of a volume that was begun on one with a barcode.
+pub fn sticker(stage: &Write, row: &VolumeRow) -> Result<Option<String>> {
+    let (Some(library), Some(_)) = (&stage.media.change.library, &row.volume.barcode) else {
+        return Ok(None);
+    };
+    let Some(number) = library.number_of(Path::new(&row.volume.medium), &stage.stop)? else {
+        return Ok(None);
+    };
+    Ok(library.cartridge_in(number, &stage.stop)?.and_then(|inside| inside.barcode))
 }

@@ -188,7 +188,7 @@ fn refuse_other_barcode(drive: &Drive<'_>, inside: &Cartridge, label: &str) -> R
     };
     match drive.look()? {
         Found::Ours(row) if row.volume.uuid == drive.volume.uuid => {
-            drive.stage.require_barcode(&drive.volume, Some(barcode))
+            drive.stage.require_barcode(&row, Some(barcode))
         }
         _ => Ok(()),
     }

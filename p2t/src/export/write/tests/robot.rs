@@ -4,11 +4,15 @@ use std::fs;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 
+use catalogue::VolumeState;
 use catalogue::volumes::NewVolume;
+use job::ExitCode;
+use medium::Address;
 use medium::changer::played::{self, Shelf};
 use uuid::Uuid;
 
 use super::lab::{DRIVE, Faults, Lab, run, segments_on};
+use crate::error::Error;
 use crate::media::library::Library;
 
 #[test]
@@ -80,4 +84,54 @@ fn a_cartridge_that_could_not_be_labelled_is_taken_later() {
     let id = lab.shared.lock().begin_volume(&volume).unwrap();
     lab.shared.lock().abandon_volume(id).unwrap();
     assert_eq!(written_with(&lab, "BAK001L8"), [Some("P2T002L8".to_owned())]);
+}
+
+/// Runs a stage, two segments to a cartridge, in a library that has this one in the drive and no other.
+fn run_in_library(lab: &Lab, in_drive: &'static str, any_barcode: bool) -> Option<Error> {
+    let mut stage = lab.stage(&[&[lab.tape(DRIVE)]], &Arc::default());
+    stage.settings.capacity_bytes = Some(103_000);
+    let cartridges = [(256, (in_drive, Some(4096)))].into();
+    let shelf = Arc::new(Mutex::new(Shelf { cartridges, at_once: 100, ..Shelf::default() }));
+    let changer = played::open(&shelf, &[lab.path(DRIVE)]).unwrap();
+    let change = &mut Arc::get_mut(&mut stage.media).unwrap().change;
+    (change.library, change.any_barcode) = (Some(Library::over(changer, Vec::new())), any_barcode);
+    run(&stage).unwrap().failure
+}
+
+#[test]
+fn a_volume_s_cartridge_that_is_blank_is_not_taken_for_another_one() {
+    // Of a volume that is open, and of one that is complete.
+    for (sealed, pending) in [(2, 1), (3, 0)] {
+        let lab = Lab::new(sealed, pending);
+        fs::write(lab.path(DRIVE), "").unwrap();
+        assert!(run_in_library(&lab, "P2T001L8", false).is_none());
+        lab.seal(sealed..3);
+        fs::write(lab.path(DRIVE), "").unwrap();
+        let failure = run_in_library(&lab, "P2T001L8", false).unwrap();
+        assert!(matches!(&failure, Error::Erased { which, .. } if which == "1:1"), "{failure}");
+        assert_eq!(failure.exit_code(), ExitCode::Incomplete);
+        assert_eq!(fs::metadata(lab.path(DRIVE)).unwrap().len(), 0, "something was written");
+        // Another one is another one.
+        assert!(run_in_library(&lab, "P2T002L8", false).is_none());
+        assert_eq!((lab.instances().done, segments_on(&lab.tape(DRIVE))), (3, vec![3]));
+    }
+}
+
+#[test]
+fn a_cartridge_that_failed_before_its_label_was_committed_is_made_up_for_by_the_next_blank_one() {
+    for any_barcode in [false, true] {
+        let lab = Lab::new(2, 0);
+        fs::write(lab.path(DRIVE), "").unwrap();
+        let (uuid, medium, barcode) = (Uuid::from_u128(9), lab.tape(DRIVE), Some("P2T001L8".to_owned()));
+        let volume = NewVolume { uuid, sequence: 1, copy: 1, medium, barcode };
+        lab.shared.lock().begin_volume(&volume).unwrap();
+        let failure = run_in_library(&lab, "P2T002L8", any_barcode);
+        assert!(failure.is_none(), "{}", failure.unwrap());
+        let last = lab.shared.lock().volumes().unwrap().pop().unwrap();
+        assert_eq!((last.state, last.volume.sequence), (VolumeState::Sealed, 2 - u32::from(any_barcode)));
+        let address: Address = lab.tape(DRIVE).parse().unwrap();
+        let label = volume::label_on(&address).unwrap().unwrap();
+        assert_eq!([label.barcode, last.volume.barcode], [Some("P2T002L8".into()), Some("P2T002L8".into())]);
+        assert_eq!((lab.instances().done, segments_on(&lab.tape(DRIVE))), (2, vec![1, 2]));
+    }
 }
