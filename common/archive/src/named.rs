@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::fs::File;
-use std::io::Read;
+use std::io::{self, Read};
 use std::path::Path;
 
 use dataset::Tag;
@@ -28,7 +28,8 @@ pub fn named_studies(path: &Path) -> Result<Vec<NamedStudy>, Error> {
 }
 
 fn read(file: impl Read) -> Result<Vec<NamedStudy>, String> {
-    let mut reader = reader(file);
+    let text = text(file)?;
+    let (mut reader, mut lines) = (reader(&text), Lines::of(&text));
     let columns = columns(&mut reader)?;
     let column = |names: &[&str]| names.iter().find_map(|name| columns.get(*name).copied());
     let uids = column(&["studyinstanceuid", "studyuid", "studyiuid"]);
@@ -44,7 +45,7 @@ fn read(file: impl Read) -> Result<Vec<NamedStudy>, String> {
         };
         let (study_uid, accession) = (value(uids), value(accessions));
         if study_uid.is_some() || accession.is_some() {
-            let line = record.position().map_or(0, csv::Position::line);
+            let line = lines.of_record(&record);
             named.push(NamedStudy { line, study_uid, accession });
         }
     }
@@ -103,27 +104,74 @@ fn of_file<T>(path: &Path, read: impl FnOnce(File) -> Result<T, String>) -> Resu
 
 /// The values of the first of these columns that a list has.
 fn column_of(file: impl Read, wanted: &[(&str, Tag)], headings: &str) -> Result<Vec<(Tag, String)>, String> {
-    let mut reader = reader(file);
+    let text = text(file)?;
+    let (mut reader, mut lines) = (reader(&text), Lines::of(&text));
     let columns = columns(&mut reader)?;
     let column = wanted.iter().find_map(|(name, tag)| columns.get(*name).map(|at| (*at, *tag)));
     let (at, tag) = column.ok_or_else(|| format!("needs a heading line with {headings} in it"))?;
     let mut values = Vec::new();
-    for (line, record) in reader.records().enumerate() {
+    for record in reader.records() {
         let record = record.map_err(|error| format!("cannot be read: {error}"))?;
         let value = record.get(at).filter(|value| !value.is_empty());
-        let value = value.ok_or_else(|| format!("has nothing in its column for line {}", line + 2))?;
+        let line = lines.of_record(&record);
+        let value = value.ok_or_else(|| format!("has nothing in its column for line {line}"))?;
         values.push((tag, value.to_owned()));
     }
     Ok(values)
 }
 
+/// A list as a whole, without a byte order mark.
+fn text(mut file: impl Read) -> Result<String, String> {
+    let mut text = String::new();
+    file.read_to_string(&mut text).map_err(|error| match error.kind() {
+        io::ErrorKind::InvalidData => "is not in UTF-8: save it as \"CSV UTF-8\"".to_owned(),
+        _ => format!("cannot be read: {error}"),
+    })?;
+    Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
+}
+
 /// A reader for lists as people make them.
-fn reader<R: Read>(file: R) -> csv::Reader<R> {
-    csv::ReaderBuilder::new().flexible(true).trim(csv::Trim::All).from_reader(file)
+fn reader(text: &str) -> csv::Reader<&[u8]> {
+    csv::ReaderBuilder::new().flexible(true).trim(csv::Trim::All).from_reader(text.as_bytes())
+}
+
+/// Lines as editors count them, whether they end with LF, CRLF or CR; those within quoted fields included. The reader of
+/// records counts LF alone.
+struct Lines<'a> {
+    rest: &'a [u8],
+    passed: u64,
+    ends: u64,
+}
+
+impl<'a> Lines<'a> {
+    fn of(text: &'a str) -> Self {
+        Self { rest: text.as_bytes(), passed: 0, ends: 0 }
+    }
+
+    /// The line on which a record begins, from 1; records must come in their order.
+    fn of_record(&mut self, record: &csv::StringRecord) -> u64 {
+        let begins = record.position().map_or(self.passed, csv::Position::byte);
+        let (before, from) = self
+            .rest
+            .split_at_checked(begins.saturating_sub(self.passed) as usize)
+            .unwrap_or((self.rest, &[]));
+        // Behind the end of the record before it, and empty lines.
+        let blank = from.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
+        let (passed, rest) = self.rest.split_at_checked(before.len() + blank).unwrap_or((self.rest, &[]));
+        let next = passed.iter().skip(1).chain(&[0]);
+        let ends = passed
+            .iter()
+            .zip(next)
+            .filter(|pair| matches!(pair, (b'\n', _)) || (*pair.0 == b'\r' && *pair.1 != b'\n'));
+        self.ends += ends.count() as u64;
+        self.passed += passed.len() as u64;
+        self.rest = rest;
+        self.ends + 1
+    }
 }
 
 /// The columns by their headings, without case, spaces and signs.
-fn columns<R: Read>(reader: &mut csv::Reader<R>) -> Result<HashMap<String, usize>, String> {
+fn columns(reader: &mut csv::Reader<&[u8]>) -> Result<HashMap<String, usize>, String> {
     let headings = reader.headers().map_err(|error| format!("cannot be read: {error}"))?;
     let plain =
         |name: &str| name.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_lowercase();
@@ -145,6 +193,21 @@ mod tests {
         assert_eq!(read(list.as_bytes()).unwrap(), [named(2, Some("1.2"), "A1"), named(4, None, "A,2")]);
         assert!(read("\u{feff}StudyInstanceUID\n1.2\n".as_bytes()).unwrap().len() == 1);
         assert!(read("name\nx\n".as_bytes()).unwrap_err().contains("heading"));
+    }
+
+    #[test]
+    fn lines_are_counted_as_editors_count_them_however_they_end() {
+        let list = "\u{feff}Name,AccessionNumber\nx,A1\n\n\"of two\nlines\",A2\n,A3\n\n";
+        for end in ["\n", "\r\n", "\r"] {
+            let list = list.replace('\n', end);
+            let named = read(list.as_bytes()).unwrap();
+            let lines: Vec<_> =
+                named.iter().map(|study| (study.line, study.accession.as_deref().unwrap())).collect();
+            assert_eq!(lines, [(2, "A1"), (4, "A2"), (6, "A3")], "{end:?}");
+            let column = |list: &str| column_of(list.as_bytes(), &[("name", PATIENT_ID)], "Name");
+            assert!(column(&list).unwrap_err().ends_with("line 6"), "{end:?}");
+        }
+        assert!(read(&b"StudyInstanceUID,M\xfcller\n1.2,x\n"[..]).unwrap_err().contains("UTF-8"));
     }
 
     #[test]

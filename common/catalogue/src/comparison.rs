@@ -45,10 +45,10 @@ impl Catalogue {
         self.durable(|tx| {
             tx.execute_batch(
                 "DROP TABLE IF EXISTS temp.named;
-                 CREATE TEMP TABLE named (line INTEGER PRIMARY KEY, uid TEXT, accession TEXT);",
+                 CREATE TEMP TABLE named (line INTEGER, uid TEXT, accession TEXT);",
             )?;
             for (line, uid, accession) in named {
-                change(tx, "INSERT OR REPLACE INTO temp.named VALUES (?, ?, ?)", params![line, uid, accession])?;
+                change(tx, "INSERT INTO temp.named VALUES (?, ?, ?)", params![line, uid, accession])?;
             }
             tx.execute_batch(
                 "CREATE INDEX temp.named_uid ON named (uid); CREATE INDEX temp.named_accession ON named (accession);",
