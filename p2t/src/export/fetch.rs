@@ -1,5 +1,8 @@
 //! Fetches the studies of the plan, on as many associations as the pace allows.
 
+mod down;
+mod told;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,23 +13,22 @@ use catalogue::capture::PendingInstance;
 use catalogue::{InstanceId, Level, PlanPosition, PlannedStudy, StudyId};
 use jiff::SignedDuration;
 use job::config::RetryConfig;
-use pace::{Admission, Ask, Breaker, Failed, Loss, Patience};
+use pace::{Admission, Ask, Breaker, Loss, Patience};
 
 use super::again::Due;
 use super::capture::Capture;
 use super::expected::Expected;
 use super::governor::Governor;
 use super::object::StudyIntake;
-use crate::error::{Error, Result};
+use crate::error::Result;
+
+pub use self::down::{SOURCE_DOWN, SOURCE_UP};
 
 /// Studies read from the plan at once.
 const PAGE: usize = 64;
 /// A study's pending instances are handed to the source in parts of at most this many.
 const INSTANCES_AT_ONCE: usize = 20_000;
 pub const TICK: Duration = Duration::from_millis(200);
-/// Kinds of events.
-pub const SOURCE_DOWN: &str = "source-down";
-pub const SOURCE_UP: &str = "source-up";
 
 /// The fetching stage: what its workers share.
 pub struct Fetch {
@@ -369,53 +371,6 @@ impl Fetch {
         })
     }
 
-    /// Everything that was asked for came: whatever else the source said or sent is on record.
-    fn tell_of_whole(
-        &self,
-        study: &PlannedStudy,
-        end: std::result::Result<archive::RetrieveEnd, archive::Error>,
-        doubts: &[String],
-    ) -> Result<()> {
-        let uid = &study.study.uid;
-        let said = match end {
-            Ok(end) => end.remarks,
-            Err(error) => vec![error.to_string()],
-        };
-        if !said.is_empty() {
-            let message = format!("study {uid} came whole; on the way: {}", said.join("; "));
-            self.capture.shared.event(Level::Info, "fetch", message)?;
-        }
-        if doubts.is_empty() {
-            return Ok(());
-        }
-        let message = format!("study {uid} came whole; besides, {}", doubts.join("; "));
-        self.capture.monitor.finding(&message);
-        Ok(self.capture.shared.event(Level::Warning, "doubtful", message)?)
-    }
-
-    /// Only behind what was captured: an object of the same UID that is not left out stands for the instance.
-    fn leave_out(&self, study: &PlannedStudy, intake: &StudyIntake) -> Result<()> {
-        let objects = intake.take_excluded();
-        let Some((_, reason)) = objects.first() else { return Ok(()) };
-        let instances = self.capture.shared.lock().exclude_pending(&objects)?;
-        self.capture.monitor.count(job::Counter::Excluded, instances);
-        let (count, uid) = (objects.len(), &study.study.uid);
-        let message = format!(
-            "{count} objects of study {uid} name somebody else than its listing and were not taken: {reason}"
-        );
-        Ok(self.capture.shared.event(Level::Warning, "excluded", message)?)
-    }
-
-    fn tell_of_patients(&self, study: &PlannedStudy, intake: &StudyIntake) -> Result<()> {
-        let count = intake.of_another_patient();
-        if count == 0 {
-            return Ok(());
-        }
-        let uid = &study.study.uid;
-        let message = format!("{count} objects of study {uid} name another patient than the source's list");
-        Ok(self.capture.shared.event(Level::Warning, "another-patient", message)?)
-    }
-
     /// The first pending instances of a study behind `after`.
     fn pending(&self, study: &PlannedStudy, after: InstanceId) -> Result<Vec<PendingInstance>> {
         Ok(self.capture.shared.lock().pending_instances(study.id, after, self.instances_at_once)?)
@@ -427,66 +382,6 @@ impl Fetch {
         let message = format!("study {}, attempt {}: {why}", study.study.uid, study.attempts + 1);
         self.capture.monitor.finding(&message);
         Ok(self.capture.shared.event(Level::Warning, "fetch", message)?)
-    }
-
-    /// The source is not to be reached: that is no study's fault. All workers wait while one asks now and then whether it
-    /// is back; in the end the run is given up. A source that answers all the same breaks off over this study, perhaps each time: that counts against
-    /// the study, or one such study would keep the plan from ever being done.
-    fn outage(&self, study: &PlannedStudy, source: archive::Error) -> Result<()> {
-        if source.outlook() == Outlook::Transient && self.source.answers() {
-            self.attempt_failed(study, &source.to_string())?;
-        }
-        self.source_failed(source)
-    }
-
-    /// The source has no resources for us now. That is no study's fault either, unless others come whole meanwhile.
-    fn refused(&self, study: &PlannedStudy, said: String) -> Result<()> {
-        self.queue().refused.insert(study.id, (study.clone(), said.clone()));
-        let tried =
-            self.source_failed(archive::Error::OutOfResources { archive: self.source.describe(), said });
-        if tried.is_err() {
-            // Or a study that is refused for ever would keep every run to come from ending well.
-            self.hold_refusals(None)?;
-        }
-        tried
-    }
-
-    /// A source that gives this study whole has resources: what it refused before, it refused for another reason.
-    fn came_whole(&self, study: &PlannedStudy) -> Result<()> {
-        self.hold_refusals(Some(study.id))
-    }
-
-    fn hold_refusals(&self, but: Option<StudyId>) -> Result<()> {
-        let refused = std::mem::take(&mut self.queue().refused);
-        let held = refused.into_values().filter(|(study, _)| Some(study.id) != but);
-        held.into_iter().try_for_each(|(study, why)| self.attempt_failed(&study, &why))
-    }
-
-    /// Asks the source whether it is back.
-    fn find_out(&self) -> Result<()> {
-        if !self.source.answers() {
-            return self.source_failed(archive::Error::NoAnswer(self.source.describe()));
-        }
-        self.breaker().answered();
-        let message = "the source answers again";
-        self.capture.monitor.finding(message);
-        Ok(self.capture.shared.event(Level::Info, SOURCE_UP, message)?)
-    }
-
-    pub fn source_failed(&self, source: archive::Error) -> Result<()> {
-        let failed = self.breaker().failed(self.now());
-        match failed {
-            Failed::Known => Ok(()),
-            Failed::Open { failures: 1 } => {
-                self.capture.monitor.finding(&source.to_string());
-                Ok(self.capture.shared.event(Level::Warning, SOURCE_DOWN, source.to_string())?)
-            }
-            Failed::Open { failures } => {
-                tracing::warn!(failures, error = %source, "the source is still down");
-                Ok(())
-            }
-            Failed::GiveUp { failures } => Err(Error::SourceDown { attempts: failures, source }),
-        }
     }
 
     fn now(&self) -> Duration {

@@ -5,7 +5,7 @@ use catalogue::choice::{PlanOrder, Ruling};
 use catalogue::{Catalogue, PlanPosition, PlannedStudy, StudyRow};
 use jiff::civil::{Date, Time};
 use jiff::{SignedDuration, Timestamp};
-use job::config::{ExcludeConfig, SelectionConfig};
+use job::config::SelectionConfig;
 use pace::Zone;
 
 use crate::error::Result;
@@ -19,7 +19,7 @@ const YOUNG: &str = "younger than ";
 
 /// Everything that decides about studies that are listed.
 pub struct Rules {
-    exclusions: Vec<Exclusions>,
+    exclusions: Exclusions,
     status: Vec<String>,
     min_age_hours: u32,
     settle: SignedDuration,
@@ -36,7 +36,7 @@ impl Rules {
     pub fn read(selection: &SelectionConfig, zone: &Zone, readmit: bool) -> Result<Self> {
         let patients = selection.patient_list.as_deref().map(patient_list).transpose()?;
         Ok(Self {
-            exclusions: vec![Exclusions::read(&selection.exclude)?],
+            exclusions: Exclusions::read(&selection.exclude)?,
             status: selection.study_status.clone(),
             min_age_hours: selection.min_age_hours,
             settle: settle(selection),
@@ -47,10 +47,9 @@ impl Rules {
         })
     }
 
-    /// Leaves out what is on these lists, too.
-    pub fn exclude_also(&mut self, lists: &ExcludeConfig) -> Result<()> {
-        self.exclusions.push(Exclusions::read(lists)?);
-        Ok(())
+    /// The same, leaving out these.
+    pub fn excluding(self, exclusions: Exclusions) -> Self {
+        Self { exclusions, ..self }
     }
 
     /// How long a study must stay without a change, once one was seen.
@@ -60,7 +59,7 @@ impl Rules {
 
     /// Why a study of these keys is left out by a list.
     pub fn exclusion(&self, study: &StudyRow) -> Option<&str> {
-        self.exclusions.iter().find_map(|list| list.reason(study))
+        self.exclusions.reason(study)
     }
 
     /// Decides about every study of the plan, and puts the plan in order. The order of the last plan stays where none is given.
@@ -155,6 +154,7 @@ fn time(text: &str) -> Option<Time> {
 mod tests {
     use catalogue::plan::InstanceRow;
     use catalogue::{InstanceState, StudyId, StudyListing};
+    use job::config::ExcludeConfig;
 
     use super::*;
 
